@@ -1,0 +1,44 @@
+"""Writing a result so that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from sle_kg.errors import InputError
+
+
+def write_whole(path: Path | str, content: bytes) -> None:
+    """Write `content` to `path`: a new file beside it first, then one rename, so that no reader sees half of it.
+
+    A file that is there keeps its permissions; a device or pipe such as /dev/stdout is written straight.
+    Raises InputError when the place cannot be written; nothing is left behind then.
+    """
+    target = Path(path)
+    temporary: Path | None = None
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
+        target = target.resolve()
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except OSError as error:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
+
+
+def _umask() -> int:
+    """The process's permission mask; reading it means setting it, so it is put back at once."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
