@@ -1,0 +1,46 @@
+# `make demo` and `make test` do all set-up themselves; they need python3 (3.11 or newer, with venv) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-engines lint types check bench clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+demo: $(VENV)/ready  ## the main job on real input: graph, screening, tables, HTML report
+	$(BIN)/sle-kg demo
+
+test: $(VENV)/ready  ## every test that needs neither npm nor a JDK
+	$(BIN)/pytest -n 2
+
+test-engines: $(VENV)/ready-engines  ## the same verdicts from other SHACL engines
+	$(BIN)/pytest tests/engines
+
+lint: $(VENV)/ready  ## style of the Python code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/ready  ## static types, strict
+	$(BIN)/mypy
+
+check: $(VENV)/ready  ## ontology, trial files, shapes and queries
+	$(BIN)/sle-kg check
+
+bench: $(VENV)/ready  ## the table of benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove everything that the targets made
+	rm -rf $(VENV) build dist src/*.egg-info sle-kg-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/ready: pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'sle-kg needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,reason]'
+	touch $@
+
+$(VENV)/ready-engines: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[engines]'
+	touch $@
