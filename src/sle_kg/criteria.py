@@ -59,10 +59,15 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Something that only an investigator can state: known by attestation alone."""
+    """Something that no code tells: known by attestation alone.
+
+    `open_kind` says whose move it is: the investigator's (`judgement`), the patient's (`agreement`: plans) or that of
+    whoever looks up the history (`data`).
+    """
 
     iri: str
     question: str
+    open_kind: Literal["judgement", "agreement", "data"] = "judgement"
 
 
 @dataclass(frozen=True, slots=True)
