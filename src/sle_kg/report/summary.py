@@ -1,0 +1,219 @@
+"""What a person wants to know of a patient's verdicts, drawn together across trials: no new judgement, only order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sle_kg.report.text import OPEN_KINDS, plain
+from sle_kg.verdict import OpenKind, OtherReading, RowVerdict, Status, Unread, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of a trial."""
+
+    trial: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """One thing that would settle rows that are unknown, and whose move it is."""
+
+    kind: OpenKind
+    text: str
+    reason: str
+    places: tuple[Place, ...]
+
+    @property
+    def trials(self) -> int:
+        """How many trials it bears upon."""
+        return len({place.trial for place in self.places})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A top-level row that fails, with the parts that make it fail (none for a row without parts)."""
+
+    row: RowVerdict
+    parts: tuple[RowVerdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What passes until a date and no longer."""
+
+    last_date: str
+    what: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadGroup:
+    """Records that were not understood for the same reason."""
+
+    why: str
+    code: str
+    display: str
+    records: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """The record's own words and code; a record that has neither says so."""
+        return " ".join(plain(part) for part in (self.display, self.code and f"({self.code})") if part) or "no code"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingChange:
+    """A documented reading under which a row would have another status."""
+
+    reading: OtherReading
+    place: Place
+    now: Status
+
+
+@dataclass(frozen=True, slots=True)
+class PatientSummary:
+    """All verdicts of one patient on one date."""
+
+    patient: str
+    on: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def nothing_against(self) -> bool:
+        """Whether some trial has nothing against this patient."""
+        return any(verdict.nothing_against for verdict in self.verdicts)
+
+    @property
+    def live(self) -> tuple[Verdict, ...]:
+        """The verdicts that still can become "eligible": open ones, and those that only time rules out."""
+        return tuple(verdict for verdict in self.verdicts if is_live(verdict))
+
+
+def summarise(verdicts: Iterable[Verdict]) -> list[PatientSummary]:
+    """One summary for each patient and date; patients with nothing against them first, else in the order given."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault((verdict.patient, verdict.on), []).append(verdict)
+    summaries = [PatientSummary(patient, on, tuple(group)) for (patient, on), group in groups.items()]
+    return sorted(summaries, key=lambda summary: not summary.nothing_against)
+
+
+def is_live(verdict: Verdict) -> bool:
+    """False where a row fails that time alone will not mend."""
+    return verdict.verdict != "ineligible" or all(
+        row.passes_from is not None for row in verdict.criteria if row.parent is None and row.status == "fail"
+    )
+
+
+def failures(verdict: Verdict) -> list[Failure]:
+    """The top-level rows that fail, each with its decisive failing parts (the innermost that fail)."""
+    parents = {row.id: row.parent for row in verdict.criteria}
+    failing = [row for row in verdict.criteria if row.status == "fail" and row.decisive]
+    explained = {row.parent for row in failing}
+    innermost = [row for row in failing if row.parent is not None and row.id not in explained]
+    return [
+        Failure(row, tuple(part for part in innermost if row.id in _ancestors(part.id, parents)))
+        for row in failing
+        if row.parent is None
+    ]
+
+
+def _ancestors(row: str, parents: dict[str, str | None]) -> list[str]:
+    """The rows above `row`, nearest first; a row that is nobody's part has none."""
+    found: list[str] = []
+    parent = parents.get(row)
+    while parent is not None and parent not in found:
+        found.append(parent)
+        parent = parents.get(parent)
+    return found
+
+
+def open_rows(verdict: Verdict) -> list[RowVerdict]:
+    """Decisive unknown rows that have no parts, and groups that are unknown though no part of theirs is."""
+    unknown = [row for row in verdict.criteria if row.status == "unknown" and row.decisive]
+    explained = {row.parent for row in unknown}
+    return [row for row in unknown if row.id not in explained]
+
+
+def open_kind(row: RowVerdict) -> OpenKind:
+    """Whose move an unknown row is."""
+    return row.open_kind or ("judgement" if row.needs_judgement else "data")
+
+
+def open_items(verdicts: Sequence[Verdict]) -> list[OpenItem]:
+    """What would settle the unknown rows of these verdicts.
+
+    Ordered by whose move it is; within that, what would settle most trials first, then most rows. What an
+    investigator is to judge is told by the row's own words.
+    """
+    places: dict[tuple[OpenKind, str], dict[Place, str]] = {}
+    for verdict in verdicts:
+        for row in open_rows(verdict):
+            kind = open_kind(row)
+            for text in _settling(row, kind):
+                places.setdefault((kind, text), {})[Place(verdict.trial, row.id)] = row.reason
+    items = [
+        OpenItem(kind, text, next(iter(found.values())), tuple(found)) for (kind, text), found in places.items()
+    ]
+    return sorted(items, key=lambda item: (OPEN_KINDS.index(item.kind), -item.trials, -len(item.places)))
+
+
+def _settling(row: RowVerdict, kind: OpenKind) -> tuple[str, ...]:
+    if kind == "judgement":
+        return (row.text,)
+    return row.missing or (row.reason,)
+
+
+def expiries(verdicts: Sequence[Verdict]) -> list[Expiry]:
+    """What will expire when, the earliest first: rows of one date and one kind of evidence together."""
+    found: dict[tuple[str, str], dict[Place, None]] = {}
+    for verdict in verdicts:
+        parts = {row.parent for row in verdict.criteria}
+        for row in verdict.criteria:
+            if row.valid_until is not None and row.status == "pass" and row.id not in parts:
+                key = (row.valid_until, _subject(row))
+                found.setdefault(key, {})[Place(verdict.trial, row.id)] = None
+    return [Expiry(date, what, tuple(places)) for (date, what), places in sorted(found.items(), key=lambda i: i[0][0])]
+
+
+def _subject(row: RowVerdict) -> str:
+    """What the row's evidence is about; without evidence, the row's own words."""
+    return ", ".join(dict.fromkeys(evidence.what for evidence in row.evidence)) or row.text
+
+
+def unread_groups(verdicts: Sequence[Verdict]) -> list[UnreadGroup]:
+    """The records of a patient that were not understood, by reason and code; the most frequent first."""
+    records: dict[tuple[str, str, str], dict[str, Unread]] = {}
+    for verdict in verdicts:
+        for unread in verdict.unread:
+            records.setdefault((unread.why, unread.code, unread.display), {})[unread.record] = unread
+    groups = [UnreadGroup(*key, tuple(found)) for key, found in records.items()]
+    return sorted(groups, key=lambda group: -len(group.records))
+
+
+def reading_changes(verdicts: Sequence[Verdict]) -> list[ReadingChange]:
+    """The readings under which a decisive row would change, by reading."""
+    changes = [
+        ReadingChange(reading, Place(verdict.trial, row.id), row.status)
+        for verdict in verdicts
+        for row in verdict.criteria
+        if row.decisive
+        for reading in row.other_readings
+    ]
+    return sorted(changes, key=lambda change: (change.reading.ambiguity, change.reading.key))
+
+
+def flagged(verdict: Verdict) -> list[tuple[RowVerdict, str]]:
+    """The warnings and reviews that rows carry."""
+    return [(row, flag) for row in verdict.criteria for flag in row.flags]
+
+
+def places_text(places: Sequence[Place]) -> str:
+    """`NCT06106906 E20a, E20b; NCT06892145 I03`."""
+    by_trial: dict[str, list[str]] = {}
+    for place in places:
+        by_trial.setdefault(place.trial, []).append(plain(place.row))
+    return "; ".join(f"{trial} {', '.join(rows)}" for trial, rows in by_trial.items())

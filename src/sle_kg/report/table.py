@@ -1,0 +1,268 @@
+"""Verdicts for a terminal: what a trial coordinator does next about each patient, 80 to 100 columns wide."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from sle_kg.report.summary import (
+    OpenItem,
+    PatientSummary,
+    expiries,
+    failures,
+    flagged,
+    is_live,
+    open_items,
+    open_rows,
+    places_text,
+    reading_changes,
+    summarise,
+    unread_groups,
+)
+from sle_kg.report.text import (
+    AID_SENTENCE,
+    OPEN_KINDS,
+    OPEN_TITLES,
+    STATUS_MARKS,
+    caveats_of,
+    counted,
+    earliest_sentence,
+    plain,
+    shorten,
+    verdict_phrase,
+)
+from sle_kg.verdict import RowVerdict, Verdict
+
+NARROWEST, WIDEST = 80, 100
+
+_STYLES = {"eligible": "green", "ineligible": "red", "undetermined": "yellow"}
+_QUOTATION = 160
+_LISTED_GROUPS = 12
+_LISTED_RECORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One item of a section: a mark, a text, and perhaps a sentence below it."""
+
+    text: Text | str
+    mark: str = "•"
+    detail: str = ""
+    depth: int = 0
+
+
+def render_table(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool = False) -> str:
+    """The verdicts as text: an overview of several patients, then a section for each, nothing-against first.
+
+    `width` is brought to between 80 and 100 columns. Text of patients and files is shown as it is, never as markup.
+    """
+    console = Console(
+        file=io.StringIO(),
+        width=min(max(width, NARROWEST), WIDEST),
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    summaries = summarise(verdicts)
+    with console.capture() as capture:
+        if len(summaries) > 1:
+            console.print(_overview(summaries), "")
+        for summary in summaries:
+            console.print(*_patient(summary), sep="\n")
+        console.print(Text(AID_SENTENCE, style="italic"))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _overview(summaries: Sequence[PatientSummary]) -> RenderableType:
+    """One line a patient: the verdict for every trial."""
+    trials = list(dict.fromkeys(verdict.trial for summary in summaries for verdict in summary.verdicts))
+    table = _table("Patient", *trials, title="All patients, those with nothing against them first")
+    for summary in summaries:
+        by_trial = {verdict.trial: verdict for verdict in summary.verdicts}
+        cells = [_overview_cell(by_trial[trial]) if trial in by_trial else Text("") for trial in trials]
+        table.add_row(Text(shorten(summary.patient, 40)), *cells)
+    return table
+
+
+def _overview_cell(verdict: Verdict) -> Text:
+    text = Text(verdict.verdict, style=_STYLES[verdict.verdict])
+    if verdict.verdict == "undetermined":
+        text.append(f", {sum(verdict.open_items.values())} open")
+    if verdict.nothing_against:
+        text.append("\nnothing against", style="bold")
+    elif verdict.earliest_eligible and verdict.verdict != "eligible":
+        text.append(f"\nfrom {verdict.earliest_eligible}")
+    return text
+
+
+def _patient(summary: PatientSummary) -> list[RenderableType]:
+    """Everything about one patient, in the order in which a coordinator reads it."""
+    parts: list[RenderableType] = [
+        Rule(Text(f"{plain(summary.patient)} on {summary.on}", style="bold"), characters="━"),
+        _trials(summary),
+    ]
+    parts += _section("Against", [line for verdict in summary.verdicts for line in _against(verdict)])
+    live = open_items(summary.live)
+    for kind in OPEN_KINDS:
+        parts += _section(OPEN_TITLES[kind], [_open_item(item) for item in live if item.kind == kind])
+    parts += _section("Also open in trials that something else rules out", _ruled_out(summary))
+    parts += _section("Warnings", _warnings(summary))
+    parts += _section("Recruitment, dates", _recruitment(summary))
+    parts += _section("What will expire", _expiring(summary))
+    parts += _section("Records not understood", _unread(summary))
+    parts += _section("Other readings of the record under which something would change", _readings(summary))
+    parts += _section("To bear in mind", _caveats(summary))
+    return [*parts, Text("")]
+
+
+def _trials(summary: PatientSummary) -> RenderableType:
+    """The trials one above another: verdict, open items by whose move, earliest date."""
+    table = _table("Trial", "Verdict", "Data", "Tests", "Agree", "Judge", "Earliest")
+    for column in table.columns[2:6]:
+        column.justify = "right"
+    for verdict in summary.verdicts:
+        phrase = Text(verdict_phrase(verdict), style=_STYLES[verdict.verdict])
+        if verdict.nothing_against:
+            phrase.append("\nnothing against", style="bold")
+        table.add_row(
+            Text(f"{verdict.trial}\n{shorten(verdict.trial_label, 36)}"),
+            phrase,
+            *(Text(str(verdict.open_items.get(kind, 0))) for kind in OPEN_KINDS),
+            Text(verdict.earliest_eligible or "–"),
+        )
+    return Padding(table, (0, 0, 0, 1))
+
+
+def _against(verdict: Verdict) -> list[_Line]:
+    """A line for each failing row, its failing parts below it."""
+    lines = []
+    for failure in failures(verdict):
+        detail = "" if failure.parts else _because(failure.row)
+        lines.append(_Line(_quoted(failure.row, verdict.trial), STATUS_MARKS["fail"], detail))
+        lines += [_Line(_quoted(part), STATUS_MARKS["fail"], _because(part), depth=1) for part in failure.parts]
+    return lines
+
+
+def _quoted(row: RowVerdict, trial: str = "") -> Text:
+    """The row's id in bold and its words, after the trial where that is not clear."""
+    return Text.assemble(f"{trial} " if trial else "", (plain(row.id), "bold"), f" {shorten(row.text, _QUOTATION)}")
+
+
+def _because(row: RowVerdict) -> str:
+    """The reason, and the date from which the row would pass if only time is missing."""
+    when = f" It would pass from {row.passes_from}." if row.passes_from else ""
+    return plain(row.reason) + when
+
+
+def _open_item(item: OpenItem) -> _Line:
+    text = shorten(item.text, _QUOTATION)
+    quoted = f"“{text}”" if item.kind == "judgement" else text
+    return _Line(Text.assemble(f"{quoted} ", (f"[{places_text(item.places)}]", "dim")), STATUS_MARKS["unknown"])
+
+
+def _ruled_out(summary: PatientSummary) -> list[_Line]:
+    """One line a trial that a failing row rules out: the rows that are open besides."""
+    lines = []
+    for verdict in summary.verdicts:
+        rows = open_rows(verdict)
+        if rows and not is_live(verdict):
+            ids = ", ".join(plain(row.id) for row in rows)
+            lines.append(_Line(f"{verdict.trial}: {counted(len(rows), 'row')} ({ids})"))
+    return lines
+
+
+def _warnings(summary: PatientSummary) -> list[_Line]:
+    lines = [
+        f"{verdict.trial} {plain(row.id)}: {plain(flag)}"
+        for verdict in summary.verdicts
+        for row, flag in flagged(verdict)
+    ]
+    notes = [plain(note) for verdict in summary.verdicts for note in verdict.notes]
+    return [_Line(text) for text in dict.fromkeys(lines + notes)]
+
+
+def _recruitment(summary: PatientSummary) -> list[_Line]:
+    return [
+        _Line(
+            f"{verdict.trial}: {plain(verdict.recruitment_status)} as of {plain(verdict.recruitment_as_of)}; "
+            f"{earliest_sentence(verdict)}"
+        )
+        for verdict in summary.verdicts
+    ]
+
+
+def _expiring(summary: PatientSummary) -> list[_Line]:
+    return [
+        _Line(f"after {expiry.last_date}: {shorten(expiry.what, 70)} [{places_text(expiry.places)}]")
+        for expiry in expiries(summary.live)
+    ]
+
+
+def _unread(summary: PatientSummary) -> list[_Line]:
+    groups = unread_groups(summary.verdicts)
+    lines = []
+    for group in groups[:_LISTED_GROUPS]:
+        records = ", ".join(plain(record) for record in group.records[:_LISTED_RECORDS])
+        more = len(group.records) - _LISTED_RECORDS
+        rest = f" and {more} more" if more > 0 else ""
+        lines.append(_Line(f"{plain(group.why)}: {group.what} [{records}{rest}]"))
+    if len(groups) > _LISTED_GROUPS:
+        others = counted(len(groups) - _LISTED_GROUPS, "other code")
+        lines.append(_Line(f"and {others}, listed in the HTML and JSON reports"))
+    return lines
+
+
+def _readings(summary: PatientSummary) -> list[_Line]:
+    return [
+        _Line(
+            f"--reading {change.reading.ambiguity}={change.reading.key}: {change.place.trial} "
+            f"{plain(change.place.row)} would be {change.reading.status}, not {change.now}"
+        )
+        for change in reading_changes(summary.verdicts)
+    ]
+
+
+def _caveats(summary: PatientSummary) -> list[_Line]:
+    """Each caveat once, with the trials that it concerns."""
+    trials: dict[str, list[str]] = {}
+    for verdict in summary.verdicts:
+        for caveat in caveats_of(verdict):
+            trials.setdefault(plain(caveat), []).append(verdict.trial)
+    return [_Line(f"{', '.join(concerned)}: {caveat}") for caveat, concerned in trials.items()]
+
+
+def _section(title: str, lines: Sequence[_Line]) -> list[RenderableType]:
+    """A titled list with hanging indents; nothing where there is nothing to say."""
+    if not lines:
+        return []
+    return [Text(title, style="bold underline"), *(_hanging(line) for line in lines), Text("")]
+
+
+def _hanging(line: _Line) -> RenderableType:
+    """The line behind its mark, its detail on lines of their own, all indented alike."""
+    grid = Table.grid(padding=0)
+    grid.add_column(width=2)
+    grid.add_column(overflow="fold")
+    grid.add_row(line.mark, line.text)
+    if line.detail:
+        grid.add_row("", line.detail)
+    return Padding(grid, (0, 0, 0, 2 + 2 * line.depth))
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(*columns, box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, title_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
+    return table

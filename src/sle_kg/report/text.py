@@ -1,0 +1,78 @@
+"""Words that every human-readable report uses, and making hostile patient text harmless on a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from sle_kg.verdict import OpenKind, Status, Verdict
+
+AID_SENTENCE = (
+    "sle-kg is a pre-screening aid: it reads the public registry text, not the protocol; "
+    "the investigator decides about enrolment."
+)
+LISTED_INCLUSION_SENTENCE = '"eligible" means "meets the listed inclusion criteria".'
+ELIGIBLE_AS_LISTED = "meets the listed inclusion criteria"
+
+OPEN_KINDS: tuple[OpenKind, ...] = ("data", "test", "agreement", "judgement")
+"""Whose move it is, in the order in which a coordinator works: look up, test, ask the patient, ask the investigator."""
+
+OPEN_TITLES: dict[OpenKind, str] = {
+    "data": "Data to look up",
+    "test": "Tests to be done",
+    "agreement": "Agreements to obtain",
+    "judgement": "For the investigator to judge",
+}
+
+STATUS_MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "unknown": "?", "not-applicable": "–"}
+
+_REPLACEMENT = "�"
+
+
+def plain(text: str) -> str:
+    """The text on one line without anything that could steer a terminal or turn the reading direction.
+
+    White space becomes one space; control, format, surrogate and private characters become U+FFFD.
+    """
+    return "".join(_plain_character(character) for character in " ".join(text.split()))
+
+
+def _plain_character(character: str) -> str:
+    return _REPLACEMENT if unicodedata.category(character).startswith("C") else character
+
+
+def shorten(text: str, length: int) -> str:
+    """`plain` text of at most `length` characters, cut at a word with an ellipsis."""
+    line = plain(text)
+    if len(line) <= length:
+        return line
+    head, _, tail = line[: length - 1].rpartition(" ")
+    return (head if len(head) > length // 2 else head + " " + tail).strip() + "…"
+
+
+def verdict_phrase(verdict: Verdict) -> str:
+    """The verdict in words; where the copy shows no exclusion criteria, "eligible" says what it means."""
+    if verdict.verdict == "eligible" and not verdict.source_complete:
+        return f"eligible ({ELIGIBLE_AS_LISTED})"
+    return verdict.verdict
+
+
+def caveats_of(verdict: Verdict) -> tuple[str, ...]:
+    """The sentences that a human-readable verdict must carry, each once, without the general sentence."""
+    sentences = [caveat for caveat in verdict.caveats if caveat != AID_SENTENCE]
+    if not verdict.source_complete and not any(ELIGIBLE_AS_LISTED in sentence for sentence in sentences):
+        sentences.append(LISTED_INCLUSION_SENTENCE)
+    return tuple(dict.fromkeys(sentences))
+
+
+def earliest_sentence(verdict: Verdict) -> str:
+    """The earliest date of eligibility in words."""
+    if verdict.earliest_eligible is None:
+        return "no date of eligibility can be given"
+    if verdict.verdict == "eligible":
+        return f"eligible on the screening date, {verdict.earliest_eligible}"
+    return f"if nothing but time changes, eligible from {verdict.earliest_eligible}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
