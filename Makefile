@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines lint types check bench clean
+.PHONY: help demo test test-engines lint types check bench documents clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -30,6 +30,9 @@ check: $(VENV)/ready  ## ontology, trial files, shapes and queries
 
 bench: $(VENV)/ready  ## the table of benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+documents: $(VENV)/ready  ## write the real outputs into README.md and docs/
+	$(BIN)/python tests/documents.py
 
 clean:  ## remove everything that the targets made
 	rm -rf $(VENV) build dist src/*.egg-info sle-kg-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
