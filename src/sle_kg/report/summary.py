@@ -115,13 +115,13 @@ def failures(verdict: Verdict) -> list[Failure]:
     explained = {row.parent for row in failing}
     innermost = [row for row in failing if row.parent is not None and row.id not in explained]
     return [
-        Failure(row, tuple(part for part in innermost if row.id in _ancestors(part.id, parents)))
+        Failure(row, tuple(part for part in innermost if row.id in ancestors(part.id, parents)))
         for row in failing
         if row.parent is None
     ]
 
 
-def _ancestors(row: str, parents: dict[str, str | None]) -> list[str]:
+def ancestors(row: str, parents: dict[str, str | None]) -> list[str]:
     """The rows above `row`, nearest first; a row that is nobody's part has none."""
     found: list[str] = []
     parent = parents.get(row)

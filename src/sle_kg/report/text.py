@@ -33,10 +33,17 @@ def plain(text: str) -> str:
 
     White space becomes one space; control, format, surrogate and private characters become U+FFFD.
     """
-    return "".join(_plain_character(character) for character in " ".join(text.split()))
+    return harmless(" ".join(text.split()))
 
 
-def _plain_character(character: str) -> str:
+def harmless(text: str) -> str:
+    """The text with its spaces kept as they are: other white space becomes a space, what `plain` bans U+FFFD."""
+    return "".join(_harmless_character(character) for character in text)
+
+
+def _harmless_character(character: str) -> str:
+    if character.isspace():
+        return " "
     return _REPLACEMENT if unicodedata.category(character).startswith("C") else character
 
 
