@@ -131,7 +131,6 @@ class Terminology:
         """Read the modules of `folder`; raises FileNotFoundError where it holds none."""
         graph = _read(folder)
         self._labels: dict[str, str] = {}
-        self._key_of_notation: dict[str, str] = {}
         self._concepts: dict[str, dict[str, list[str]]] = {}
         self._graph = graph
         for subject, properties in graph.items():
@@ -139,14 +138,13 @@ class Terminology:
                 continue
             name = subject.removeprefix(SLE)
             self._concepts[name] = properties
-            for notation in properties.get(SKOS + "notation", ()):
-                self._key_of_notation[notation] = notation
             self._labels[name] = _first(properties, RDFS + "label") or name
         self._notation = {
             name: notation
             for name, properties in self._concepts.items()
             if (notation := _first(properties, SKOS + "notation")) is not None
         }
+        self._keys = frozenset(self._notation.values())
         self._read_codes()
         self._read_types()
         self._value_sets: dict[str, _ValueSet] = {}
@@ -199,10 +197,8 @@ class Terminology:
             for ancestor in _closure(name, parents):
                 self._subclasses[ancestor].add(name)
         self._members_of_class: dict[str, set[str]] = defaultdict(set)
-        for name, properties in self._concepts.items():
-            key = self._notation.get(name)
-            if key is None:
-                continue
+        for name, key in self._notation.items():
+            properties = self._concepts[name]
             for kind in properties.get(RDF + "type", ()):
                 for ancestor in _closure(kind.removeprefix(SLE), parents):
                     self._members_of_class[ancestor].add(key)
@@ -211,7 +207,7 @@ class Terminology:
 
     def knows(self, key: str) -> bool:
         """Whether `key` is a key of the fact tables, so that it may be used as a local code."""
-        return key in self._key_of_notation
+        return key in self._keys
 
     def concept(self, codings: Iterable[Coding], code_map: CodeMap | None = None) -> str:
         """The concept text of a record with these codings; `unmapped` where none of them is understood.
@@ -527,7 +523,7 @@ def _read(folder: Path) -> dict[str, dict[str, list[str]]]:
         for quad in ox.parse(module.read_bytes(), format=ox.RdfFormat.TURTLE):
             if isinstance(quad.subject, ox.NamedNode) and not isinstance(quad.object, ox.BlankNode):
                 properties = graph.setdefault(quad.subject.value, {})
-                properties.setdefault(quad.predicate.value, []).append(quad.object.value)  # type: ignore[union-attr]
+                properties.setdefault(quad.predicate.value, []).append(quad.object.value)
     return graph
 
 

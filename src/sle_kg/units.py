@@ -1,0 +1,140 @@
+"""Exact conversion of UCUM units, by ucumvert and pint; a unit that does not convert is refused, never guessed.
+
+Every conversion is affine (a factor, and for temperatures an offset), so it is found once for a pair of units and kept
+as exact fractions; values are decimals with at most twelve places, as in the fact tables.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+CREATININE_MOLAR_MASS = Decimal("113.12")
+"""g/mol; formulas.md, unit conversions. Also of the creatinine below a protein/creatinine ratio."""
+PLACES = Decimal("1e-12")
+"""The last decimal place of the fact tables."""
+LARGEST = Decimal("1e20")
+"""Larger magnitudes are no clinical value, and do not fit the fact tables."""
+
+_VISUAL_ANALOGUE_SCALE = (Fraction(3, 100), Fraction(0))
+"""PGA of 0 to 3 from millimetres of a 100 mm line: mm × 3/100 (labs_and_findings.csv, row pga)."""
+_SURFACE_AREA = re.compile(r"1\.73")
+_WITHOUT_DIMENSION = frozenset({"", "1", "{score}", "{titer}", "{points}", "{count}"})
+
+
+class UnitError(ValueError):
+    """A unit that is no UCUM unit, or that does not convert into the unit needed; the message says which."""
+
+
+def convert(value: Decimal, unit: str | None, target: str, molar_mass: Decimal | None = None) -> Decimal:
+    """`value` in `unit` as a value in `target`, both UCUM, exact to twelve decimal places.
+
+    `molar_mass` (g/mol) turns amounts of substance into masses. No unit is accepted only where the target is a bare
+    number (`{score}`, `{titer}`). Raises UnitError.
+    """
+    if not value.is_finite() or abs(value) >= LARGEST:
+        raise UnitError(f"the value {value} is no clinical value")
+    factor, offset = _affine((unit or "").strip().replace("µ", "u").replace("μ", "u"), target, molar_mass)
+    return _decimal(Fraction(value) * factor + offset)
+
+
+def per_kilogram(unit: str) -> tuple[str, bool]:
+    """The unit of a dose without its "per kg of body weight", and whether it had one: `mg/kg` → (`mg`, True)."""
+    match = re.fullmatch(r"(.+)/kg(?:\{[^{}]*\})?", unit)
+    return (match[1], True) if match else (unit, False)
+
+
+def _decimal(value: Fraction) -> Decimal:
+    with localcontext() as context:
+        context.prec = 60
+        result = (Decimal(value.numerator) / Decimal(value.denominator)).quantize(PLACES)
+    return result.normalize() + 0 if result else Decimal(0)
+
+
+@cache
+def _affine(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fraction, Fraction]:
+    """Factor and offset of a conversion. Raises UnitError."""
+    if unit == target:
+        return Fraction(1), Fraction(0)
+    if target in _WITHOUT_DIMENSION:
+        if unit in _WITHOUT_DIMENSION:
+            return Fraction(1), Fraction(0)
+        if unit == "mm" and target == "{score}":
+            return _VISUAL_ANALOGUE_SCALE
+        raise UnitError(f"the unit {unit!r} is not the unit of a bare number")
+    if unit == "":
+        raise UnitError(f"there is no unit, and {target!r} is needed")
+    if bool(_SURFACE_AREA.search(unit)) != bool(_SURFACE_AREA.search(target)):
+        raise UnitError(f"the unit {unit!r} does not convert into {target!r} (body surface area)")
+    registry = _registry()
+    source, goal = _quantity(unit), _quantity(target)
+    amounts = source.dimensionality.get("[substance]", 0) - goal.dimensionality.get("[substance]", 0)
+    if amounts and (molar_mass is not None):
+        source = source * (registry.Quantity(molar_mass, "gram / mole") ** int(amounts))
+    if source.dimensionality != goal.dimensionality:
+        raise UnitError(f"the unit {unit!r} does not convert into {target!r}")
+    with localcontext() as context:
+        context.prec = 60
+        at_zero, at_one = (_scaled(registry, source, goal, Decimal(number)) for number in (0, 1))
+    return at_one - at_zero, at_zero
+
+
+def _scaled(registry: Any, source: Any, goal: Any, number: Decimal) -> Fraction:
+    """`number` of the source unit in the goal unit, as an exact fraction."""
+    converted = registry.Quantity(number * source.magnitude, source.units).to(goal.units).magnitude / goal.magnitude
+    return Fraction(converted).limit_denominator(10**18)
+
+
+@cache
+def _quantity(unit: str) -> Any:
+    """The pint quantity of a UCUM unit; a bare annotation counts as 1. Raises UnitError."""
+    from lark.exceptions import LarkError
+    from pint import PintError
+    from ucumvert import get_ucum_parser
+
+    bare = re.sub(r"\{[^{}]*\}", "", unit) if _SURFACE_AREA.search(unit) else unit
+    text = bare.rstrip("/") or "1"
+    with localcontext() as context:
+        context.prec = 60
+        try:
+            return _transformer().transform(get_ucum_parser().parse(text))
+        except (LarkError, PintError, AttributeError, TypeError, ValueError) as error:
+            raise UnitError(f"{unit!r} is no UCUM unit") from error
+
+
+@cache
+def _transformer() -> Any:
+    """ucumvert's transformer into pint, with decimals instead of floats from the first number on."""
+    from ucumvert import UcumToPintTransformer
+
+    registry = _registry()
+
+    class ExactTransformer(UcumToPintTransformer):  # type: ignore[misc]
+        def simple_unit(self, args: list[Any]) -> Any:
+            quantity = super().simple_unit(args)
+            return registry.Quantity(Decimal(str(quantity.magnitude)), quantity.units)
+
+    return ExactTransformer(registry)
+
+
+@cache
+def _registry() -> Any:
+    """pint with UCUM's units; arbitrary units get a dimension of their own, so that they convert into nothing else."""
+    import logging
+
+    from ucumvert import PintUcumRegistry
+
+    registry = PintUcumRegistry(non_int_type=Decimal)
+    logger = logging.getLogger("pint.util")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        registry.define("international_unit = [international_unit] = _ = i.U. = IU = iU")
+        registry.define("arbitrary_unit = [arbitrary_unit] = _ = arb_U")
+        registry.define("high_power_field = [high_power_field] = _ = HPF")
+    finally:
+        logger.setLevel(level)
+    return registry
