@@ -1,0 +1,119 @@
+"""Prints the table of benchmarks/README.md: every figure and every ratio from one run on this machine."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from sle_kg.resources import path
+
+PYTHON = sys.executable
+COMMAND = str(Path(sys.executable).with_name("sle-kg"))
+FORMATS = ("turtle", "json-ld", "n-triples", "n-quads", "trig", "rdf-xml")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds (the median of the runs) and peak memory in MiB (the highest of the runs)."""
+
+    seconds: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table; `ratio` is to the line that `against` describes, `limit` what it should stay under."""
+
+    what: str
+    cost: Cost
+    against: str = ""
+    ratio: float | None = None
+    limit: float | None = None
+
+    def __str__(self) -> str:
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}× {self.against}"
+        limit = (
+            "" if self.limit is None else f"≤ {self.limit}×: {'met' if (self.ratio or 0) <= self.limit else 'missed'}"
+        )
+        return f"| {self.what} | {self.cost.seconds:.3f} | {self.cost.memory:.0f} | {ratio} | {limit} |"
+
+
+def run(*command: str) -> tuple[float, float, str]:
+    """Wall seconds, peak MiB and output of one process."""
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if os.waitstatus_to_exitcode(status) != 0:
+            raise SystemExit(f"{' '.join(command)} failed")
+        output.seek(0)
+        return seconds, usage.ru_maxrss / 1024, output.read().decode()
+
+
+def whole(*command: str, runs: int = 3) -> Cost:
+    """The cost of a whole process, from start to exit."""
+    results = [run(*command) for _ in range(runs)]
+    return Cost(median(result[0] for result in results), max(result[1] for result in results))
+
+
+def job(*name: str, runs: int = 3) -> Cost:
+    """The cost of the timed part of a job; memory is that of its process."""
+    results = [run(PYTHON, "-m", "benchmarks.jobs", *name) for _ in range(runs)]
+    return Cost(median(float(result[2]) for result in results), max(result[1] for result in results))
+
+
+def patients(count: int, folder: Path) -> list[str]:
+    """Files of `count` patients: the example patients, over and over, under new ids."""
+    examples = sorted((path("examples") / "patients").glob("*.json"))
+    bundles = [text for file in examples if '"resourceType": "Patient"' in (text := file.read_text())]
+    files = []
+    for number in range(count):
+        text = bundles[number % len(bundles)]
+        resources = (entry["resource"] for entry in json.loads(text)["entry"])
+        (old,) = {resource["id"] for resource in resources if resource["resourceType"] == "Patient"}
+        files.append(folder / f"{number}.json")
+        files[-1].write_text(text.replace(f"Patient/{old}", f"Patient/p{number}").replace(f'"{old}"', f'"p{number}"'))
+    return list(map(str, files))
+
+
+def lines() -> Iterator[Line]:
+    """Every line of the table, measured as it is asked for."""
+    rdflib = whole(PYTHON, "-c", "import rdflib", runs=7)
+    yield Line("`python -c 'import rdflib'`", rdflib)
+    help_ = whole(COMMAND, "--help", runs=7)
+    yield Line("`sle-kg --help`", help_, "import rdflib", help_.seconds / rdflib.seconds, 2)
+    yield Line("build the whole graph", job("build"))
+    for count in ("1", "100"):
+        runs = 5 if count == "1" else 3
+        bare, engine = job("bare", count, runs=runs), job("engine", count, runs=runs)
+        yield Line(f"bare `pyshacl`, {count} ready profiles", bare)
+        yield Line(f"SHACL engine, {count} ready profiles", engine, "bare", engine.seconds / bare.seconds, 1.3)
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (1, 100):
+            command = (COMMAND, "screen", *patients(count, Path(folder)), "--on", "2026-11-21", "--format", "json")
+            yield Line(f"`screen`, {count} FHIR patients, every trial", whole(*command, runs=2))
+        memory, oxigraph = job("matrix", "memory", runs=1), job("matrix", "oxigraph")
+        yield Line("comparison matrix, rdflib's memory store", memory)
+        yield Line("comparison matrix, Oxigraph", oxigraph, "memory store", oxigraph.seconds / memory.seconds)
+        for name in FORMATS:
+            target = str(Path(folder) / name)
+            cost = whole(COMMAND, "export", "--what", "graph", "--format", name, "--output", target, runs=2)
+            yield Line(f"`export --what graph --format {name}`", cost)
+
+
+def main() -> None:
+    """Print the table line by line as it is measured."""
+    print("| what | seconds | MiB | ratio | limit |\n|---|---|---|---|---|")
+    for line in lines():
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
