@@ -53,7 +53,7 @@ def undetermined() -> Verdict:
     """Open in every way, with warnings, readings, expiry and records not understood."""
     criteria = (
         row("I02", "pass", text="Age range from 18 to 70 years old", valid_until="2059-01-02"),
-        row("I05", "unknown", text="Active SLE needs to meet the following criteria at screening:"),
+        row("I05", "unknown", text="Active SLE needs to meet the following criteria at screening:", missing=("I05a",)),
         row(
             "I05a",
             "unknown",

@@ -155,9 +155,7 @@ def open_items(verdicts: Sequence[Verdict]) -> list[OpenItem]:
             kind = open_kind(row)
             for text in _settling(row, kind):
                 places.setdefault((kind, text), {})[Place(verdict.trial, row.id)] = row.reason
-    items = [
-        OpenItem(kind, text, next(iter(found.values())), tuple(found)) for (kind, text), found in places.items()
-    ]
+    items = [OpenItem(kind, text, next(iter(found.values())), tuple(found)) for (kind, text), found in places.items()]
     return sorted(items, key=lambda item: (OPEN_KINDS.index(item.kind), -item.trials, -len(item.places)))
 
 

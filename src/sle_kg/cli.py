@@ -1,0 +1,382 @@
+"""The command line: reads options, calls the library, writes results to standard output and messages to standard error.
+
+Exit codes: 0 the command did its work, 1 `check` found faults, 2 wrong usage or unusable input (one sentence, no
+traceback). Everything heavy is imported inside the command that uses it, so that `--help` starts at once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import typer
+
+from sle_kg import __version__
+from sle_kg.errors import InputError, SleKgError
+
+app = typer.Typer(
+    name="sle-kg",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    help="CAR-T trials in lupus as a knowledge graph: screen patients, compare trials, query, export.",
+    epilog="Example: sle-kg screen patient.json --trial NCT06892145 --on 2026-11-21",
+)
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all, instead of stdout."),
+]
+Trials = Annotated[
+    list[str] | None,
+    typer.Option("--trial", metavar="ID", help="NCT number of a trial; repeatable. Default: every trial with criteria."),
+]
+On = Annotated[
+    str | None, typer.Option("--on", metavar="DATE", help="The screening date, YYYY-MM-DD. Default: today.")
+]
+Events = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--event",
+        metavar="NAME=DATE",
+        help="Actual or planned date of consent, enrollment, leukapheresis, lymphodepletion or infusion; repeatable.",
+    ),
+]
+Complete = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--complete",
+        metavar="SECTION",
+        help="The records are complete for conditions, medications, procedures, allergies, immunizations or "
+        "statements: what is not recorded did not happen; repeatable.",
+    ),
+]
+Windows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window",
+        metavar="KIND=DAYS",
+        help="Greatest age of a result, echocardiography, serology, autoantibody, weight or pregnancyTest; repeatable.",
+    ),
+]
+CodeMap = Annotated[
+    Path | None,
+    typer.Option("--code-map", metavar="FILE", help="CSV with columns system, code, key for codes of your own."),
+]
+Readings = Annotated[
+    list[str] | None,
+    typer.Option("--reading", metavar="AMBIGUITY=KEY", help="Another reading of an ambiguous sentence; repeatable."),
+]
+PatientFiles = Annotated[
+    list[Path], typer.Argument(metavar="FILE", help="FHIR R4 JSON or NDJSON, or RDF: one or many patients.")
+]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: a user's mistake is one sentence on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has gone: say nothing, and keep the interpreter from flushing into the void.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of the command that the arguments name."""
+    try:
+        result = app(standalone_mode=False, prog_name="sle-kg")
+        return result if isinstance(result, int) else 0
+    except SleKgError as error:
+        return _complain(str(error))
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "sle-kg"
+        message = error.format_message().removesuffix(".").replace("Value error, ", "")
+        return _complain(f"{message}; see {command} --help") if message else 2
+    except KeyboardInterrupt:
+        return 130
+    except typer.Abort:
+        return 130
+
+
+def _complain(sentence: str) -> int:
+    """One sentence on standard error, harmless to a terminal; the exit code of wrong usage or unusable input."""
+    from sle_kg.report.text import plain
+
+    print(f"sle-kg: {plain(sentence)}", file=sys.stderr)
+    return 2
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sle-kg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command(epilog="Example: sle-kg demo --folder /tmp/demo")
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="Where to write the graph and the HTML report.")
+    ] = Path("sle-kg-demo"),
+) -> None:
+    """Build the graph, screen the example patients on 2026-11-21, and print the verdicts."""
+    from sle_kg import demo as showcase
+    from sle_kg.report import render
+
+    with _progress() as progress:
+        result = showcase.run(folder, progress)
+    _write(render(result.verdicts, "table", *_terminal()))
+    print(f"\nThe graph ({result.triples:,} triples) is in {result.graph_file}")
+    print(f"The report to read or print is in {result.report_file}")
+
+
+@app.command(epilog="Example: sle-kg trials --all | grep -i recruiting")
+def trials(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Add the registered CAR-T trials that are not modelled.")
+    ] = False,
+) -> None:
+    """List the modelled trials, one line each."""
+    from sle_kg.report.trial_list import render_trials
+
+    _write(render_trials(everything))
+
+
+@app.command(epilog="Example: sle-kg screen patient.json --trial NCT06892145 --on 2026-11-21 --complete medications")
+def screen(
+    files: PatientFiles,
+    trial: Trials = None,
+    on: On = None,
+    event: Events = None,
+    complete: Complete = None,
+    window: Windows = None,
+    code_map: CodeMap = None,
+    reading: Readings = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="The engine that decides: shacl.")] = "shacl",
+    form: Annotated[
+        Literal["table", "json", "csv", "html", "turtle"], typer.Option("--format", "-f", help="How to write verdicts.")
+    ] = "table",
+    output: Output = None,
+) -> None:
+    """Give verdicts for patients, with the evidence, and what would settle what is open."""
+    from sle_kg import screening
+    from sle_kg.report import render
+
+    options = screening.Options(
+        trials=tuple(trial or ()),
+        on=_on(on),
+        events=_dates(event, "--event"),
+        complete=tuple(complete or ()),
+        windows=_days(window, "--window"),
+        code_map=code_map,
+        readings=_pairs(reading, "--reading", "AMBIGUITY=KEY"),
+        engine=engine,
+    )
+    with _progress() as progress:
+        verdicts = screening.screen(files, options, progress)
+    _write(render(verdicts, form, *_terminal(output)), output)
+
+
+@app.command(epilog="Example: sle-kg compare NCT06150651 NCT06892145 --format html --output comparison.html")
+def compare(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="NCT numbers. Default: every modelled trial.")
+    ] = None,
+    form: Annotated[
+        Literal["table", "json", "csv", "html", "markdown"], typer.Option("--format", "-f", help="How to write it.")
+    ] = "table",
+    output: Output = None,
+) -> None:
+    """Set trials side by side, criterion by criterion and design feature by design feature."""
+    from sle_kg import compare as comparison
+
+    result = comparison.compare(ids or None)
+    _write(comparison.render(result, form, width=_terminal(output)[0]).encode(), output)
+
+
+@app.command(epilog="Example: sle-kg query age-and-weight-limits --format csv")
+def query(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME|FILE", help="A query of the library, or a SPARQL file.")
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the queries of the library.")] = False,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="A value for a parameter of the query; repeatable."),
+    ] = None,
+    form: Annotated[
+        Literal["table", "json", "csv", "tsv", "turtle"], typer.Option("--format", "-f", help="How to write rows.")
+    ] = "table",
+    output: Output = None,
+) -> None:
+    """Ask the graph: a named query of the library, or a SPARQL file of your own."""
+    from sle_kg import queries
+
+    if listing:
+        return _write(_query_list(), output)
+    if name is None:
+        raise InputError("query: no NAME or FILE was given; see sle-kg query --list")
+    result = queries.run_query(name, _pairs(param, "--param", "NAME=VALUE"))
+    _write(queries.render(result, form, _terminal(output)[0]).encode(), output)
+
+
+@app.command(epilog="Example: sle-kg export --what trial --trial NCT06892145 --format json-ld --output trial.jsonld")
+def export(
+    what: Annotated[
+        Literal["graph", "ontology", "shapes", "trial"], typer.Option("--what", help="What to export.")
+    ] = "graph",
+    trial: Annotated[
+        str | None, typer.Option("--trial", metavar="ID", help="NCT number, for --what trial or shapes.")
+    ] = None,
+    form: Annotated[
+        Literal["turtle", "json-ld", "n-triples", "n-quads", "trig", "rdf-xml"],
+        typer.Option("--format", "-f", help="RDF format."),
+    ] = "turtle",
+    output: Output = None,
+) -> None:
+    """Write the graph, the ontology, the shapes or one trial as RDF: the same input gives the same bytes."""
+    from sle_kg import export as exporter
+
+    _write(exporter.export(what, trial, form), output)
+
+
+@app.command(epilog="Example: sle-kg profile patient.json --trial NCT06892145 --on 2026-11-21")
+def profile(
+    files: PatientFiles,
+    trial: Trials = None,
+    on: On = None,
+    event: Events = None,
+    form: Annotated[
+        Literal["turtle", "json-ld", "n-triples", "n-quads", "trig", "rdf-xml"],
+        typer.Option("--format", "-f", help="RDF format."),
+    ] = "turtle",
+    output: Output = None,
+) -> None:
+    """Show what the shapes see of patients on a date: the derived facts, with the records behind them."""
+    from sle_kg import screening
+
+    options = screening.Options(trials=tuple(trial or ()), on=_on(on), events=_dates(event, "--event"))
+    _write(screening.profile_document(files, options, form), output)
+
+
+@app.command(epilog="Example: sle-kg check && echo sound")
+def check() -> None:
+    """Validate ontology, trial files, shapes and queries; exit 1 with the list when there are faults."""
+    from sle_kg.check import run_checks
+
+    faults = run_checks(lambda step: print(f"checking {step} …", file=sys.stderr, flush=True))
+    for fault in faults:
+        print(f"{fault.file}: {fault.message}")
+    if faults:
+        print(f"{len(faults)} faults" if len(faults) > 1 else "1 fault", file=sys.stderr)
+        raise typer.Exit(1)
+    print("no faults")
+
+
+def _query_list() -> bytes:
+    """Every query of the library with its question and parameters."""
+    from sle_kg import queries
+
+    lines = []
+    for entry in queries.library():
+        lines.append(f"{entry.name}: {entry.summary}")
+        lines += [f"    --param {p.name}={p.default}  {p.meaning} ({p.type})" for p in entry.parameters]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _write(content: bytes, output: Path | None = None) -> None:
+    """A result to its file, or to standard output as it is."""
+    if output is not None:
+        from sle_kg.files import write_whole
+
+        return write_whole(output, content)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _terminal(output: Path | None = None) -> tuple[int, bool]:
+    """Columns to fill, and whether colour is welcome (https://no-color.org)."""
+    if output is not None:
+        return 100, False
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return shutil.get_terminal_size((100, 24)).columns, colour
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error for more than a few patients; None where nobody would see it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    few = 3
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Screening", total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=total > few)
+
+
+def _on(text: str | None) -> datetime.date:
+    return datetime.date.today() if text is None else _date(text, "--on")
+
+
+def _date(text: str, option: str) -> datetime.date:
+    """A calendar date written YYYY-MM-DD, and nothing looser."""
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return datetime.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InputError(f"{option}: {text!r} is no date; write it as YYYY-MM-DD, for example 2026-11-21")
+
+
+def _pairs(texts: Sequence[str] | None, option: str, form: str) -> dict[str, str]:
+    """`NAME=VALUE` options as a mapping; a name given twice is a mistake."""
+    pairs: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"{option}: {text!r} is not of the form {form}")
+        if name in pairs:
+            raise InputError(f"{option}: {name!r} is given twice; keep one")
+        pairs[name] = value
+    return pairs
+
+
+def _dates(texts: Sequence[str] | None, option: str) -> dict[str, datetime.date]:
+    return {name: _date(value, option) for name, value in _pairs(texts, option, "NAME=DATE").items()}
+
+
+def _days(texts: Sequence[str] | None, option: str) -> dict[str, int]:
+    """`KIND=DAYS` options: whole numbers of days from 0 on."""
+    days = {}
+    for name, value in _pairs(texts, option, "KIND=DAYS").items():
+        if not re.fullmatch(r"[0-9]{1,5}", value):
+            raise InputError(f"{option}: {value!r} for {name} is no whole number of days")
+        days[name] = int(value)
+    return days
