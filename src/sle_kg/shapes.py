@@ -125,16 +125,26 @@ class _Compiler:
         met, unmet = self._condition(condition, True), self._condition(condition, False)
         stated, denied = self._attested(row, True), self._attested(row, False)
         self._target(criterion, "met", "is known to hold")
-        self._either(row_shape(self.trial, row, "met"), [met, stated])
-        self._refer(row_shape(self.trial, row, "met"), "not", unmet)
-        self._refer(row_shape(self.trial, row, "met"), "not", denied)
+        self._settled(row, "met", met, self._undisputed(row, True, stated, unmet), denied)
         self._target(criterion, "unmet", "is known not to hold")
-        self._either(row_shape(self.trial, row, "unmet"), [unmet, denied])
-        self._refer(row_shape(self.trial, row, "unmet"), "not", met)
-        self._refer(row_shape(self.trial, row, "unmet"), "not", stated)
+        self._settled(row, "unmet", unmet, self._undisputed(row, False, denied, met), stated)
         if row in self.rules.not_applicable:
             self._target(criterion, "na", "asks nothing of this patient")
             self._all(row_shape(self.trial, row, "na"), [self._condition(self.rules.not_applicable[row], True)])
+
+    def _settled(self, row: str, outcome: str, by_data: str, by_attestation: str, contrary: str) -> None:
+        """Data or an undisputed attestation settle the row, unless the contrary is attested."""
+        iri = row_shape(self.trial, row, outcome)
+        self._refer(iri, "not", contrary)
+        self._either(iri, [by_data, by_attestation])
+
+    def _undisputed(self, row: str, value: bool, attested: str, contrary: str) -> str:
+        """The row is attested and data do not say the contrary."""
+        iri = row_shape(self.trial, row, f"undisputed-{'true' if value else 'false'}")
+        self._node_shape(iri, _name(iri), f"{row} is attested {'true' if value else 'false'} and data do not object.")
+        self._all(iri, [attested])
+        self._refer(iri, "not", contrary)
+        return iri
 
     def _counting(self, criterion: Criterion) -> None:
         """What a row that may be not applicable counts as where another row refers to it."""
