@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"namespaces", "errors", "resources", "verdict"},
-    {"files", "turtle", "criteria"},
+    {"files", "turtle", "criteria", "units"},
     {"ontology"},
     {"reason", "terminology"},
     {"trials"},
