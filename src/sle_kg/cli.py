@@ -37,11 +37,11 @@ Output = Annotated[
 ]
 Trials = Annotated[
     list[str] | None,
-    typer.Option("--trial", metavar="ID", help="NCT number of a trial; repeatable. Default: every trial with criteria."),
+    typer.Option(
+        "--trial", metavar="ID", help="NCT number of a trial; repeatable. Default: every trial with criteria."
+    ),
 ]
-On = Annotated[
-    str | None, typer.Option("--on", metavar="DATE", help="The screening date, YYYY-MM-DD. Default: today.")
-]
+On = Annotated[str | None, typer.Option("--on", metavar="DATE", help="The screening date, YYYY-MM-DD. Default: today.")]
 Events = Annotated[
     list[str] | None,
     typer.Option(
@@ -149,7 +149,7 @@ def demo(
     with _progress() as progress:
         result = showcase.run(folder, progress)
     _write(render(result.verdicts, "table", *_terminal()))
-    print(f"\nThe graph ({result.triples:,} triples) is in {result.graph_file}")
+    print(f"\nThe graph is in {result.graph_file}")
     print(f"The report to read or print is in {result.report_file}")
 
 

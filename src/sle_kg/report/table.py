@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -44,7 +45,9 @@ from sle_kg.verdict import RowVerdict, Verdict
 NARROWEST, WIDEST = 80, 100
 
 _STYLES = {"eligible": "green", "ineligible": "red", "undetermined": "yellow"}
+_OPEN_HEADINGS = {**OPEN_TITLES, "judgement": f"{OPEN_TITLES['judgement']} (answers: attest:<trial>/<row>)"}
 _QUOTATION = 160
+_SHOWN_EXPIRY_DAYS = 366
 _LISTED_GROUPS = 12
 _LISTED_RECORDS = 3
 
@@ -116,11 +119,11 @@ def _patient(summary: PatientSummary) -> list[RenderableType]:
     parts += _section("Against", [line for verdict in summary.verdicts for line in _against(verdict)])
     live = open_items(summary.live)
     for kind in OPEN_KINDS:
-        parts += _section(OPEN_TITLES[kind], [_open_item(item) for item in live if item.kind == kind])
+        parts += _section(_OPEN_HEADINGS[kind], [_open_item(item) for item in live if item.kind == kind])
     parts += _section("Also open in trials that something else rules out", _ruled_out(summary))
     parts += _section("Warnings", _warnings(summary))
     parts += _section("Recruitment, dates", _recruitment(summary))
-    parts += _section("What will expire", _expiring(summary))
+    parts += _section("What will expire within a year", _expiring(summary))
     parts += _section("Records not understood", _unread(summary))
     parts += _section("Other readings of the record under which something would change", _readings(summary))
     parts += _section("To bear in mind", _caveats(summary))
@@ -137,7 +140,7 @@ def _trials(summary: PatientSummary) -> RenderableType:
         if verdict.nothing_against:
             phrase.append("\nnothing against", style="bold")
         table.add_row(
-            Text(f"{verdict.trial}\n{shorten(verdict.trial_label, 36)}"),
+            Text(f"{verdict.trial} ({plain(verdict.recruitment_status)})\n{shorten(verdict.trial_label, 36)}"),
             phrase,
             *(Text(str(verdict.open_items.get(kind, 0))) for kind in OPEN_KINDS),
             Text(verdict.earliest_eligible or "–"),
@@ -204,9 +207,12 @@ def _recruitment(summary: PatientSummary) -> list[_Line]:
 
 
 def _expiring(summary: PatientSummary) -> list[_Line]:
+    """What expires within a year; an age limit years ahead is no coordinator's matter."""
+    horizon = (date.fromisoformat(summary.on) + timedelta(days=_SHOWN_EXPIRY_DAYS)).isoformat()
     return [
         _Line(f"after {expiry.last_date}: {shorten(expiry.what, 70)} [{places_text(expiry.places)}]")
         for expiry in expiries(summary.live)
+        if expiry.last_date <= horizon
     ]
 
 

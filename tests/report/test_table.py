@@ -1,0 +1,85 @@
+"""The table says what a coordinator does next, and nothing that a patient's record says can steer the terminal."""
+
+import pytest
+
+from report import sample
+from sle_kg.report.table import NARROWEST, WIDEST, render_table
+from sle_kg.report.text import AID_SENTENCE
+
+
+def section(text: str, title: str) -> str:
+    """The lines below a heading, up to the next empty line."""
+    return text.split(f"\n{title}", 1)[1].split("\n\n", 1)[0]
+
+
+@pytest.fixture(scope="module")
+def table() -> str:
+    return render_table(sample.verdicts())
+
+
+def test_patients_with_nothing_against_them_come_first(table):
+    assert table.index("vignette-02 on 2026-11-21") < table.index("vignette-17 on 2026-11-21")
+
+
+def test_what_fails_is_told_with_its_reason_and_date(table):
+    against = section(table, "Against")
+    assert "NCT06892145 I03 Refractory SLE" in against
+    assert "One is recorded: azathioprine." in against
+    assert "It would pass from 2026-11-23." in against
+
+
+def test_open_items_are_ordered_by_whose_move_it_is(table):
+    titles = ["Data to look up", "Tests to be done", "Agreements to obtain", "For the investigator to judge"]
+    places = [table.index(title) for title in titles]
+    assert places == sorted(places)
+
+
+def test_what_would_settle_most_trials_comes_first():
+    rows = (
+        sample.row("E01", "unknown", missing=("one trial's fact",), open_kind="data"),
+        sample.row("E21", "unknown", missing=("which biologics were given",), open_kind="data"),
+    )
+    first = sample.verdict("p", "NCT06106906", "undetermined", rows)
+    second = sample.verdict("p", "NCT06892145", "undetermined", rows[1:])
+    data = section(render_table([first, second]), "Data to look up")
+    assert data.index("which biologics were given") < data.index("one trial's fact")
+    assert "[NCT06106906 E21; NCT06892145 E21]" in data
+
+
+def test_open_rows_of_a_trial_that_is_ruled_out_are_only_named(table):
+    assert "NCT06892145: 1 row (I08a)" in section(table, "Also open in trials")
+    assert "NCT06892145 I08a" not in section(table, "Data to look up")
+
+
+def test_it_closes_with_recruitment_dates_expiry_unread_and_readings(table):
+    table = table[table.index("vignette-17 on") :]
+    assert "NCT06106906: RECRUITING as of 2026-08-22" in section(table, "Recruitment, dates")
+    assert "after 2026-12-08: SLEDAI-2K [NCT06106906 I05b]" in section(table, "What will expire")
+    assert "unmapped code: Malignant neoplasm of breast" in section(table, "Records not understood")
+    assert "--reading A1-05=any-sledai: NCT06106906 I05a would be pass" in section(table, "Other readings")
+
+
+def test_eligible_says_what_it_means_where_the_copy_shows_no_exclusion_criteria(table):
+    first = " ".join(table[: table.index("vignette-17 on")].split())
+    assert '"eligible" means "meets the listed inclusion criteria"' in first
+
+
+def test_it_says_that_it_is_a_pre_screening_aid(table):
+    assert AID_SENTENCE in " ".join(table.split())
+
+
+@pytest.mark.parametrize("width", [20, NARROWEST, WIDEST, 300])
+def test_no_line_is_wider_than_the_terminal(width):
+    text = render_table([*sample.verdicts(), sample.hostile()], width)
+    assert max(map(len, text.splitlines())) <= min(max(width, NARROWEST), WIDEST)
+
+
+def test_hostile_text_is_shown_and_never_obeyed():
+    text = render_table([sample.hostile()])
+    assert "[red]x[/red]" in text
+    assert [character for character in text if not character.isprintable() and character != "\n"] == []
+
+
+def test_colour_only_where_it_is_asked_for():
+    assert "\x1b" not in render_table(sample.verdicts())
+    assert "\x1b" in render_table(sample.verdicts(), colour=True)
