@@ -37,13 +37,18 @@ _HIERARCHIES = {ATC: "atc", ICD10: "icd", ICD10CM: "icd", CVX: "cvx"}
 
 @dataclass(frozen=True, slots=True)
 class LaboratoryTest:
-    """What reading a result needs: unit (UCUM, null for coded results), molar mass (g/mol), kind, range of a score."""
+    """What reading a result needs: unit (UCUM, null for coded results), molar mass (g/mol), kind, range of a score.
+
+    `answerable`: true or false is an answer; of all scores only classification criteria sets are ("met").
+    """
 
     key: str
     label: str
     unit: str | None
     molar_mass: Decimal | None
     viral_load: bool
+    qualitative: bool
+    answerable: bool
     minimum: Decimal | None
     maximum: Decimal | None
 
@@ -264,8 +269,17 @@ class Terminology:
                 keys = self._concepts_of(system, code, {})
             else:
                 keys = ()
-            found.extend(key for key in map(self._same_test, keys) if key not in found)
+            tests = (self._same_test(key) for key in keys if self._is_test(key))
+            found.extend(key for key in tests if key not in found)
         return tuple(found)
+
+    def is_statement(self, key: str) -> bool:
+        """Whether a local code is a statement of the patient or about her (`plansPregnancy`)."""
+        return key in self._members_of_class.get("StatementKind", ())
+
+    def _is_test(self, key: str) -> bool:
+        """Whether a key is something observed: a test, a score, or an item of one (`sledai2k:seizure`)."""
+        return key in self._members_of_class.get("Observable", ()) or ":" in key
 
     def _same_test(self, key: str) -> str:
         """The first key of two that name one test in different units (`serumCreatinineSI` → `serumCreatinine`)."""
@@ -284,6 +298,8 @@ class Terminology:
                 unit=_first(properties, SLE + "canonicalUnit"),
                 molar_mass=Decimal(mass) if mass else None,
                 viral_load=_first(properties, SLE + "viralLoadTest") == "true",
+                qualitative=_first(properties, SLE + "qualitativeTest") == "true",
+                answerable=low is None or key in self._members_of_class.get("ClassificationCriteriaSet", ()),
                 minimum=Decimal(low) if low else None,
                 maximum=Decimal(high) if high else None,
             )

@@ -1,0 +1,1 @@
+"""Patients: FHIR and RDF to raw records, raw records to fact tables."""

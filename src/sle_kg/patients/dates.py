@@ -1,0 +1,41 @@
+"""Dates as recorded, to closed intervals of days: a partial date is an interval (rule 5 of CONTRACT section 4)."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date
+from functools import lru_cache
+
+Interval = tuple[date | None, date | None]
+"""First and last possible day; None means unknown on that side."""
+
+UNKNOWN: Interval = (None, None)
+_TIME = r"T([01]\d|2[0-4])(:[0-5]\d(:[0-5]\d|:60)?(\.\d+)?)?"
+_DATE = re.compile(rf"(\d{{4}})(?:-(\d\d)(?:-(\d\d)(?:{_TIME})?)?)?(?:Z|[+-]\d\d:\d\d)?")
+
+
+@lru_cache(maxsize=65536)
+def interval(text: str) -> tuple[date, date]:
+    """The days that a recorded date may mean; of a time with any zone, the day as written.
+
+    Raises ValueError for what is no date of FHIR or XML Schema.
+    """
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no date")
+    year, month, day = int(match[1]), match[2], match[3]
+    try:
+        if month is None:
+            return date(year, 1, 1), date(year, 12, 31)
+        if day is None:
+            return date(year, int(month), 1), date(year, int(month), monthrange(year, int(month))[1])
+        exact = date(year, int(month), int(day))
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"{text!r} is no date of the calendar") from error
+    return exact, exact
+
+
+def in_order(start: Interval, end: Interval) -> bool:
+    """Whether an end can come after its start."""
+    return start[0] is None or end[1] is None or start[0] <= end[1]

@@ -1,0 +1,55 @@
+"""Elements of FHIR JSON, read without trust: what is not of the expected form is empty, or kept to be reported."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sle_kg.namespaces import UCUM
+from sle_kg.terminology import Coding
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A JSON object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """A JSON array; one value alone as an array of one."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def text_of(value: Any) -> str | None:
+    """A text that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def scalar(value: Any) -> str | Decimal | bool | None:
+    """A primitive value as it is; what should be primitive and is not becomes its JSON type's name."""
+    if value is None or isinstance(value, (str, Decimal, bool)):
+        return value
+    return f"({type(value).__name__})"
+
+
+def concept(value: Any) -> tuple[list[Coding], str]:
+    """Codings and display text of a CodeableConcept or a Coding."""
+    codeable = mapping(value[0] if isinstance(value, list) and value else value)
+    items = [mapping(item) for item in sequence(codeable.get("coding"))]
+    if not items and "code" in codeable:
+        items = [codeable]
+    codings: list[Coding] = []
+    for item in items:
+        code = text_of(item.get("code"))
+        if code is not None:
+            codings.append((text_of(item.get("system")) or "", code, text_of(item.get("display")) or ""))
+    shown = [codeable.get("text"), *(item.get("display") for item in items), codeable.get("display")]
+    return codings, next((text for text in map(text_of, shown) if text), "")
+
+
+def quantity_unit(quantity: dict[str, Any]) -> str | None:
+    """The UCUM unit of a quantity: its code where the system is UCUM or not said, else its unit text."""
+    if quantity.get("system") in (None, UCUM) and (code := text_of(quantity.get("code"))):
+        return code
+    return text_of(quantity.get("unit"))

@@ -1,0 +1,152 @@
+"""Fact tables: what is known of patients, one Arrow table for each kind of fact (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sle_kg.patients.raw import RawRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SECTIONS = ("conditions", "medications", "procedures", "allergies", "immunizations", "statements")
+"""The sections that a completeness statement may name."""
+EVENTS = ("consent", "enrollment", "leukapheresis", "lymphodepletion", "infusion")
+"""The events that a planned date may name."""
+
+_DATES = {"date_from": "date", "date_to": "date"}
+_RECORDED = {"recorded_from": "date", "recorded_to": "date"}
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "patient": {"birth_from": "date", "birth_to": "date", "sex": "text"},
+    "measurement": {
+        "test": "text",
+        **_DATES,
+        "low": "number",
+        "high": "number",
+        "uln": "number",
+        "lln": "number",
+        "positive": "flag",
+        "below_quantification": "flag",
+        "method": "text",
+        "text": "text",
+    },
+    "condition": {
+        "concept": "text",
+        "status": "text",
+        "onset_from": "date",
+        "onset_to": "date",
+        "abated_from": "date",
+        "abated_to": "date",
+        "ongoing": "flag",
+        **_RECORDED,
+        "severity": "text",
+        "remission": "flag",
+    },
+    "exposure": {
+        "concept": "text",
+        "taken": "text",
+        "start_from": "date",
+        "start_to": "date",
+        "end_from": "date",
+        "end_to": "date",
+        "ongoing": "flag",
+        "route": "text",
+        "dose": "number",
+        "dose_unit": "text",
+        "times": "number",
+        "period_days": "number",
+        "administration": "flag",
+    },
+    "procedure": {
+        "concept": "text",
+        "done": "text",
+        "from_from": "date",
+        "from_to": "date",
+        "end_from": "date",
+        "end_to": "date",
+    },
+    "immunization": {"concept": "text", "given": "text", **_DATES},
+    "allergy": {
+        "concept": "text",
+        "status": "text",
+        "kind": "text",
+        "criticality": "text",
+        **_RECORDED,
+        "none_known": "flag",
+    },
+    "statement": {"statement": "text", "value": "flag", "amount": "number", **_DATES},
+    "consent": {"trial": "text", **_DATES},
+    "attestation": {"trial": "text", "criterion": "text", "value": "flag", **_DATES},
+    "event": {"event": "text", "trial": "text", **_DATES},
+    "completeness": {"section": "text", **_DATES},
+    "unread": {"code": "text", "display": "text", "why": "text", "section": "text", **_DATES},
+    "record": {"what": "text", "value": "text", "date": "text"},
+}
+"""Columns of each table beside `patient` and `record`, with the kind of their values."""
+
+
+@cache
+def schema(table: str) -> pa.Schema:
+    """The Arrow schema of one fact table. Raises KeyError for an unknown table."""
+    import pyarrow as pa
+
+    types = {"text": pa.string(), "date": pa.date32(), "flag": pa.bool_(), "number": pa.decimal128(38, 12)}
+    columns = {"patient": "text", "record": "text", **COLUMNS[table]}
+    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
+
+
+class FactBuilder:
+    """Collects rows and gives the tables."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in COLUMNS}
+
+    def add(self, table: str, raw: RawRecord, **values: Any) -> None:
+        """One row of a table, for the record `raw`; columns not named are null."""
+        row = (raw.patient, raw.record, *(values.pop(column, None) for column in COLUMNS[table]))
+        if values:
+            raise KeyError(f"the table {table} has no column {sorted(values)[0]}")
+        self._rows[table].append(row)
+
+    def tables(self) -> dict[str, pa.Table]:
+        """All tables; the evidence lines of the parts of one record are joined into one."""
+        import pyarrow as pa
+
+        self._rows["record"] = _joined(self._rows["record"])
+        tables = {}
+        for table, rows in self._rows.items():
+            columns = schema(table)
+            values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+            arrays = [pa.array(list(v), field.type) for v, field in zip(values, columns, strict=True)]
+            tables[table] = pa.Table.from_arrays(arrays, schema=columns)
+        return tables
+
+
+def _joined(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """One evidence line for each record, the values of its parts in order."""
+    lines: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for patient, record, what, value, date in rows:
+        known = lines.get((patient, record))
+        if known is None:
+            lines[patient, record] = (patient, record, what, value, date)
+        elif value and value not in known[3].split("; "):
+            joined = "; ".join(text for text in (known[3], value) if text)
+            lines[patient, record] = (patient, record, known[2], joined, known[4] or date)
+    return list(lines.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PatientData:
+    """What the files say of their patients.
+
+    `tables` are the fact tables by name; `skipped` counts what was passed over, by what it is; `patients` are the ids
+    in the order of the input; `records` are the raw facts, from which RDF is written.
+    """
+
+    tables: dict[str, pa.Table]
+    skipped: dict[str, int]
+    patients: list[str]
+    records: tuple[RawRecord, ...] = field(default=(), repr=False)

@@ -1,0 +1,451 @@
+"""FHIR R4 JSON to raw records: bundles, bulk-export NDJSON and single resources, several files making one set.
+
+Nothing is judged here but form: what a record says is kept as it is written, and `interpret` applies the rules.
+Unknown resource types and observations that no criterion needs are counted and passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from sle_kg.errors import InputError
+from sle_kg.namespaces import LOCAL_CODES
+from sle_kg.patients.dosage import dosage_lines
+from sle_kg.patients.elements import concept, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.raw import RawRecord
+from sle_kg.terminology import UNMAPPED, CodeMap, Terminology
+
+MAX_CHARACTERS = 1 << 30
+"""Larger texts are refused: bulk exports come as several files."""
+
+_ASSERTED_DATE = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+_RESEARCH = "research"
+_REGISTRY = ("clinicaltrials.gov", "www.clinicaltrials.gov")
+_MEDICINES = {
+    "MedicationStatement": "StatedExposure",
+    "MedicationRequest": "OrderedExposure",
+    "MedicationAdministration": "AdministeredExposure",
+}
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A resource with the file it came from, its full URL in the bundle, and its place."""
+
+    resource: dict[str, Any]
+    file: str
+    full_url: str
+    place: int
+
+
+def parse_json(text: str, file: str) -> list[Any]:
+    """The JSON value of a text, or the values of its lines (NDJSON); numbers as exact decimals.
+
+    Raises InputError for what is no JSON, numbers that JSON does not know (NaN, Infinity), and nesting too deep.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"{file}: the file is larger than {MAX_CHARACTERS >> 20} MB: split it")
+
+    def refuse(constant: str) -> NoReturn:
+        raise InputError(f"{file}: {constant} is no number of JSON: mend the value")
+
+    def loads(part: str) -> Any:
+        return json.loads(part, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
+
+    try:
+        return [loads(text)]
+    except json.JSONDecodeError as error:
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if len(lines) < 2 or not error.msg.startswith("Extra data"):
+            raise InputError(f"{file}, line {error.lineno}: not readable as JSON ({error.msg})") from error
+    except RecursionError as error:
+        raise InputError(f"{file}: the JSON is nested too deeply to be a patient record") from error
+    found = []
+    for number, line in lines:
+        try:
+            found.append(loads(line))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{file}, line {number}: not readable as JSON ({error.msg})") from error
+        except RecursionError as error:
+            raise InputError(f"{file}, line {number}: the JSON is nested too deeply to be a patient record") from error
+    return found
+
+
+class FhirReader:
+    """Collects the resources of all files, then gives the raw records of their patients."""
+
+    def __init__(self, terminology: Terminology, code_map: CodeMap) -> None:
+        self._terminology = terminology
+        self._code_map = code_map
+        self._entries: list[_Entry] = []
+        self._patients: dict[str, RawRecord] = {}
+        self._patient_urls: dict[tuple[str, str], str] = {}
+        self._medications: dict[tuple[str, str], dict[str, Any]] = {}
+        self.skipped: Counter[str] = Counter()
+
+    def add(self, value: Any, file: str) -> None:
+        """Take in one JSON value of a file: a resource, or a bundle of resources.
+
+        Raises InputError for JSON that is no FHIR resource, and for two patients of one id that contradict each other.
+        """
+        if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
+            raise InputError(f"{file}: this JSON is no FHIR resource (resourceType is missing)")
+        for resource, full_url in _resources(value):
+            kind = resource.get("resourceType")
+            entry = _Entry(resource, file, full_url, len(self._entries) + 1)
+            if kind == "Patient":
+                self._add_patient(entry)
+            elif kind == "Medication":
+                for reference in (full_url, f"Medication/{resource.get('id')}"):
+                    self._medications.setdefault((file, reference), resource)
+                    self._medications.setdefault(("", reference), resource)
+            self._entries.append(entry)
+
+    def _add_patient(self, entry: _Entry) -> None:
+        resource = entry.resource
+        identifier = text_of(resource.get("id")) or _tail(entry.full_url) or f"patient-{len(self._patients) + 1}"
+        raw = RawRecord("Patient", identifier, f"Patient/{identifier}")
+        for name in ("birthDate", "gender"):
+            raw.add(name, scalar(resource.get(name)))
+        known = self._patients.setdefault(identifier, raw)
+        if known.values != raw.values:
+            raise InputError(
+                f"{entry.file}: the patient {identifier!r} contradicts another record of the same id "
+                "(birth date or sex): give the two patients different ids"
+            )
+        for url in (entry.full_url, f"Patient/{identifier}", f"urn:uuid:{identifier}"):
+            if url:
+                self._patient_urls.setdefault((entry.file, url), identifier)
+                self._patient_urls.setdefault(("", url), identifier)
+
+    def records(self) -> Iterator[RawRecord]:
+        """Every raw record, patients first, in the order of the input; the same record twice counts once."""
+        yield from self._patients.values()
+        seen: dict[tuple[str, str, str], dict[str, list[Any]]] = {}
+        for entry in self._entries:
+            for raw in self._convert(entry):
+                key = (raw.patient, raw.kind, raw.id)
+                if key not in seen or seen[key] != raw.values:
+                    seen[key] = raw.values
+                    yield raw
+
+    def _convert(self, entry: _Entry) -> Iterator[RawRecord]:
+        """The raw records of one resource."""
+        resource = entry.resource
+        kind = text_of(resource.get("resourceType")) or "resource without a type"
+        if kind in ("Patient", "Medication"):
+            return
+        convert = {
+            "Observation": self._observation,
+            "Condition": _condition,
+            "Procedure": _procedure,
+            "Immunization": _immunization,
+            "AllergyIntolerance": _allergy,
+            "Consent": _consent,
+        }.get(kind)
+        if convert is None and kind not in _MEDICINES:
+            self.skipped[kind] += 1
+            return
+        patient = self._patient_of(entry)
+        if patient is None:
+            self.skipped[f"{kind} of no patient in the files"] += 1
+            return
+        identifier = text_of(resource.get("id")) or _tail(entry.full_url) or f"#{entry.place}"
+        if convert is None:
+            yield from self._medicine(entry, patient, f"{kind}/{identifier}")
+        else:
+            yield from convert(resource, patient, f"{kind}/{identifier}")
+
+    def _patient_of(self, entry: _Entry) -> str | None:
+        """The patient that a resource is about, in its own file first."""
+        subject = entry.resource.get("subject") or entry.resource.get("patient")
+        reference = text_of(mapping(subject).get("reference"))
+        if reference is None:
+            return None
+        reference = reference.split("/_history/", 1)[0]
+        short = "/".join(reference.rsplit("/", 2)[-2:])
+        for file in (entry.file, ""):
+            for url in (reference, short):
+                if (file, url) in self._patient_urls:
+                    return self._patient_urls[file, url]
+        return None
+
+    # ── Observations ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _observation(self, resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+        codings, display = concept(resource.get("code"))
+        for system, code, _ in codings:
+            if system == LOCAL_CODES and (raw := self._statement(resource, patient, record, code)) is not None:
+                raw.add("display", display)
+                yield raw
+                return
+        components = [c for c in sequence(resource.get("component")) if isinstance(c, dict)]
+        wanted = bool(self._terminology.tests(codings, self._code_map))
+        if wanted and (_has_value(resource) or not (components or resource.get("hasMember"))):
+            raw = self._measurement(resource, resource, patient, record)
+            yield raw
+        found = wanted
+        for number, component in enumerate(components, 1):
+            part_codings, _ = concept(component.get("code"))
+            if self._terminology.tests(part_codings, self._code_map):
+                found = True
+                part = self._measurement(component, resource, patient, f"{record}/component/{number}")
+                yield part
+        if not found:
+            self.skipped["Observation with a code that no criterion needs"] += 1
+
+    def _measurement(self, part: dict[str, Any], resource: dict[str, Any], patient: str, identifier: str) -> RawRecord:
+        """A measurement from an observation or one of its components; date and status are the observation's."""
+        raw = RawRecord("Measurement", patient, identifier)
+        _add_concept(raw, part.get("code"))
+        raw.add("recordStatus", scalar(resource.get("status")))
+        _add_dates(raw, resource, "effective", "effective", "effectiveEnd")
+        _add_value(raw, part)
+        for interpretation in sequence(part.get("interpretation")):
+            for _, code, _ in concept(interpretation)[0]:
+                raw.add("interpretation", code)
+        method = concept(part.get("method") or resource.get("method"))
+        for system, code, _ in method[0]:
+            raw.add("methodCoding", f"{system}|{code}")
+        if method[1] and not method[0]:
+            raw.add("methodCoding", f"|{method[1]}")
+        _add_reference_range(raw, part)
+        return raw
+
+    def _statement(self, resource: dict[str, Any], patient: str, record: str, code: str) -> RawRecord | None:
+        """What an observation with a local code states, where it is no measurement."""
+        kind, _, rest = code.partition(":")
+        if kind == "attest":
+            raw = RawRecord("Attestation", patient, record)
+            trial, _, criterion = rest.partition("/")
+            raw.add("trialIdentifier", trial)
+            raw.add("criterionIdentifier", criterion)
+        elif kind == "event":
+            raw = RawRecord("PlannedEvent", patient, record)
+            event, _, trial = rest.partition("/")
+            raw.add("eventName", event)
+            raw.add("trialIdentifier", trial)
+            raw.add("plannedDate", scalar(resource.get("valueDateTime")))
+        elif code == "recordComplete":
+            raw = RawRecord("CompletenessStatement", patient, record)
+            for system, section, _ in concept(resource.get("valueCodeableConcept"))[0]:
+                if system == LOCAL_CODES:
+                    raw.add("recordSection", section)
+        elif kind == "contraindication" or self._terminology.is_statement(code):
+            raw = RawRecord("Statement", patient, record)
+            raw.add("statementKey", code)
+        else:
+            return None
+        raw.add("recordStatus", scalar(resource.get("status")))
+        _add_dates(raw, resource, "effective", "effective", "effectiveEnd")
+        if kind != "event":
+            _add_value(raw, resource)
+        return raw
+
+    # ── Medicines ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _medicine(self, entry: _Entry, patient: str, record: str) -> Iterator[RawRecord]:
+        """One raw record for each dosage line of a statement, an order or an administration."""
+        resource = entry.resource
+        base = RawRecord(_MEDICINES[str(resource["resourceType"])], patient, record)
+        concepts = self._medication(entry)
+        for codeable in concepts:
+            _add_concept(base, codeable)
+        for name, element in (("recordStatus", "status"), ("intent", "intent"), ("doNotPerform", "doNotPerform")):
+            base.add(name, scalar(resource.get(element)))
+        if base.kind == "OrderedExposure":
+            validity = mapping(mapping(resource.get("dispenseRequest")).get("validityPeriod"))
+            base.add("started", scalar(validity.get("start")) or scalar(resource.get("authoredOn")))
+            base.add("ended", scalar(validity.get("end")))
+        else:
+            _add_dates(base, resource, "effective", "started", "ended")
+            if base.kind == "AdministeredExposure" and "effectiveDateTime" in resource:
+                base.add("ended", scalar(resource.get("effectiveDateTime")))
+            base.add("asserted", scalar(resource.get("dateAsserted")))
+        dosage = resource.get("dosageInstruction") if base.kind == "OrderedExposure" else resource.get("dosage")
+        yield from dosage_lines(base, [line for line in sequence(dosage) if isinstance(line, dict)])
+
+    def _medication(self, entry: _Entry) -> list[Any]:
+        """The codeable concepts of a medicine: its own, of the medication referred to, or of its ingredients."""
+        resource = entry.resource
+        if resource.get("medicationCodeableConcept") is not None:
+            return [resource["medicationCodeableConcept"]]
+        reference = text_of(mapping(resource.get("medicationReference")).get("reference")) or ""
+        medication: dict[str, Any] = {}
+        if reference.startswith("#"):
+            for contained in sequence(resource.get("contained")):
+                if mapping(contained).get("id") == reference[1:]:
+                    medication = mapping(contained)
+        else:
+            reference = reference.split("/_history/", 1)[0]
+            short = "/".join(reference.rsplit("/", 2)[-2:])
+            for key in ((entry.file, reference), (entry.file, short), ("", reference), ("", short)):
+                medication = medication or self._medications.get(key, {})
+        concepts = [medication.get("code")] if medication.get("code") else []
+        codings = concept(medication.get("code"))[0]
+        if self._terminology.concept(codings, self._code_map) == UNMAPPED:
+            for ingredient in sequence(medication.get("ingredient")):
+                if mapping(ingredient).get("isActive") is not False:
+                    concepts.append(mapping(ingredient).get("itemCodeableConcept"))
+        return concepts or [mapping(resource.get("medicationReference"))]
+
+
+# ── Other resources ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("ConditionRecord", patient, record)
+    _add_concept(raw, resource.get("code"))
+    raw.add("verificationStatus", _first_code(resource.get("verificationStatus")))
+    raw.add("clinicalStatus", _first_code(resource.get("clinicalStatus")))
+    _add_dates(raw, resource, "onset", "onset", "onsetEnd")
+    _add_dates(raw, resource, "abatement", "abatement", "abatementEnd")
+    if any(resource.get(f"abatement{kind}") for kind in ("Age", "Range", "String", "Boolean")):
+        raw.add("abated", True)
+    asserted = [
+        scalar(extension.get("valueDateTime"))
+        for extension in sequence(resource.get("extension"))
+        if isinstance(extension, dict) and extension.get("url") == _ASSERTED_DATE
+    ]
+    raw.add("recorded", next(iter(asserted), None) or scalar(resource.get("recordedDate")))
+    for system, code, _ in concept(resource.get("severity"))[0]:
+        raw.add("severityCoding", f"{system}|{code}")
+    yield raw
+
+
+def _procedure(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("ProcedureRecord", patient, record)
+    _add_concept(raw, resource.get("code"))
+    raw.add("recordStatus", scalar(resource.get("status")))
+    _add_dates(raw, resource, "performed", "effective", "effectiveEnd")
+    yield raw
+
+
+def _immunization(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("Immunization", patient, record)
+    _add_concept(raw, resource.get("vaccineCode"))
+    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("effective", scalar(resource.get("occurrenceDateTime")))
+    yield raw
+
+
+def _allergy(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("Allergy", patient, record)
+    _add_concept(raw, resource.get("code"))
+    for reaction in sequence(resource.get("reaction")):
+        _add_concept(raw, mapping(reaction).get("substance"))
+    raw.add("verificationStatus", _first_code(resource.get("verificationStatus")))
+    raw.add("clinicalStatus", _first_code(resource.get("clinicalStatus")))
+    raw.add("allergyType", scalar(resource.get("type")))
+    raw.add("criticality", scalar(resource.get("criticality")))
+    raw.add("recorded", scalar(resource.get("recordedDate")) or scalar(resource.get("onsetDateTime")))
+    yield raw
+
+
+def _consent(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    """A research consent; refusals (`provision.type` deny) and consents to other things give nothing."""
+    if _RESEARCH not in [code for _, code, _ in concept(resource.get("scope"))[0]]:
+        return
+    if mapping(resource.get("provision")).get("type") == "deny":
+        return
+    raw = RawRecord("Consent", patient, record)
+    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("effective", scalar(resource.get("dateTime")))
+    for identifier in sequence(resource.get("identifier")):
+        system = (text_of(mapping(identifier).get("system")) or "").partition("://")[2].rstrip("/").lower()
+        if system in _REGISTRY:
+            raw.add("trialIdentifier", text_of(mapping(identifier).get("value")))
+    yield raw
+
+
+# ── Elements ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _resources(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every resource of a bundle (bundles in it included) with its full URL; of anything else, itself."""
+    waiting: list[tuple[Any, str]] = [(value, "")]
+    while waiting:
+        resource, url = waiting.pop()
+        if not isinstance(resource, dict):
+            continue
+        if resource.get("resourceType") != "Bundle":
+            yield resource, url
+            continue
+        entries = [entry for entry in sequence(resource.get("entry")) if isinstance(entry, dict)]
+        waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
+
+
+def _tail(url: str) -> str:
+    return url.replace(":", "/").rsplit("/", 1)[-1]
+
+
+def _add_concept(raw: RawRecord, value: Any) -> None:
+    codings, display = concept(value)
+    for system, code, _ in codings:
+        raw.add("coding", f"{system}|{code}")
+    if "display" not in raw.values:
+        raw.add("display", display)
+
+
+def _first_code(value: Any) -> str | None:
+    codings, text = concept(value)
+    return codings[0][1] if codings else text or None
+
+
+def _add_dates(raw: RawRecord, resource: dict[str, Any], element: str, start: str, end: str) -> None:
+    """`<element>DateTime`, `<element>Instant` or `<element>Period`; a text in their place is kept, to be reported."""
+    period = mapping(resource.get(f"{element}Period"))
+    moment = resource.get(f"{element}DateTime") or resource.get(f"{element}Instant")
+    raw.add(start, scalar(moment) or scalar(period.get("start")))
+    raw.add(end, scalar(period.get("end")))
+
+
+def _has_value(part: dict[str, Any]) -> bool:
+    return any(name.startswith("value") or name in ("dataAbsentReason", "interpretation") for name in part)
+
+
+def _add_value(raw: RawRecord, part: dict[str, Any]) -> None:
+    """The value[x] of an observation or component; forms that no criterion uses are kept as text, to be reported."""
+    for name, value in part.items():
+        if name == "valueQuantity":
+            quantity = mapping(value)
+            raw.add("measuredValue", scalar(quantity.get("value")))
+            raw.add("comparator", scalar(quantity.get("comparator")))
+            raw.add("ucumUnit", quantity_unit(quantity))
+        elif name == "valueInteger":
+            raw.add("measuredValue", scalar(value))
+        elif name == "valueBoolean":
+            raw.add("statedValue", scalar(value))
+        elif name == "valueCodeableConcept":
+            codings, text = concept(value)
+            for system, code, _ in codings:
+                raw.add("valueCoding", f"{system}|{code}")
+            raw.add("textValue", text)
+        elif name == "valueRatio":
+            sides = (mapping(mapping(value).get(side)).get("value") for side in ("numerator", "denominator"))
+            raw.add("textValue", ":".join(str(side) for side in sides))
+        elif name == "dataAbsentReason":
+            raw.add("dataAbsentReason", _first_code(value) or "unknown")
+        elif name.startswith("value") and not name.startswith("valueSet"):
+            raw.add("textValue", scalar(value))
+
+
+def _add_reference_range(raw: RawRecord, part: dict[str, Any]) -> None:
+    """The limits of normal: of several ranges for different people, only a limit that all of them share."""
+    ranges = []
+    for item in sequence(part.get("referenceRange")):
+        meaning = concept(mapping(item).get("type"))
+        if isinstance(item, dict) and (not any(meaning) or "normal" in [code for _, code, _ in meaning[0]]):
+            ranges.append(item)
+    general = [item for item in ranges if not item.get("appliesTo") and not item.get("age")]
+    chosen = general if len(general) == 1 else ranges
+    for side, name in (("low", "referenceLow"), ("high", "referenceHigh")):
+        limits = [(mapping(item.get(side)).get("value"), quantity_unit(mapping(item.get(side)))) for item in chosen]
+        if limits and len(set(map(str, limits))) == 1 and isinstance(limits[0][0], Decimal):
+            raw.add(name, limits[0][0])
+            raw.add(f"{name}Unit", limits[0][1])

@@ -1,0 +1,539 @@
+"""Raw records to fact tables: the rules of reading of CONTRACT section 4, one method for each kind of record.
+
+A record that matters and cannot be read is reported as unread, and still gives a row without bounds, so that its
+criterion is unknown rather than decided by an older record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from sle_kg.namespaces import SNOMED
+from sle_kg.patients.dates import UNKNOWN, Interval, in_order, interval
+from sle_kg.patients.facts import EVENTS, SECTIONS, FactBuilder, PatientData
+from sle_kg.patients.measurement import MeasurementReader, UnreadableError
+from sle_kg.patients.raw import FHIR_TYPE, RawRecord
+from sle_kg.patients.words import exposure_words, quantity_words
+from sle_kg.terminology import UNMAPPED, CodeMap, Terminology
+from sle_kg.units import UnitError, convert, per_kilogram
+
+_NO_KNOWN_ALLERGY = "716186003"
+_SEVERITIES = {"255604002": "mild", "6736007": "moderate", "24484000": "severe"}
+"""SNOMED CT severities (CONTRACT section 4)."""
+_ROUTES = {
+    "26643006": "oral",
+    "47625008": "intravenous",
+    "34206005": "other-systemic",
+    "78421000": "other-systemic",
+    "37839007": "other-systemic",
+    "45890007": "other-systemic",
+    "6064005": "local",
+    "46713006": "local",
+    "54485002": "local",
+    "10547007": "local",
+    "12130007": "local",
+    "16857009": "local",
+    "447694001": "local",
+}
+"""SNOMED CT routes: oral and intravenous by CONTRACT section 4; RECALLED high: subcutaneous, intramuscular, sublingual
+and transdermal are systemic; topical, nasal, ophthalmic, otic, intra-articular, vaginal and respiratory are local."""
+_SECTIONS = {
+    "ConditionRecord": "conditions",
+    "ProcedureRecord": "procedures",
+    "Allergy": "allergies",
+    "Immunization": "immunizations",
+    "Statement": "statements",
+}
+_VERIFICATION = {"confirmed": "confirmed", "refuted": "refuted"}
+_ACTIVE = frozenset({"active", "recurrence", "relapse"})
+_OVER = frozenset({"inactive", "remission", "resolved"})
+_RESULT_STATUSES = frozenset({"final", "amended", "corrected"})
+_NO_ORDER = frozenset({"draft", "cancelled", "on-hold", "entered-in-error"})
+_NO_INTENT = frozenset({"plan", "proposal", "option"})
+_PERIODS = {
+    "s": Decimal(1) / 86400,
+    "min": Decimal(1) / 1440,
+    "h": Decimal(1) / 24,
+    "d": Decimal(1),
+    "wk": Decimal(7),
+    "mo": Decimal("30.4375"),
+    "a": Decimal("365.25"),
+}
+"""Days of a unit of time (UCUM; formulas.md for months and years)."""
+_MASSES = ("mg", "g", "ug", "ng", "kg")
+
+
+class Interpreter:
+    """Applies the rules of reading to raw records, one after the other."""
+
+    def __init__(self, terminology: Terminology, code_map: CodeMap) -> None:
+        self._terminology = terminology
+        self._code_map = code_map
+        self._facts = FactBuilder()
+        self._measurements = MeasurementReader(terminology)
+        self._reported: set[tuple[str, str, str]] = set()
+        self._records: list[RawRecord] = []
+        self._patients: list[str] = []
+        self.skipped: Counter[str] = Counter()
+
+    def add(self, raw: RawRecord) -> None:
+        """Read one record into the tables; a record entered in error does not exist."""
+        if "entered-in-error" in (raw.text("recordStatus"), raw.text("verificationStatus")):
+            self.skipped[f"{FHIR_TYPE[raw.kind]} entered in error"] += 1
+            return
+        self._records.append(raw)
+        match raw.kind:
+            case "Patient":
+                self._patient(raw)
+            case "Measurement":
+                self._measurement(raw)
+            case "ConditionRecord":
+                self._condition(raw)
+            case "StatedExposure" | "OrderedExposure" | "AdministeredExposure":
+                self._exposure(raw)
+            case "ProcedureRecord":
+                self._procedure(raw)
+            case "Immunization":
+                self._immunization(raw)
+            case "Allergy":
+                self._allergy(raw)
+            case "Consent":
+                self._consent(raw)
+            case _:
+                self._said(raw)
+
+    def data(self, skipped: Mapping[str, int]) -> PatientData:
+        """The fact tables of everything added; `skipped` is what the reader passed over before."""
+        total = Counter(skipped) + self.skipped
+        return PatientData(self._facts.tables(), dict(sorted(total.items())), self._patients, tuple(self._records))
+
+    # ── Patients, results, diagnoses ─────────────────────────────────────────────────────────────────────
+
+    def _patient(self, raw: RawRecord) -> None:
+        self._patients.append(raw.patient)
+        born = self._dates(raw, "birthDate")
+        gender = raw.text("gender")
+        sex = gender if gender in ("male", "female") else None
+        self._facts.add("patient", raw, birth_from=born[0], birth_to=born[1], sex=sex)
+        self._evidence(raw, "Birth date and sex", ", ".join(filter(None, (raw.text("birthDate"), gender))), "birthDate")
+
+    def _measurement(self, raw: RawRecord) -> None:
+        """A row for each test that the codings name (rule 1); results that are not final do not count."""
+        if raw.text("recordStatus") not in (*_RESULT_STATUSES, None):
+            self.skipped[f"Observation with status {raw.text('recordStatus')}"] += 1
+            return
+        dates, sound = self._checked_dates(raw, "effective", "effectiveEnd")
+        if sound and dates == UNKNOWN:
+            self._unread(raw, "the result has no date", UNKNOWN)
+        for key in self._terminology.tests(raw.codings("coding"), self._code_map):
+            test = self._terminology.test(key)
+            try:
+                values = self._measurements.read(raw, test)
+            except UnreadableError as error:
+                self._unread(raw, str(error), dates)
+                values = {}
+            if values is None:
+                continue
+            shown = values.pop("shown", "") if values else "not readable"
+            if not sound:
+                values = {}
+            row = {"method": self._measurements.method(raw, key), **values}
+            self._facts.add("measurement", raw, test=key, date_from=dates[0], date_to=dates[1], **row)
+            self._evidence(raw, test.label, str(shown), "effective")
+
+    def _condition(self, raw: RawRecord) -> None:
+        status = _VERIFICATION.get(raw.text("verificationStatus") or "confirmed", "uncertain")
+        onset, onset_sound = self._period(raw, "onset", "onsetEnd")
+        abated, abated_sound = self._period(raw, "abatement", "abatementEnd")
+        recorded, recorded_sound = self._checked_dates(raw, "recorded")
+        clinical = raw.text("clinicalStatus")
+        over = abated != UNKNOWN or raw.flag("abated") is True
+        ongoing = None
+        if clinical in _ACTIVE and not over:
+            ongoing = True
+        elif clinical in _OVER or (over and clinical not in _ACTIVE):
+            ongoing = False
+        if onset_sound and abated_sound and not in_order(onset, abated):
+            self._unread(raw, "the diagnosis ends before it begins", UNKNOWN)
+            onset, abated, onset_sound = UNKNOWN, UNKNOWN, False
+        if not (onset_sound and abated_sound and recorded_sound):
+            status = "uncertain" if status == "confirmed" else status
+        concept = self._concept(raw, onset if onset != UNKNOWN else recorded, blocks=status != "refuted")
+        severity = {_SEVERITIES.get(code) for system, code, _ in raw.codings("severityCoding") if system == SNOMED}
+        self._facts.add(
+            "condition",
+            raw,
+            concept=concept,
+            status=status,
+            onset_from=onset[0],
+            onset_to=onset[1],
+            abated_from=abated[0],
+            abated_to=abated[1],
+            ongoing=ongoing,
+            recorded_from=recorded[0],
+            recorded_to=recorded[1],
+            severity=next(iter(severity - {None}), None) if len(severity) == 1 else None,
+            remission=clinical == "remission",
+        )
+        words = clinical or "recorded" if status == "confirmed" else raw.text("verificationStatus") or status
+        self._evidence(raw, self._label(raw, concept), words, "onset", "recorded")
+
+    # ── Medicines ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _exposure(self, raw: RawRecord) -> None:
+        taken = _taken(raw)
+        if taken is None:
+            self.skipped[f"{FHIR_TYPE[raw.kind]} that is no fact ({_why_no_fact(raw)})"] += 1
+            return
+        start, start_sound = self._checked_dates(raw, "started")
+        end, end_sound = self._checked_dates(raw, "ended")
+        if start == UNKNOWN and start_sound:
+            start = (None, self._dates(raw, "asserted")[1])
+        sound = start_sound and end_sound
+        if sound and not in_order(start, end):
+            self._unread(raw, "the medicine ends before it begins", UNKNOWN)
+            start, end, sound = UNKNOWN, UNKNOWN, False
+        ongoing: bool | None
+        if end != UNKNOWN or not sound:
+            ongoing = False if sound else None
+        else:
+            ongoing = _ongoing(raw)
+            if ongoing is False:
+                end = (start[0], None)
+        if not sound and taken != "no":
+            taken = "uncertain"
+        concept = self._concept(raw, start, blocks=taken != "no")
+        if concept == UNMAPPED:
+            dose, unit = None, None
+        else:
+            dose, unit = self._dose(raw)
+        times, period_days = _timing(raw)
+        administration = raw.kind == "AdministeredExposure"
+        if raw.flag("asNeeded"):
+            dose = None
+        self._facts.add(
+            "exposure",
+            raw,
+            concept=concept,
+            taken=taken,
+            start_from=start[0],
+            start_to=start[1],
+            end_from=end[0],
+            end_to=end[1],
+            ongoing=ongoing,
+            route=self._route(raw, concept),
+            dose=dose,
+            dose_unit=unit if dose is not None else None,
+            times=Decimal(1) if administration else times,
+            period_days=None if administration else period_days,
+            administration=administration,
+        )
+        words = exposure_words(taken, raw.text("recordStatus"), quantity_words(raw, "doseValue", "doseUnit"), raw)
+        self._evidence(raw, self._label(raw, concept), words, "started", "asserted")
+
+    def _route(self, raw: RawRecord, concept: str) -> str | None:
+        """The route; a product for local use is local whatever the record says (rule 12)."""
+        if self._terminology.is_local_product(concept):
+            return "local"
+        routes = {_ROUTES.get(code) for system, code, _ in raw.codings("routeCoding") if system == SNOMED} - {None}
+        return routes.pop() if len(routes) == 1 else None
+
+    def _dose(self, raw: RawRecord) -> tuple[Decimal | None, str | None]:
+        """The quantity of one administration in mg or mg/kg; what does not convert is reported, and unknown."""
+        value = raw.number("doseValue")
+        if value is None:
+            if raw.first("doseValue") is not None:
+                self._unread(raw, f"the dose {raw.first('doseValue')!r} is no number", UNKNOWN)
+            return None, None
+        if value < 0:
+            self._unread(raw, f"the dose {value} is negative", UNKNOWN)
+            return None, None
+        unit, by_weight = per_kilogram((raw.text("doseUnit") or "").strip())
+        try:
+            return convert(value, unit, "mg"), "mg/kg" if by_weight else "mg"
+        except UnitError as error:
+            self._unread(raw, f"the dose is not known: {error}", UNKNOWN)
+            return None, None
+
+    # ── Procedures, vaccines, allergies ──────────────────────────────────────────────────────────────────
+
+    def _procedure(self, raw: RawRecord) -> None:
+        status = raw.text("recordStatus")
+        if status == "preparation":
+            self.skipped["Procedure in preparation"] += 1
+            return
+        done = {"completed": "yes", "in-progress": "yes", "not-done": "no"}.get(status or "", "uncertain")
+        start, start_sound = self._checked_dates(raw, "effective")
+        end, end_sound = self._checked_dates(raw, "effectiveEnd")
+        if start_sound and end_sound and not in_order(start, end):
+            self._unread(raw, "the procedure ends before it begins", UNKNOWN)
+            start_sound = False
+        if not (start_sound and end_sound):
+            start = end = UNKNOWN
+            done = "uncertain"
+        if end == UNKNOWN and status != "in-progress":
+            end = start
+        concept = self._concept(raw, start, blocks=done != "no")
+        self._facts.add(
+            "procedure",
+            raw,
+            concept=concept,
+            done=done,
+            from_from=start[0],
+            from_to=start[1],
+            end_from=end[0],
+            end_to=end[1],
+        )
+        self._evidence(raw, self._label(raw, concept), status or "recorded", "effective")
+
+    def _immunization(self, raw: RawRecord) -> None:
+        given = {"completed": "yes", "not-done": "no"}.get(raw.text("recordStatus") or "", "uncertain")
+        dates, sound = self._checked_dates(raw, "effective")
+        if not sound:
+            given = "uncertain"
+        concept = self._concept(raw, dates, blocks=given != "no")
+        self._facts.add("immunization", raw, concept=concept, given=given, date_from=dates[0], date_to=dates[1])
+        self._evidence(raw, self._label(raw, concept), raw.text("recordStatus") or "recorded", "effective")
+
+    def _allergy(self, raw: RawRecord) -> None:
+        status = _VERIFICATION.get(raw.text("verificationStatus") or "confirmed", "uncertain")
+        if status == "confirmed" and raw.text("clinicalStatus") == "resolved":
+            status = "uncertain"
+        recorded, sound = self._checked_dates(raw, "recorded")
+        if not sound and status == "confirmed":
+            status = "uncertain"
+        none_known = (SNOMED, _NO_KNOWN_ALLERGY, "") in raw.codings("coding")
+        concept = "other" if none_known else self._concept(raw, recorded, blocks=status != "refuted")
+        kind = raw.text("allergyType")
+        criticality = raw.text("criticality")
+        self._facts.add(
+            "allergy",
+            raw,
+            concept=concept,
+            status=status,
+            kind=kind if kind in ("allergy", "intolerance") else None,
+            criticality=criticality if criticality in ("high", "low") else None,
+            recorded_from=recorded[0],
+            recorded_to=recorded[1],
+            none_known=none_known,
+        )
+        what = "No known allergy" if none_known else f"Allergy: {self._label(raw, concept)}"
+        self._evidence(raw, what, raw.text("verificationStatus") or "recorded", "recorded")
+
+    # ── Statements, consent, plans, completeness ─────────────────────────────────────────────────────────
+
+    def _consent(self, raw: RawRecord) -> None:
+        if raw.text("recordStatus") not in ("active", None):
+            self.skipped["Consent that is not active"] += 1
+            return
+        dates = self._dates(raw, "effective")
+        trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
+        for trial in (*trials,) or (None,):
+            self._facts.add("consent", raw, trial=trial, date_from=dates[0], date_to=dates[1])
+        self._evidence(raw, "Research consent", ", ".join(trials) or "bound to no trial", "effective")
+
+    def _said(self, raw: RawRecord) -> None:
+        """Attestation, statement, planned event or completeness: an observation that is no measurement."""
+        if raw.text("recordStatus") not in (*_RESULT_STATUSES, None):
+            self.skipped[f"Observation with status {raw.text('recordStatus')}"] += 1
+            return
+        dates, sound = self._checked_dates(raw, "effective", "effectiveEnd")
+        row = {"date_from": dates[0], "date_to": dates[1]}
+        if raw.kind == "Attestation":
+            self._attestation(raw, row)
+        elif raw.kind == "Statement":
+            self._statement(raw, row, sound)
+        elif raw.kind == "PlannedEvent":
+            self._planned_event(raw)
+        else:
+            self._completeness(raw, row, sound)
+
+    def _attestation(self, raw: RawRecord, row: dict[str, Any]) -> None:
+        trial, criterion, value = raw.text("trialIdentifier"), raw.text("criterionIdentifier"), raw.flag("statedValue")
+        if not trial or not criterion:
+            self._unread(
+                raw, "an attestation names a trial and a criterion: attest:<NCT number>/<criterion id>", UNKNOWN
+            )
+        elif value is None:
+            self._unread(raw, "an attestation is true or false", UNKNOWN)
+        else:
+            self._facts.add("attestation", raw, trial=trial, criterion=criterion, value=value, **row)
+            self._evidence(raw, f"Statement about {trial} {criterion}", _truth(value), "effective")
+
+    def _statement(self, raw: RawRecord, row: dict[str, Any], sound: bool) -> None:
+        key = raw.text("statementKey") or ""
+        drug = key.removeprefix("contraindication:")
+        if drug != key and not self._terminology.knows(drug):
+            self._unread(raw, "unmapped code", UNKNOWN, section="statements", code=key)
+            return
+        value, amount = raw.flag("statedValue"), None
+        if key == "bloodDonationVolume":
+            amount = self._volume(raw)
+        elif value is None:
+            self._unread(raw, "the statement is neither true nor false", UNKNOWN, section=_statement_section(key))
+        if not sound:
+            value, amount = None, None
+        self._facts.add("statement", raw, statement=key, value=value, amount=amount, **row)
+        what = f"Contraindication to {self._terminology.label(drug)}" if drug != key else self._terminology.label(key)
+        shown = f"{amount} mL" if amount is not None else _truth(value)
+        self._evidence(raw, what, shown, "effective")
+
+    def _volume(self, raw: RawRecord) -> Decimal | None:
+        """Millilitres of blood donated."""
+        value = raw.number("measuredValue")
+        try:
+            if value is None or value < 0:
+                raise UnitError("the volume is no number of millilitres")
+            return convert(value, raw.text("ucumUnit"), "mL")
+        except UnitError as error:
+            self._unread(raw, str(error), UNKNOWN)
+            return None
+
+    def _planned_event(self, raw: RawRecord) -> None:
+        event = raw.text("eventName") or ""
+        dates, sound = self._checked_dates(raw, "plannedDate")
+        if event not in EVENTS:
+            self._unread(raw, f"{event!r} is no event: use {', '.join(EVENTS)}", UNKNOWN)
+        elif sound and dates == UNKNOWN:
+            self._unread(raw, "the planned event has no date", UNKNOWN)
+        elif sound:
+            trial = raw.text("trialIdentifier")
+            self._facts.add("event", raw, event=event, trial=trial, date_from=dates[0], date_to=dates[1])
+            self._evidence(raw, f"Date of {event}", raw.text("plannedDate") or "", "plannedDate")
+
+    def _completeness(self, raw: RawRecord, row: dict[str, Any], sound: bool) -> None:
+        section = raw.text("recordSection") or ""
+        if section not in SECTIONS:
+            self._unread(raw, f"{section!r} is no section: use {', '.join(SECTIONS)}", UNKNOWN)
+        elif row["date_from"] is None and sound:
+            self._unread(raw, "the statement of completeness has no date", UNKNOWN)
+        elif sound:
+            self._facts.add("completeness", raw, section=section, **row)
+            self._evidence(raw, "Record complete", section, "effective")
+
+    # ── Common ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _concept(self, raw: RawRecord, dates: Interval, *, blocks: bool) -> str:
+        """The concept of a record; an unmapped one is reported, and keeps its section open if it may be a fact."""
+        concept = self._terminology.concept(raw.codings("coding"), self._code_map)
+        if concept == UNMAPPED:
+            section = _SECTIONS.get(raw.kind, "medications") if blocks else None
+            why = "unmapped code" if raw.values.get("coding") else "no code"
+            self._unread(raw, why, dates, section=section)
+        return concept
+
+    def _label(self, raw: RawRecord, concept: str) -> str:
+        """What evidence calls a record: its concept, or its own words where that is only a code."""
+        if concept in (UNMAPPED, "other"):
+            return raw.text("display") or ", ".join(code for _, code, _ in raw.codings("coding")) or "no code"
+        label = self._terminology.label(concept)
+        return label if label not in concept or raw.text("display") is None else f"{raw.text('display')} ({label})"
+
+    def _unread(
+        self, raw: RawRecord, why: str, dates: Interval, *, section: str | None = None, code: str | None = None
+    ) -> None:
+        """Report a record once for each reason."""
+        if (raw.patient, raw.record, why) in self._reported:
+            return
+        self._reported.add((raw.patient, raw.record, why))
+        codes = [str(coding) for coding in raw.values.get("coding", ())]
+        self._facts.add(
+            "unread",
+            raw,
+            code=code or next(iter(sorted(codes)), ""),
+            display=raw.text("display") or "",
+            why=why,
+            section=section,
+            date_from=dates[0],
+            date_to=dates[1],
+        )
+
+    def _evidence(self, raw: RawRecord, what: str, value: str, *dates: str) -> None:
+        """The evidence line of a record; its date as recorded, without the time of day."""
+        date = next((text for text in map(raw.text, dates) if text), None)
+        self._facts.add("record", raw, what=what, value=value, date=date.partition("T")[0] if date else None)
+
+    def _dates(self, raw: RawRecord, start: str, end: str | None = None) -> Interval:
+        return self._checked_dates(raw, start, end)[0]
+
+    def _checked_dates(self, raw: RawRecord, start: str, end: str | None = None) -> tuple[Interval, bool]:
+        """The days from the first of `start` to the last of `end`; False where a date is no date (reported)."""
+        try:
+            found = [interval(str(raw.first(name))) for name in (start, end) if name and raw.first(name) is not None]
+        except ValueError as error:
+            self._unread(raw, str(error), UNKNOWN)
+            return UNKNOWN, False
+        if not found:
+            return UNKNOWN, True
+        first = found[0][0] if raw.first(start) is not None else None
+        last = found[-1][1]
+        if first is not None and last < first:
+            self._unread(raw, "the record ends before it begins", UNKNOWN)
+            return UNKNOWN, False
+        return (first, last), True
+
+    def _period(self, raw: RawRecord, start: str, end: str) -> tuple[Interval, bool]:
+        return self._checked_dates(raw, start, end)
+
+
+def _statement_section(key: str) -> str | None:
+    """`statements` where completeness covers the statement (rule 2)."""
+    return "statements" if key.startswith("contraindication:") or key == "plansPregnancy" else None
+
+
+def _truth(value: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not readable"}[value]
+
+
+def _taken(raw: RawRecord) -> str | None:
+    """Whether the record says that the medicine was taken; None for plans, drafts and prohibitions."""
+    status = raw.text("recordStatus") or "unknown"
+    if raw.kind == "OrderedExposure":
+        no_order = status in _NO_ORDER or raw.text("intent") in _NO_INTENT or raw.flag("doNotPerform")
+        return None if no_order else "ordered"
+    if raw.kind == "AdministeredExposure":
+        known = {"completed": "yes", "in-progress": "yes", "stopped": "yes", "not-done": "no"}
+        return known.get(status, "uncertain")
+    if status == "intended":
+        return None
+    known = {"active": "yes", "completed": "yes", "stopped": "yes", "on-hold": "yes", "not-taken": "no"}
+    return known.get(status, "uncertain")
+
+
+def _why_no_fact(raw: RawRecord) -> str:
+    if raw.text("recordStatus") in (*_NO_ORDER, "intended"):
+        return str(raw.text("recordStatus"))
+    return str(raw.text("intent")) if raw.text("intent") in _NO_INTENT else "not to be performed"
+
+
+def _ongoing(raw: RawRecord) -> bool | None:
+    """Whether a medicine without an end still runs: only `active` says so (rule 5)."""
+    status = raw.text("recordStatus")
+    if status in ("active", "in-progress"):
+        return True
+    return False if status in ("completed", "stopped", "on-hold") else None
+
+
+def _timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
+    """Administrations in a period of days; hours are brought to a day, so that every 8 hours is exactly 3 a day."""
+    frequency, period, unit = raw.number("frequency"), raw.number("period"), raw.text("periodUnit")
+    if frequency is None or period is None or unit not in _PERIODS or frequency < 0 or period <= 0:
+        return None, None
+    if unit in ("s", "min", "h"):
+        in_a_day = {"s": 86400, "min": 1440, "h": 24}[unit]
+        times = frequency * in_a_day / period
+        return times.quantize(Decimal("1e-12")), Decimal(1)
+    return frequency, period * _PERIODS[unit]
+
+
+def interpret(
+    records: Iterable[RawRecord], terminology: Terminology, code_map: CodeMap, skipped: Mapping[str, int]
+) -> PatientData:
+    """The fact tables of raw records (see the module)."""
+    interpreter = Interpreter(terminology, code_map)
+    for raw in records:
+        interpreter.add(raw)
+    return interpreter.data(skipped)

@@ -1,0 +1,183 @@
+"""The value of one result: bounds in the test's canonical unit, or a coded answer (rules 5 and 9 of reading)."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from sle_kg.namespaces import SNOMED
+from sle_kg.patients.raw import RawRecord
+from sle_kg.patients.words import plain, quantity_words
+from sle_kg.terminology import ECHOCARDIOGRAPHY, LaboratoryTest, Terminology
+from sle_kg.units import CREATININE_MOLAR_MASS, PLACES, UnitError, convert
+
+_INTERPRETATIONS = {"POS": True, "DET": True, "NEG": False, "ND": False}
+"""HL7 v3 ObservationInterpretation: positive, detected, negative, not detected."""
+_ECHOCARDIOGRAPHY_SNOMED = "40701008"
+_COMPARATORS = ("<", "<=", ">=", ">")
+_TITER = re.compile(r"1\s*:\s*(\d{1,7})")
+_ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "5": "V", "6": "VI"}
+_CLASS = r"(?:VI|IV|V|III|II|I|[1-6])(?:-[SG])?"
+_CLASSES = re.compile(rf"{_CLASS}(?:\s*(?:\+|&|,|AND)\s*{_CLASS})*")
+
+
+class UnreadableError(ValueError):
+    """A result that matters and cannot be read; the message says why."""
+
+
+class MeasurementReader:
+    """Reads the values of measurements."""
+
+    def __init__(self, terminology: Terminology) -> None:
+        self._terminology = terminology
+
+    def read(self, raw: RawRecord, test: LaboratoryTest) -> dict[str, Any] | None:
+        """Columns of the measurement table for one test, and `shown`, the value in words.
+
+        None where the record says that there is no value. Raises UnreadableError.
+        """
+        if test.key == "isnRpsClass":
+            return _biopsy_class(raw)
+        positive = self._answer(raw, test)
+        value, unit = self._number(raw, test)
+        if value is None:
+            if positive is not None:
+                words = "yes" if positive else "no"
+                return {
+                    "positive": positive,
+                    "shown": words if raw.flag("statedValue") is not None else _coded(positive),
+                }
+            if raw.text("dataAbsentReason"):
+                return None
+            raise UnreadableError(_no_value(raw))
+        if test.qualitative and positive is not None:
+            return {"positive": positive, "shown": _coded(positive)}
+        comparator = raw.text("comparator")
+        if comparator not in (*_COMPARATORS, None):
+            raise UnreadableError(f"{comparator!r} is no comparator")
+        number = _converted(value, unit, test)
+        _check(number, test)
+        low, high = _bounds(number, comparator)
+        return {
+            "low": low,
+            "high": high,
+            "uln": _limit(raw, "referenceHigh", unit, test),
+            "lln": _limit(raw, "referenceLow", unit, test),
+            "positive": positive,
+            "below_quantification": (comparator or "").startswith("<") if test.viral_load else None,
+            "shown": _shown(raw, value, unit, comparator),
+        }
+
+    def method(self, raw: RawRecord, key: str) -> str | None:
+        """`echocardiography`, by the test's own code or by the method of the record."""
+        methods = raw.codings("methodCoding")
+        named = any(
+            (system == SNOMED and code == _ECHOCARDIOGRAPHY_SNOMED) or (not system and "echocardiogr" in code.lower())
+            for system, code, _ in methods
+        )
+        return "echocardiography" if key in ECHOCARDIOGRAPHY or named else None
+
+    def _answer(self, raw: RawRecord, test: LaboratoryTest) -> bool | None:
+        """The coded, true-or-false or interpreted answer. Raises UnreadableError where answers contradict."""
+        answers = {_INTERPRETATIONS.get(str(code)) for code in raw.values.get("interpretation", ())}
+        answers.add(self._terminology.answer(raw.codings("valueCoding")))
+        stated = raw.flag("statedValue")
+        if stated is not None and not test.answerable:
+            raise UnreadableError("a score is a number, not true or false")
+        answers = {answer for answer in (*answers, stated) if answer is not None}
+        if len(answers) > 1:
+            raise UnreadableError("the answers of the record contradict each other")
+        return next(iter(answers), None)
+
+    def _number(self, raw: RawRecord, test: LaboratoryTest) -> tuple[Decimal | None, str | None]:
+        """The number and its unit as recorded; a titre `1:160` as its reciprocal. Raises UnreadableError."""
+        value = raw.first("measuredValue")
+        if value is None:
+            titer = _TITER.fullmatch((raw.text("textValue") or "").strip())
+            return (Decimal(titer[1]), "{titer}") if titer and test.unit == "{titer}" else (None, None)
+        if not isinstance(value, Decimal):
+            raise UnreadableError(f"the value {value!r} is no number")
+        if ":" in test.key:
+            raise UnreadableError("an item of a score is true or false, not a number")
+        return value, raw.text("ucumUnit")
+
+
+def _converted(value: Decimal, unit: str | None, test: LaboratoryTest) -> Decimal:
+    if test.qualitative:
+        raise UnreadableError("the result is a number, and the test is answered by positive or negative")
+    mass = CREATININE_MOLAR_MASS if test.key == "upcr" else test.molar_mass
+    try:
+        return convert(value, unit, test.unit or "{score}", mass)
+    except UnitError as error:
+        raise UnreadableError(str(error)) from error
+
+
+def _check(number: Decimal, test: LaboratoryTest) -> None:
+    """Refuse what cannot be: beyond a score's range, half points of a counted score, negative or above 100 %."""
+    if test.minimum is not None and number < test.minimum:
+        raise UnreadableError(f"{plain(number)} is below the least possible value, {plain(test.minimum)}")
+    if test.maximum is not None and number > test.maximum:
+        raise UnreadableError(f"{plain(number)} is above the greatest possible value, {plain(test.maximum)}")
+    if test.maximum is not None and test.key != "pga" and number != number.to_integral_value():
+        raise UnreadableError(f"{plain(number)} is no whole number of points")
+    if number < 0 and test.unit != "Cel":
+        raise UnreadableError(f"the value {plain(number)} is negative")
+    if test.unit == "%" and number > 100:
+        raise UnreadableError(f"{plain(number)} % is more than all")
+
+
+def _bounds(number: Decimal, comparator: str | None) -> tuple[Decimal | None, Decimal | None]:
+    """Least and greatest value: `<20` is an interval (rule 9); strict bounds by the last decimal place."""
+    match comparator:
+        case "<":
+            return None, number - PLACES
+        case "<=":
+            return None, number
+        case ">":
+            return number + PLACES, None
+        case ">=":
+            return number, None
+    return number, number
+
+
+def _limit(raw: RawRecord, name: str, unit: str | None, test: LaboratoryTest) -> Decimal | None:
+    """A limit of normal in the canonical unit, its unit that of the value where it has none; None if not usable."""
+    limit = raw.number(name)
+    if limit is None:
+        return None
+    try:
+        return _converted(limit, raw.text(f"{name}Unit") or unit, test)
+    except UnreadableError:
+        return None
+
+
+def _biopsy_class(raw: RawRecord) -> dict[str, Any]:
+    """ISN/RPS classes in order, joined by `+`: `Class V + III (A/C)` → `III+V`. Raises UnreadableError."""
+    text = raw.text("textValue") or ""
+    bare = re.sub(r"\([^()]*\)|\bCLASS\b|\bISN/RPS\b|\bLUPUS NEPHRITIS\b", " ", text.upper()).strip()
+    if not _CLASSES.fullmatch(bare):
+        raise UnreadableError(f"{text!r} is no ISN/RPS class such as IV or III+V")
+    found = {_ROMAN.get(word, word) for word in re.findall(r"VI|IV|V|III|II|I|[1-6]", bare)}
+    ordered = sorted(found, key=list(_ROMAN.values()).index)
+    return {"text": "+".join(ordered), "shown": text}
+
+
+def _coded(positive: bool) -> str:
+    return "positive" if positive else "negative"
+
+
+def _no_value(raw: RawRecord) -> str:
+    if raw.values.get("valueCoding"):
+        return "the coded result is neither positive nor negative"
+    text = raw.text("textValue")
+    return f"the value {text!r} is text" if text else "the result has no value"
+
+
+def _shown(raw: RawRecord, value: Decimal, unit: str | None, comparator: str | None) -> str:
+    """The value as recorded, with its upper limit: `25 U/L (upper limit 40)`."""
+    shown = " ".join(filter(None, (f"{comparator or ''}{plain(value)}", unit)))
+    limit = quantity_words(raw, "referenceHigh", "referenceHighUnit")
+    if limit.endswith(f" {unit}"):
+        limit = limit.removesuffix(f" {unit}")
+    return f"{shown} (upper limit {limit})" if limit else shown

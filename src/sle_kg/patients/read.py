@@ -1,0 +1,76 @@
+"""Patients from files: FHIR R4 JSON or RDF, known by their content, several files making one set of patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sle_kg.errors import InputError
+from sle_kg.patients.facts import PatientData
+from sle_kg.patients.fhir import FhirReader, parse_json
+from sle_kg.patients.interpret import interpret
+from sle_kg.patients.raw import RawRecord
+from sle_kg.terminology import CodeMap, Terminology
+from sle_kg.terminology import terminology as installed_terminology
+
+
+def read_patients(
+    files: Sequence[Path], terminology: Terminology | None = None, code_map: CodeMap | None = None
+) -> PatientData:
+    """The fact tables of all patients in the files.
+
+    `code_map` gives the user's own codes (`codemap.read_code_map`). Raises InputError, one sentence naming the file,
+    for what cannot be read as JSON or RDF and for files without a patient.
+    """
+    from sle_kg.patients.rdf import RdfReader
+
+    terms = terminology or installed_terminology()
+    codes = code_map or {}
+    fhir, rdf = FhirReader(terms, codes), RdfReader()
+    for file in files:
+        text = _text(file)
+        if text.lstrip()[:1] in ("{", "["):
+            for value in parse_json(text, str(file)):
+                if _is_json_ld(value):
+                    rdf.add_json_ld(value, text, str(file))
+                    break
+                fhir.add(value, str(file))
+        else:
+            rdf.add_text(text, str(file))
+    records = [*fhir.records(), *rdf.records()]
+    _refuse_contradictions(records)
+    if not any(raw.kind == "Patient" for raw in records):
+        names = ", ".join(map(str, files)) or "no file"
+        raise InputError(f"{names}: no patient found: give a file with a FHIR Patient or a sle:Patient")
+    return interpret(records, terms, codes, fhir.skipped + rdf.skipped)
+
+
+def _refuse_contradictions(records: list[RawRecord]) -> None:
+    """Keep one of two equal patients; raises InputError for one id with two birth dates or sexes."""
+    known: dict[str, RawRecord] = {}
+    for raw in [raw for raw in records if raw.kind == "Patient"]:
+        if (other := known.setdefault(raw.patient, raw)) is not raw:
+            if other.values != raw.values:
+                raise InputError(f"the patient {raw.patient!r} is in two files with different birth dates or sexes")
+            records.remove(raw)
+
+
+def _text(file: Path) -> str:
+    """The text of a file. Raises InputError for what cannot be opened, is empty or is not UTF-8."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be opened ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: byte {error.start + 1} is not UTF-8: save the file as UTF-8") from error
+    if not text.strip():
+        raise InputError(f"{file}: the file is empty")
+    return text
+
+
+def _is_json_ld(value: Any) -> bool:
+    """Whether a JSON value is JSON-LD rather than FHIR."""
+    if isinstance(value, list):
+        return any(isinstance(item, dict) and ("@id" in item or "@type" in item) for item in value)
+    return isinstance(value, dict) and any(name in value for name in ("@context", "@graph", "@id", "@type"))
