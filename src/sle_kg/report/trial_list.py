@@ -79,7 +79,7 @@ class _Listing:
     def _is_modelled(self, trial: ox.NamedNode) -> bool:
         return "true" in self._texts(trial, SLE + "modelled")
 
-    def _values(self, node: ox.NamedNode, predicate: str) -> list[ox.Term]:
+    def _values(self, node: ox.NamedNode, predicate: str) -> list[ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple]:
         import pyoxigraph as ox
 
         return [
