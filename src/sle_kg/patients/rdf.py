@@ -131,7 +131,7 @@ class RdfReader:
             for patient in properties.get(SLE + "subject", ()):
                 if RDF + "type" in self._subjects.get(str(patient), {}):
                     return patient.value
-            whole = properties.get(SLE + "partOf", ())
+            whole = properties.get(SLE + "partOfRecord", ())
             subject = str(whole[0]) if whole else subject
         return None
 
@@ -140,7 +140,7 @@ class RdfReader:
         base = f"{PATIENT}{_segment(patient)}/"
         if iri.startswith(base):
             return "/".join(map(unquote, iri.removeprefix(base).split("/")))
-        whole = self._subjects[f"<{iri}>"].get(SLE + "partOf", ())
+        whole = self._subjects[f"<{iri}>"].get(SLE + "partOfRecord", ())
         if whole and (parent := whole[0].value) != iri:
             return (
                 f"{self._record_id(parent, kind, patient)}/{_local_name(iri)}"
@@ -170,7 +170,7 @@ def triples(records: Iterable[RawRecord]) -> Iterator[ox.Triple]:
             subject = _record_node(patient, raw.id)
             yield ox.Triple(subject, ox.NamedNode(SLE + "subject"), patient)
             if raw.id != raw.record:
-                yield ox.Triple(subject, ox.NamedNode(SLE + "partOf"), _record_node(patient, raw.record))
+                yield ox.Triple(subject, ox.NamedNode(SLE + "partOfRecord"), _record_node(patient, raw.record))
         yield ox.Triple(subject, ox.NamedNode(RDF + "type"), ox.NamedNode(SLE + raw.kind))
         for name, values in raw.values.items():
             for value in values:
@@ -205,7 +205,7 @@ def _add_values(raw: RawRecord, name: str, values: list[ox.NamedNode | ox.BlankN
     """Note the values of a property; two values where there can be one are kept as a text that no rule can read."""
     import pyoxigraph as ox
 
-    if name in ("subject", "partOf"):
+    if name in ("subject", "partOfRecord"):
         return
     if name == "concept":
         for value in values:
