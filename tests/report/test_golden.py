@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from report import sample
 
+from report import sample
 from sle_kg.report import render
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"

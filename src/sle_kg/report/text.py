@@ -38,6 +38,8 @@ def plain(text: str) -> str:
 
 def harmless(text: str) -> str:
     """The text with its spaces kept as they are: other white space becomes a space, what `plain` bans U+FFFD."""
+    if text.isprintable():
+        return text
     return "".join(_harmless_character(character) for character in text)
 
 
