@@ -24,7 +24,6 @@ from sle_kg.criteria import (
     Not,
     RowRef,
     Trial,
-    children,
     under_readings,
     walk,
 )
@@ -189,22 +188,6 @@ def decisive_rows(rules: RuleSet, bounds: Bounds, attestations: Attestations) ->
             ):
                 found.add(member.id)
     return found
-
-
-def open_leaves(
-    rules: RuleSet, condition: Condition, bounds: Bounds, rows: Mapping[str, Truth]
-) -> Iterator[Leaf | Judgement]:
-    """The leaves that leave a condition unknown, rows referred to included: nothing below a known node is open."""
-    if evaluate(condition, bounds, rows) is not None:
-        return
-    match condition:
-        case Leaf() | Judgement():
-            yield condition
-        case RowRef(row=row):
-            yield from open_leaves(rules, rules.conditions[row], bounds, rows)
-        case _:
-            for child in children(condition):
-                yield from open_leaves(rules, child, bounds, rows)
 
 
 def deciding_leaves(condition: Condition, bounds: Bounds, rows: Mapping[str, Truth]) -> Iterator[Leaf | RowRef]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sle_kg.evaluate import Attestations, Bounds
-from sle_kg.namespaces import PATIENT, PREFIXES, PROV, RDF, SLE, TRIAL, XSD
+from sle_kg.namespaces import DCTERMS, PATIENT, PREFIXES, PROV, RDF, RDFS, SLE, TRIAL, XSD
 from sle_kg.shapes import attestation_property, bound_property, decimal_text, profile_class
 
 if TYPE_CHECKING:
@@ -80,16 +80,16 @@ def triples(profiles: Iterable[Profile]) -> Iterator[ox.Triple]:
     for profile in profiles:
         yield iri(profile.iri, RDF + "type", SLE + "Profile")
         yield iri(profile.iri, RDF + "type", profile_class(profile.trial))
-        yield iri(profile.iri, SLE + "ofPatient", patient_iri(profile.patient))
+        yield iri(profile.iri, SLE + "profileOf", patient_iri(profile.patient))
         yield iri(profile.iri, SLE + "ofTrial", TRIAL + profile.trial)
         yield literal(profile.iri, SLE + "onDate", profile.on.isoformat(), "date")
         for path, text, datatype in _values(profile):
             yield literal(profile.iri, path, text, datatype)
         for slug in sorted(profile.records):
             value = f"{profile.iri}/{quote(slug, safe='=+:.,-_')}"
-            yield iri(value, RDF + "type", SLE + "FeatureValue")
-            yield iri(value, SLE + "ofProfile", profile.iri)
-            yield literal(value, SLE + "featureName", slug, "string")
+            yield iri(value, RDF + "type", PROV + "Entity")
+            yield iri(value, DCTERMS + "isPartOf", profile.iri)
+            yield literal(value, RDFS + "label", slug, "string")
             for record in profile.records[slug]:
                 yield iri(value, PROV + "wasDerivedFrom", record_iri(profile.patient, record))
 

@@ -1,0 +1,220 @@
+"""Dates ahead: when a failing row would pass, until when a passing row passes, when a patient would be eligible.
+
+Days are searched with the direct evaluator over feature bounds; no calendar arithmetic is inverted. Each leaf is
+probed on a grid of days and, between two days on which its truth differs, by bisection to the day of the change. That
+finds every change, provided that no leaf changes and changes back between two days of the grid; windows and durations
+only run out or fill up once. Whoever asks for a date has the engine confirm it (`screening.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Protocol
+
+from sle_kg.criteria import Feature, Leaf, RowRef, walk
+from sle_kg.evaluate import UNBOUNDED, Attestations, Bounds, RowTruth, RuleSet, Truth, compare, row_truths
+
+HORIZON = 731
+"""Two years of days: no date further ahead is given for a row that fails, or for a patient."""
+GRID = 28
+"""Days between two probes before bisection: no window of the trials that closes and opens again is shorter."""
+AGE_YEARS = 100
+"""Upper age limits lie further ahead; they are probed year by year up to here."""
+
+UNCHANGING = frozenset(
+    {
+        "ConsentCondition",
+        "ContraindicationCondition",
+        "CumulativeDoseCondition",
+        "DrugCountCondition",
+        "FertilityCondition",
+        "NoChildbearingPotentialCondition",
+        "SexCondition",
+        "StatementCondition",
+        "BiopsyCondition",
+        "BiopsyClassCondition",
+        "BiopsyIndexCondition",
+        "ClassificationCondition",
+        "DiagnosisCountCondition",
+    }
+)
+"""Leaf classes whose value no passing of time changes: facts of a lifetime, agreements, attestations."""
+EXPIRING = frozenset(
+    {
+        "MeasurementCondition",
+        "CreatinineClearanceCondition",
+        "RoomAirCondition",
+        "ScoreCondition",
+        "PositiveTestCondition",
+        "QuantifiedCondition",
+        "PregnancyCondition",
+    }
+)
+"""Leaf classes that time changes only by the age of a result: unchanging where results are taken as repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A request for the bounds of features of one case, some days after its screening date.
+
+    `repeat`: results are taken as repeated unchanged on that day; otherwise they keep their dates and age.
+    """
+
+    case: int
+    days: int
+    repeat: bool
+
+
+class Prober(Protocol):
+    """Computes features on later days: the feature builder, or a table in a test."""
+
+    def __call__(self, probes: Sequence[Probe], features: Sequence[Feature]) -> list[Bounds]: ...
+
+
+@dataclass(frozen=True)
+class Case:
+    """One patient and one trial whose future is searched; `bounds` are those of the screening date."""
+
+    id: int
+    rules: RuleSet
+    bounds: Bounds
+    attestations: Attestations
+
+
+@dataclass(frozen=True)
+class Course:
+    """The truths of a case's leaves over the days ahead: constant from each day of `days` up to the next one."""
+
+    case: Case
+    days: tuple[int, ...]
+    bounds: tuple[Bounds, ...]
+
+    @cached_property
+    def truths(self) -> list[dict[str, RowTruth]]:
+        """The truth of every row from each day of `days` on."""
+        return [row_truths(self.case.rules, bounds, self.case.attestations) for bounds in self.bounds]
+
+    def first_pass(self, row: str) -> int | None:
+        """The first day after screening on which the row passes; None when there is none."""
+        return next((day for day, passing in self._passing(row) if passing and day > 0), None)
+
+    def last_pass(self, row: str) -> int | None:
+        """The last day on which the row still passes as it does at screening; None when it still does at the end."""
+        return next((day - 1 for day, passing in self._passing(row) if not passing), None)
+
+    def first_eligible(self) -> int | None:
+        """The first day on which every top-level row passes or asks nothing."""
+        tops = [criterion.id for criterion in self.case.rules.trial.criteria if criterion.parent is None]
+        for day, truths in zip(self.days, self.truths, strict=True):
+            if all(passes(self.case.rules, row, truths[row]) for row in tops):
+                return day
+        return None
+
+    def _passing(self, row: str) -> list[tuple[int, bool]]:
+        rules = self.case.rules
+        return [(day, passes(rules, row, truths[row])) for day, truths in zip(self.days, self.truths, strict=True)]
+
+
+def passes(rules: RuleSet, row: str, truth: RowTruth) -> bool:
+    """Whether a row speaks for enrolment: passed, or not applicable."""
+    return truth.not_applicable or truth.met is (rules.trial.criterion(row).kind == "inclusion")
+
+
+def courses(
+    cases: Sequence[Case], wanted: Mapping[int, Sequence[str]], repeat: bool, probe: Prober
+) -> dict[int, Course]:
+    """The course of each case, as far as the rows `wanted` of it (by case id) depend on time.
+
+    Cases that wait for nothing have no course. Probes of all cases of a trial go together, in a few rounds.
+    """
+    found: dict[int, Course] = {}
+    by_trial: dict[str, list[_Search]] = {}
+    for case in cases:
+        leaves = [leaf for leaf in leaves_of(case.rules, wanted.get(case.id, ())) if changes(leaf.feature, repeat)]
+        if leaves:
+            by_trial.setdefault(case.rules.trial.id, []).append(_Search(case, leaves, repeat))
+    for searches in by_trial.values():
+        grid = [*range(GRID, HORIZON, GRID), HORIZON]
+        _search(searches, grid, probe, lambda leaf: True)
+        if not repeat:
+            aging = [search for search in searches if any(map(_age_limit, search.leaves))]
+            _search(aging, [HORIZON + 365 * year for year in range(1, AGE_YEARS)], probe, _age_limit)
+        found |= {search.case.id: search.course() for search in searches}
+    return found
+
+
+def changes(feature: Feature, repeat: bool) -> bool:
+    """Whether time alone can change a feature."""
+    return feature.kind not in (UNCHANGING | EXPIRING if repeat else UNCHANGING)
+
+
+def leaves_of(rules: RuleSet, rows: Sequence[str]) -> list[Leaf]:
+    """The leaves of the rows and of the rows that they refer to."""
+    found: list[Leaf] = []
+    seen: set[str] = set()
+    todo = list(rows)
+    while todo:
+        row = todo.pop()
+        if row in seen:
+            continue
+        seen.add(row)
+        for condition in (rules.conditions[row], rules.not_applicable.get(row)):
+            for node in walk(condition) if condition is not None else ():
+                if isinstance(node, Leaf):
+                    found.append(node)
+                elif isinstance(node, RowRef):
+                    todo.append(node.row)
+    return found
+
+
+class _Search:
+    """The days probed so far for one case, with the bounds found."""
+
+    def __init__(self, case: Case, leaves: Sequence[Leaf], repeat: bool) -> None:
+        self.case, self.leaves, self.repeat = case, leaves, repeat
+        self.known: dict[int, Bounds] = {0: case.bounds}
+
+    def truths(self, day: int) -> tuple[Truth, ...]:
+        """The truth of each leaf on a day that was probed."""
+        bounds = self.known[day]
+        return tuple(compare(leaf, bounds.get(leaf.feature.slug, UNBOUNDED)) for leaf in self.leaves)
+
+    def gaps(self) -> list[int]:
+        """The middle days between neighbours that differ."""
+        days = sorted(self.known)
+        return [
+            (before + after) // 2
+            for before, after in pairwise(days)
+            if after - before > 1 and self.truths(before) != self.truths(after)
+        ]
+
+    def learn(self, day: int, bounds: Bounds) -> None:
+        """What was computed for a day; features that were not asked for stay as on the day known before it."""
+        before = max(known for known in self.known if known < day)
+        self.known[day] = {**self.known[before], **bounds}
+
+    def course(self) -> Course:
+        """The days on which some leaf changes, the screening date first."""
+        days = sorted(self.known)
+        turns = [0] + [after for before, after in pairwise(days) if self.truths(before) != self.truths(after)]
+        return Course(self.case, tuple(turns), tuple(self.known[day] for day in turns))
+
+
+def _age_limit(leaf: Leaf) -> bool:
+    return leaf.feature.kind == "AgeCondition" and leaf.operator in ("<=", "<")
+
+
+def _search(searches: Sequence[_Search], first: Sequence[int], probe: Prober, concerns: Callable[[Leaf], bool]) -> None:
+    """Probe the `first` days of every search, then the gaps that open, until each change is known to the day."""
+    leaves = {leaf.feature for search in searches for leaf in search.leaves if concerns(leaf)}
+    features = sorted(leaves, key=lambda feature: feature.slug)
+    todo = {index: list(first) for index in range(len(searches))} if features else {}
+    while todo:
+        days = [(index, day) for index, some in todo.items() for day in some]
+        probes = [Probe(searches[index].case.id, day, searches[index].repeat) for index, day in days]
+        for (index, day), bounds in zip(days, probe(probes, features), strict=True):
+            searches[index].learn(day, bounds)
+        todo = {index: gaps for index in todo if (gaps := searches[index].gaps())}

@@ -1,0 +1,348 @@
+"""From truths to verdicts: statuses, reasons, evidence, what is missing and whose move it is (CONTRACT section 3).
+
+This is the only place where an exclusion turns the sign: a row *passes* when it speaks for enrolment.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sle_kg.criteria import AllOf, ByReading, Condition, Criterion, Judgement, Leaf, RowRef, Trial, children, walk
+from sle_kg.engines import RowStatus
+from sle_kg.evaluate import (
+    UNBOUNDED,
+    Attestations,
+    Bound,
+    Bounds,
+    RuleSet,
+    Truth,
+    counts_as,
+    deciding_leaves,
+    decisive_rows,
+    evaluate,
+    row_truths,
+)
+from sle_kg.verdict import (
+    Evidence,
+    OpenKind,
+    OtherReading,
+    RowVerdict,
+    Status,
+    Unread,
+    Verdict,
+    VerdictWord,
+)
+from sle_kg.wording import Words, leaf_open_kind, open_kind
+
+KINDS: tuple[OpenKind, ...] = ("data", "test", "agreement", "judgement")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Everything that is known of one patient for one trial on one date.
+
+    `evidence` gives the evidence line of a record id; `records` the record ids behind a feature (by slug);
+    `attested` the evidence of the attestations that count, by row. `stand_ins` are the anchors for which the screening
+    date stands in. `notes` are remarks on single rows.
+    """
+
+    patient: str
+    on: dt.date
+    bounds: Bounds
+    records: Mapping[str, tuple[str, ...]]
+    attestations: Attestations
+    attested: Mapping[str, tuple[Evidence, ...]]
+    evidence: Mapping[str, Evidence]
+    words: Words
+    unread: tuple[Unread, ...] = ()
+    stand_ins: frozenset[str] = frozenset()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The dates ahead of one patient and trial, by row; `earliest_eligible` of the trial."""
+
+    passes_from: Mapping[str, dt.date] = field(default_factory=dict)
+    valid_until: Mapping[str, dt.date] = field(default_factory=dict)
+    earliest_eligible: dt.date | None = None
+
+
+def status_of(criterion: Criterion, met: Truth, not_applicable: bool) -> Status:
+    """A row's status: exclusion turns the sign here, and nowhere else."""
+    if not_applicable:
+        return "not-applicable"
+    if met is None:
+        return "unknown"
+    return "pass" if met == (criterion.kind == "inclusion") else "fail"
+
+
+def statuses(trial: Trial, truths: Mapping[str, RowStatus]) -> dict[str, Status]:
+    """The status of every row, in the record's order."""
+    return {row.id: status_of(row, truths[row.id].met, truths[row.id].not_applicable) for row in trial.criteria}
+
+
+def overall(trial: Trial, found: Mapping[str, Status]) -> VerdictWord:
+    """The verdict from the rows without a parent: a failure decides, then an unknown."""
+    tops = {found[criterion.id] for criterion in trial.criteria if criterion.parent is None}
+    return "ineligible" if "fail" in tops else "undetermined" if "unknown" in tops else "eligible"
+
+
+def alternative_rules(trial: Trial, readings: Mapping[str, str]) -> list[tuple[str, str, RuleSet]]:
+    """Each documented reading that is not the one in force, with the rules under it, one at a time."""
+    in_force = {reading.ambiguity: reading.key for reading in trial.readings if reading.default} | dict(readings)
+    return [
+        (reading.ambiguity, reading.key, RuleSet.of(trial, {**readings, reading.ambiguity: reading.key}))
+        for reading in sorted(trial.readings, key=lambda reading: (reading.ambiguity, reading.key))
+        if in_force.get(reading.ambiguity) != reading.key
+    ]
+
+
+def build_verdict(
+    subject: Subject,
+    rules: RuleSet,
+    found: Mapping[str, RowStatus],
+    readings: Mapping[str, str],
+    alternatives: Sequence[tuple[str, str, RuleSet]],
+    dates: Dates,
+) -> Verdict:
+    """The verdict with every row explained. `found` is what the engine says; it decides."""
+    trial = rules.trial
+    explainer = _Explainer(subject, rules, found)
+    explained = explainer.explain()
+    status = statuses(trial, found)
+    decisive = decisive_rows(rules, subject.bounds, subject.attestations)
+    others = _other_readings(subject, alternatives, status)
+    rows = tuple(
+        RowVerdict(
+            id=row.id,
+            parent=row.parent,
+            kind=row.kind,
+            text=row.text,
+            sentence=row.sentence,
+            status=status[row.id],
+            decisive=row.id in decisive,
+            reason=explained[row.id].reason,
+            evidence=explained[row.id].evidence,
+            missing=explained[row.id].missing,
+            open_kind=explained[row.id].open_kind,
+            needs_judgement=explained[row.id].needs_judgement,
+            flags=explainer.flags(row),
+            reading=_reading(row, trial, readings),
+            other_readings=tuple(others.get(row.id, ())),
+            passes_from=_iso(dates.passes_from.get(row.id)),
+            valid_until=_iso(dates.valid_until.get(row.id)),
+        )
+        for row in trial.criteria
+    )
+    parents = {row.parent for row in rows}
+    open_rows = [row for row in rows if row.decisive and row.status == "unknown"]
+    counted = [row.open_kind for row in open_rows if row.id not in parents]
+    return Verdict(
+        patient=subject.patient,
+        trial=trial.id,
+        trial_label=trial.label,
+        on=subject.on.isoformat(),
+        verdict=overall(trial, status),
+        nothing_against=not any(row.decisive and row.status == "fail" for row in rows)
+        and all(row.open_kind != "data" for row in open_rows),
+        open_items={kind: counted.count(kind) for kind in KINDS},
+        source_complete=trial.source_complete,
+        recruitment_status=trial.recruitment_status,
+        recruitment_as_of=trial.recruitment_as_of,
+        recruitment_source=trial.recruitment_source,
+        caveats=trial.caveats,
+        earliest_eligible=_iso(dates.earliest_eligible),
+        unread=subject.unread,
+        criteria=rows,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Explanation:
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[str, ...] = ()
+    open_kind: OpenKind | None = None
+    needs_judgement: bool = False
+
+
+class _Explainer:
+    """Explains the rows of one subject, parts before the rows that refer to them."""
+
+    def __init__(self, subject: Subject, rules: RuleSet, found: Mapping[str, RowStatus]) -> None:
+        self.subject, self.rules, self.found = subject, rules, found
+        self.truths = row_truths(rules, subject.bounds, subject.attestations)
+        self.counted = {row.id: counts_as(row, self.truths[row.id]) for row in rules.order}
+        self.status = statuses(rules.trial, found)
+        self.done: dict[str, _Explanation] = {}
+
+    def explain(self) -> dict[str, _Explanation]:
+        """The explanation of every row."""
+        for criterion in self.rules.order:
+            self.done[criterion.id] = self._row(criterion)
+        return self.done
+
+    def flags(self, criterion: Criterion) -> tuple[str, ...]:
+        """The warnings of the fact base whose condition is met."""
+        return tuple(flag.text for flag in criterion.flags if self._truth(flag.condition) is True)
+
+    def _row(self, criterion: Criterion) -> _Explanation:
+        row = criterion.id
+        if self.found[row].not_applicable:
+            return self._known(self.rules.not_applicable[row], "Does not apply: ", "")
+        attested = self.subject.attested.get(row, ())
+        data = self.truths[row].data
+        if self.found[row].met is None:
+            return self._contradicted(criterion, data, attested) if attested else self._open(criterion)
+        remark = self._remark(criterion)
+        if data is None:
+            return _Explanation(f"Attested: {_said(attested)}.", attested)
+        return self._known(self.rules.conditions[row], "", remark, attested)
+
+    def _known(
+        self, condition: Condition, start: str, remark: str, attested: tuple[Evidence, ...] = ()
+    ) -> _Explanation:
+        """Why a condition is known: the leaves and rows that decide it."""
+        deciding = list(dict.fromkeys(deciding_leaves(condition, self.subject.bounds, self.counted)))
+        leaves = [node for node in deciding if isinstance(node, Leaf)]
+        rows = [node.row for node in deciding if isinstance(node, RowRef)]
+        said = [self.subject.words.found(leaf, self._bound(leaf), self._evidence(leaf)) for leaf in leaves]
+        sentence = "; ".join([*dict.fromkeys(said), *self._parts(rows)]) or "it holds of everybody"
+        evidence = [item for leaf in leaves for item in self._evidence(leaf)]
+        evidence += [item for row in rows for item in self.done[row].evidence]
+        return _Explanation(_sentence(start + sentence + remark), _unique([*evidence, *attested]))
+
+    def _open(self, criterion: Criterion) -> _Explanation:
+        """Why a row is unknown, what would settle it, and whose move it is."""
+        code = f"attest:{criterion.trial}/{criterion.id}"
+        nodes = list(self._open_nodes(self.rules.conditions[criterion.id], ripe=True))
+        leaves = [node for node, _ in nodes if isinstance(node, Leaf)]
+        rows = list(dict.fromkeys(node.row for node, _ in nodes if isinstance(node, RowRef)))
+        questions = [(node, ripe) for node, ripe in nodes if isinstance(node, Judgement)]
+        said = [self.subject.words.unknown(leaf, self._bound(leaf), self._evidence(leaf)) for leaf in leaves]
+        said += [f"to be judged: {node.question}" for node, ripe in questions if ripe or not leaves]
+        missing = [self.subject.words.missing(leaf, code) for leaf in leaves]
+        missing += [f"{_answerer(node)}: {node.question} ({code})" for node, ripe in questions if ripe or not leaves]
+        missing += [text for row in rows for text in self.done[row].missing]
+        evidence = [item for leaf in leaves for item in self._evidence(leaf)]
+        evidence += [item for row in rows for item in self.done[row].evidence]
+        kinds = [leaf_open_kind(leaf) for leaf in leaves] + [node.open_kind for node, _ in questions]
+        kinds += [kind for row in rows if (kind := self.done[row].open_kind) is not None]
+        judged = any(ripe and node.open_kind == "judgement" for node, ripe in questions)
+        kind = "judgement" if judged else open_kind(kinds)
+        return _Explanation(
+            _sentence("; ".join([*dict.fromkeys(said), *self._parts(rows)]) + self._remark(criterion)),
+            _unique(evidence),
+            tuple(dict.fromkeys(missing)),
+            kind,
+            kind == "judgement",
+        )
+
+    def _contradicted(self, criterion: Criterion, data: Truth, attested: tuple[Evidence, ...]) -> _Explanation:
+        """Data and attestation disagree, or two attestations of one date: both are named."""
+        if data is None:
+            reason = f"Two attestations contradict each other: {_said(attested)}."
+            return _Explanation(reason, attested, ("which of the two attestations holds",), "data")
+        known = self._known(self.rules.conditions[criterion.id], "", "")
+        reason = f"Records and attestation contradict each other: {known.reason.removesuffix('.')}; but attested: "
+        missing = ("which holds, the records or the attestation",)
+        return _Explanation(f"{reason}{_said(attested)}.", _unique([*known.evidence, *attested]), missing, "data")
+
+    def _open_nodes(self, condition: Condition, ripe: bool) -> Iterable[tuple[Leaf | Judgement | RowRef, bool]]:
+        """The leaves, judgements and rows that leave a condition unknown.
+
+        A judgement is ripe when nothing else beside it is open that would have to hold as well: then it alone is asked.
+        """
+        if self._truth(condition) is not None:
+            return
+        if isinstance(condition, Leaf | Judgement | RowRef):
+            yield condition, ripe
+            return
+        unknown = [child for child in children(condition) if self._truth(child) is None]
+        for child in unknown:
+            yield from self._open_nodes(child, ripe and not (isinstance(condition, AllOf) and len(unknown) > 1))
+
+    def _parts(self, rows: Sequence[str]) -> list[str]:
+        """`I03a and I03b pass`, grouped by status."""
+        verbs: dict[Status, tuple[str, str]] = {
+            "pass": ("passes", "pass"),
+            "fail": ("fails", "fail"),
+            "unknown": ("is open", "are open"),
+            "not-applicable": ("does not apply", "do not apply"),
+        }
+        said = []
+        for status, (one, many) in verbs.items():
+            names = [row for row in dict.fromkeys(rows) if self.status[row] == status]
+            if names:
+                listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+                said.append(f"{listed} {one if len(names) == 1 else many}")
+        return said
+
+    def _remark(self, criterion: Criterion) -> str:
+        note = self.subject.notes.get(criterion.id, "")
+        if criterion.anchor in self.subject.stand_ins and any(
+            isinstance(node, Leaf) and node.feature.get("anchor") == criterion.anchor
+            for node in walk(self.rules.conditions[criterion.id])
+        ):
+            name = self.subject.words.label(str(criterion.anchor)).lower()
+            note += f"; no date of {name} is recorded, so the screening date stands in"
+        return note
+
+    def _truth(self, condition: Condition) -> Truth:
+        return evaluate(condition, self.subject.bounds, self.counted)
+
+    def _bound(self, leaf: Leaf) -> Bound:
+        return self.subject.bounds.get(leaf.feature.slug, UNBOUNDED)
+
+    def _evidence(self, leaf: Leaf) -> list[Evidence]:
+        return [self.subject.evidence[record] for record in self.subject.records.get(leaf.feature.slug, ())]
+
+
+def _other_readings(
+    subject: Subject, alternatives: Sequence[tuple[str, str, RuleSet]], status: Mapping[str, Status]
+) -> dict[str, list[OtherReading]]:
+    """By row, the readings under which its status would differ."""
+    others: dict[str, list[OtherReading]] = {}
+    for ambiguity, key, rules in alternatives:
+        truths = row_truths(rules, subject.bounds, subject.attestations)
+        for row in rules.trial.criteria:
+            other = status_of(row, truths[row.id].met, truths[row.id].not_applicable)
+            if other != status[row.id]:
+                others.setdefault(row.id, []).append(OtherReading(ambiguity, key, other))
+    return others
+
+
+def _reading(criterion: Criterion, trial: Trial, readings: Mapping[str, str]) -> str:
+    """The reading in force: `default`, or the keys chosen that are not the default of an ambiguity of this row."""
+    defaults = {(reading.ambiguity, reading.key) for reading in trial.readings if reading.default}
+    concerned = {node.ambiguity for node in walk(criterion.condition) if isinstance(node, ByReading)}
+    chosen = [key for name, key in sorted(readings.items()) if name in concerned and (name, key) not in defaults]
+    return ", ".join(chosen) or "default"
+
+
+def _said(attested: Sequence[Evidence]) -> str:
+    return " and ".join(f"{item.value or item.what}{f' on {item.date}' if item.date else ''}" for item in attested)
+
+
+def _answerer(question: Judgement) -> str:
+    return {
+        "judgement": "the investigator's statement",
+        "agreement": "the patient's statement",
+        "data": "a statement from the history",
+    }[question.open_kind]
+
+
+def _sentence(text: str) -> str:
+    """One sentence: a capital at the start, one full stop at the end."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _unique(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(dict.fromkeys(evidence))
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return None if day is None else day.isoformat()

@@ -1,0 +1,402 @@
+"""Sentences for leaf conditions: what was found, why it is not known, what would settle it.
+
+They are read by trial coordinators: plain words, dates, the threshold asked for. Nothing here advises anything; a
+medicine that stands in the way is described ("the wash-out ends …"), never said to be stopped.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sle_kg.criteria import Feature, Leaf
+from sle_kg.evaluate import Bound, compare
+from sle_kg.verdict import Evidence, OpenKind
+
+MOST_NAMED = 3
+"""Tests, drugs or dates named in one sentence before "…"."""
+
+_WORDS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
+_OPPOSITE = {">=": "less than", ">": "at most", "<=": "more than", "<": "at least"}
+_UNITS = {
+    "a": " years",
+    "d": " days",
+    "mg/d": " mg a day",
+    "mg/kg/d": " mg per kg a day",
+    "[ULN]": " times the upper limit of normal",
+    "%": " %",
+}
+_PERIODS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
+
+_TESTS = frozenset(
+    {
+        "MeasurementCondition",
+        "CreatinineClearanceCondition",
+        "RoomAirCondition",
+        "ScoreCondition",
+        "HighestScoreCondition",
+        "PositiveTestCondition",
+        "QuantifiedCondition",
+        "PregnancyCondition",
+    }
+)
+_AGREEMENTS = frozenset({"StatementCondition", "ConsentCondition"})
+_SECTIONS = {
+    "DiagnosisCondition": "conditions",
+    "DiagnosisCountCondition": "conditions",
+    "ProcedureCondition": "procedures",
+    "ImmunizationCondition": "immunizations",
+    "ExposureCondition": "medications",
+    "DrugCountCondition": "medications",
+    "WashoutCondition": "medications",
+    "DailyDoseCondition": "medications",
+    "HighestDoseCondition": "medications",
+    "DoseDurationCondition": "medications",
+    "TreatmentDurationCondition": "medications",
+    "CumulativeDoseCondition": "medications",
+    "ContraindicationCondition": "statements",
+    "AllergyCondition": "allergies",
+    "BiopsyClassCondition": "procedures",
+    "BiopsyCondition": "procedures",
+    "BiopsyIndexCondition": "procedures",
+    "BiopsyAgeCondition": "procedures",
+    "DonatedVolumeCondition": "procedures",
+}
+_PRESENCE = frozenset(
+    {
+        "RoomAirCondition",
+        "PositiveTestCondition",
+        "QuantifiedCondition",
+        "ClassificationCondition",
+        "DiagnosisCondition",
+        "ProcedureCondition",
+        "ImmunizationCondition",
+        "ExposureCondition",
+        "WashoutCondition",
+        "ContraindicationCondition",
+        "StatementCondition",
+        "FertilityCondition",
+        "NoChildbearingPotentialCondition",
+        "PregnancyCondition",
+        "ConsentCondition",
+        "AllergyCondition",
+        "BiopsyClassCondition",
+        "BiopsyCondition",
+        "BiopsyAgeCondition",
+        "RenalWorseningCondition",
+        "SexCondition",
+    }
+)
+"""Kinds whose feature is 0 or 1."""
+
+_ANSWERS: dict[str, tuple[str, str]] = {
+    "PositiveTestCondition": ("positive", "negative"),
+    "QuantifiedCondition": ("quantified", "below quantification"),
+    "RoomAirCondition": ("without supplemental oxygen", "with supplemental oxygen"),
+    "ClassificationCondition": ("met", "not met"),
+    "WashoutCondition": ("still within the wash-out", "no dose within the wash-out"),
+    "StatementCondition": ("stated", "denied"),
+    "PregnancyCondition": ("pregnant", "not pregnant"),
+    "FertilityCondition": ("excluded by record", "not excluded by record"),
+    "NoChildbearingPotentialCondition": ("documented", "not documented"),
+    "RenalWorseningCondition": ("worse since the treatment began", "no worse since the treatment began"),
+    "BiopsyAgeCondition": ("yes", "no"),
+    "SexCondition": ("yes", "no"),
+    "ConsentCondition": ("signed", "not signed"),
+}
+_STATEMENTS = {
+    "agreesContraception": "the patient's agreement to the contraception that the trial asks for",
+    "plansPregnancy": "whether the patient plans a pregnancy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Wording for one patient, trial and date.
+
+    `label` names a key, class or value set; `window` gives the days that a kind of result serves (None: for ever);
+    `anchors` are the first dates of the trial's events that are known.
+    """
+
+    label: Callable[[str], str]
+    window: Callable[[str], int | None]
+    on: dt.date
+    anchors: Mapping[str, dt.date]
+
+    def found(self, leaf: Leaf, bound: Bound, evidence: Sequence[Evidence]) -> str:
+        """What a known leaf rests on: subject, value, date, and how it stands to the threshold."""
+        feature = leaf.feature
+        if feature.kind in _PRESENCE:
+            present = bound[0] is not None and bound[0] >= 1
+            return f"{self.subject(feature)}: {self._presence(feature, present, evidence)}"
+        comparison = (_WORDS if compare(leaf, bound) else _OPPOSITE)[leaf.operator]
+        number = leaf.met_bound if compare(leaf, bound) else leaf.unmet_bound
+        value = f"{between(bound, leaf)}{unit_words(leaf.unit)}"
+        return (
+            f"{self.subject(feature)}: {value}{_dates(evidence)}, "
+            f"which is {comparison} {shown(number)}{unit_words(leaf.unit)}"
+        )
+
+    def unknown(self, leaf: Leaf, bound: Bound, evidence: Sequence[Evidence]) -> str:
+        """Why an open leaf is not known."""
+        feature = leaf.feature
+        subject = self.subject(feature)
+        anchor = self._anchor(feature)
+        if anchor and anchor not in self.anchors:
+            return f"{subject}: the date of {self._name(anchor)} is not known"
+        if anchor and self.anchors[anchor] > self.on:
+            return (
+                f"{subject}: {self._name(anchor)} is planned for {self.anchors[anchor]}, so absence cannot be known yet"
+            )
+        if bound != (None, None) and feature.kind not in _PRESENCE:
+            return f"{subject}: known only to be {between(bound, leaf)}{unit_words(leaf.unit)}{_dates(evidence)}"
+        days = self._window_days(feature)
+        if evidence and days is not None and all(_older(item, self.on, days) for item in evidence):
+            newest = max(evidence, key=lambda item: item.date or "")
+            return (
+                f"{subject}: the latest record ({newest.value or newest.what}, {newest.date}) is older than {days} days"
+            )
+        if evidence:
+            return f"{subject}: what is recorded leaves it open{_dates(evidence)}"
+        return f"{subject}: nothing that settles it is recorded"
+
+    def missing(self, leaf: Leaf, row_code: str) -> str:
+        """What would settle an open leaf, with dates; `row_code` is the attestation code of its row."""
+        feature = leaf.feature
+        anchor = self._anchor(feature)
+        if anchor and anchor not in self.anchors:
+            return f"the date of {self._name(anchor)}, planned or actual"
+        if anchor and self.anchors[anchor] > self.on:
+            return f"a statement for the time up to {self.anchors[anchor]} ({row_code})"
+        days = self._window_days(feature)
+        if feature.kind in _TESTS:
+            since = "" if days is None else f" from {self.on - dt.timedelta(days=days)} to {self.on}"
+            return f"{self._test(leaf)}{since}"
+        if feature.kind == "ConsentCondition":
+            return f"the signed consent to this trial, dated {self.on} or earlier"
+        if feature.kind == "StatementCondition":
+            key = str(feature.get("statement"))
+            return _STATEMENTS.get(key, f"a statement: {self.label(key)}")
+        if feature.kind == "SexCondition":
+            return "the recorded sex"
+        if feature.kind == "AgeCondition":
+            return "the full date of birth"
+        if feature.kind in ("FertilityCondition", "NoChildbearingPotentialCondition"):
+            return "a statement on childbearing potential, menopause or sterilisation"
+        return self._history(feature, row_code)
+
+    def subject(self, feature: Feature) -> str:
+        """What a feature is about, as the start of a sentence."""
+        match feature.kind:
+            case "AgeCondition":
+                return f"Age at {self._name(str(feature.get('anchor')))}"
+            case "CreatinineClearanceCondition":
+                return "Creatinine clearance (Cockcroft-Gault)"
+            case "RoomAirCondition":
+                return "Oxygen saturation"
+            case "HighestScoreCondition":
+                return f"{self._labels(feature, 'instrument')}, highest{self._when(feature)}"
+            case "ScoreCondition":
+                return self._labels(feature, "instrument")
+            case "MeasurementCondition" | "PositiveTestCondition" | "QuantifiedCondition":
+                return self._labels(feature, "test")
+            case "ClassificationCondition":
+                return f"{self._labels(feature, 'diagnosis')} by {self._labels(feature, 'classificationSet')}"
+            case "DaysSinceDiagnosisCondition":
+                anchor = self._name(str(feature.get("anchor")))
+                return f"Time from the diagnosis by {self._labels(feature, 'classificationSet')} to {anchor}"
+            case "DailyDoseCondition":
+                return f"{self._labels(feature, 'valueSet')}, daily dose at screening"
+            case "HighestDoseCondition":
+                return f"{self._labels(feature, 'valueSet')}, highest daily dose{self._when(feature)}"
+            case "DoseDurationCondition":
+                return (
+                    f"{self._labels(feature, 'valueSet')}, longest time at {self._dose(feature)}{self._when(feature)}"
+                )
+            case "TreatmentDurationCondition":
+                return f"{self._labels(feature, 'valueSet')}, duration of treatment{self._when(feature)}"
+            case "CumulativeDoseCondition":
+                return f"{self._labels(feature, 'valueSet')}, {feature.get('route')} dose in a lifetime"
+            case "DrugCountCondition":
+                return f"{self._labels(feature, 'valueSet')}, number of different drugs taken"
+            case "DiagnosisCountCondition":
+                return f"{self._labels(feature, 'valueSet')}, number of episodes"
+            case "WashoutCondition":
+                return f"{self._labels(feature, 'valueSet')} ({feature.get('halfLives')} half-lives)"
+            case "ContraindicationCondition":
+                return f"Contraindication to {self._labels(feature, 'valueSet').lower()}"
+            case "AllergyCondition":
+                return self._allergy(feature)
+            case "StatementCondition":
+                return self._labels(feature, "statement")
+            case "SexCondition":
+                return f"Recorded sex {feature.get('sex')}"
+            case "FertilityCondition":
+                return "Childbearing or child-fathering potential"
+            case "NoChildbearingPotentialCondition":
+                return "Absence of childbearing potential"
+            case "PregnancyCondition":
+                return "Pregnancy"
+            case "ConsentCondition":
+                return "Consent to this trial"
+            case "BiopsyClassCondition":
+                return f"Kidney biopsy of class {' or '.join(_texts(feature, 'biopsyClass'))}"
+            case "BiopsyCondition":
+                return "Biopsy-proven lupus nephritis"
+            case "BiopsyIndexCondition":
+                return f"{self._labels(feature, 'index')} of the latest kidney biopsy"
+            case "BiopsyAgeCondition":
+                return f"Latest kidney biopsy within {period(str(feature.get('lookback')))}"
+            case "RenalWorseningCondition":
+                return "Proteinuria or eGFR"
+            case "DonatedVolumeCondition":
+                return f"Blood donated{self._when(feature)}"
+        severity = (
+            f"{feature.get('severity')} or worse" if feature.get("severity") == "moderate" else feature.get("severity")
+        )
+        return f"{self._labels(feature, 'valueSet')}{f', {severity}' if severity else ''}{self._when(feature)}"
+
+    def _presence(self, feature: Feature, present: bool, evidence: Sequence[Evidence]) -> str:
+        yes, no = _ANSWERS.get(feature.kind, ("recorded", "not recorded, and the record is complete for it"))
+        if feature.kind == "ExposureCondition":
+            yes, no = "taken", "not taken, and the record is complete for it"
+        if not present:
+            return f"{no}{_dates(evidence) if feature.kind in _TESTS else ''}"
+        named = [item for item in evidence if item.value or item.what]
+        if feature.kind in _TESTS or not named:
+            return f"{yes}{_dates(evidence)}"
+        first = named[0]
+        return f"{yes} ({', '.join(filter(None, (first.what, first.date)))})"
+
+    def _test(self, leaf: Leaf) -> str:
+        feature = leaf.feature
+        if feature.kind == "RoomAirCondition":
+            return "whether supplemental oxygen was given on the day of an oxygen saturation"
+        if feature.kind == "CreatinineClearanceCondition":
+            return "serum creatinine with body weight, age and sex, or a creatinine clearance,"
+        if feature.kind == "PregnancyCondition":
+            return "a pregnancy test"
+        if feature.kind == "HighestScoreCondition":
+            return f"{self.subject(feature)}, and a value"
+        limit = " with its upper limit of normal" if feature.get("quantity") == "timesUpperLimit" else ""
+        method = " by echocardiography" if feature.get("method") == "echocardiography" else ""
+        return f"{self.subject(feature)}{method}{limit}"
+
+    def _history(self, feature: Feature, row_code: str) -> str:
+        subject = self.subject(feature)
+        section = _SECTIONS.get(feature.kind)
+        if section is None:
+            return f"a record of: {subject}"
+        dose = " with doses" if "Dose" in feature.kind else " with dates" if "Duration" in feature.kind else ""
+        weight = " and body weight" if feature.get("perKilogram") is True else ""
+        return (
+            f"a record of {subject}{dose}{weight}, a statement that {section} are complete up to {self.on}, "
+            f"or an attestation ({row_code})"
+        )
+
+    def _allergy(self, feature: Feature) -> str:
+        match feature.get("which"):
+            case "substance":
+                return f"Allergy to {self._labels(feature, 'valueSet').lower()}"
+            case "severe":
+                return "Severe allergy"
+        return "Any allergy"
+
+    def _dose(self, feature: Feature) -> str:
+        unit = "mg per kg" if feature.get("perKilogram") is True else "mg"
+        equivalent = f" of {feature.get('equivalence')} equivalent" if feature.get("equivalence") != "none" else ""
+        return f"{feature.get('dailyDose')} {unit} a day or more{equivalent}"
+
+    def _when(self, feature: Feature) -> str:
+        if lookback := feature.get("lookback"):
+            return f" in the {period(str(lookback))} before {self._name(str(feature.get('anchor', 'screening')))}"
+        match feature.get("when"):
+            case "current":
+                return " at present"
+            case "ongoing":
+                return " at screening"
+            case "ever":
+                return " ever"
+        return ""
+
+    def _labels(self, feature: Feature, name: str) -> str:
+        texts = _texts(feature, name)
+        labels = [self.label(text) for text in texts[:MOST_NAMED]]
+        return " or ".join(labels) + (" …" if len(texts) > MOST_NAMED else "")
+
+    def _name(self, anchor: str) -> str:
+        return self.label(anchor).lower()
+
+    def _anchor(self, feature: Feature) -> str | None:
+        """The event other than screening that the feature is counted from."""
+        anchor = feature.get("anchor")
+        return str(anchor) if anchor not in (None, "screening") else None
+
+    def _window_days(self, feature: Feature) -> int | None:
+        if feature.kind in ("RoomAirCondition", "HighestScoreCondition"):
+            return self.window("result")
+        kind = feature.get("validFor")
+        return self.window(str(kind)) if kind is not None else None
+
+
+def open_kind(kinds: Sequence[OpenKind]) -> OpenKind:
+    """Whose move a row is: history to look up first, then tests, agreements; judgement only where nothing else is."""
+    return next((kind for kind in ("data", "test", "agreement") if kind in kinds), "judgement")
+
+
+def leaf_open_kind(leaf: Leaf) -> OpenKind:
+    """Whose move an open leaf is."""
+    kind = leaf.feature.kind
+    return "test" if kind in _TESTS else "agreement" if kind in _AGREEMENTS else "data"
+
+
+def between(bound: Bound, leaf: Leaf) -> str:
+    """What is known of a number: a value, a range, or one side of it."""
+    low, high = (None if number is None else shown(number, leaf) for number in bound)
+    if low is not None and high is not None:
+        return low if low == high else f"between {low} and {high}"
+    return f"at least {low}" if low is not None else f"at most {high}"
+
+
+def shown(number: Decimal, leaf: Leaf | None = None) -> str:
+    """A number with at most three decimals, but never rounded onto the threshold that it is compared with."""
+    rounded = number.quantize(Decimal("0.001")) if abs(number) < 10**12 else number
+    if leaf is not None and rounded in (leaf.met_bound, leaf.unmet_bound):
+        rounded = number
+    text = format(rounded, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def unit_words(unit: str | None) -> str:
+    """The unit as written after a number; annotations such as `{score}` are none."""
+    if unit is None or unit.startswith("{"):
+        return ""
+    return _UNITS.get(unit, f" {unit}")
+
+
+def period(duration: str) -> str:
+    """An ISO duration in words: `P6M` gives `6 months`."""
+    parts = re.findall(r"(\d+)([YMWD])", duration)
+    return " ".join(f"{number} {_PERIODS[unit]}{'' if number == '1' else 's'}" for number, unit in parts)
+
+
+def _texts(feature: Feature, name: str) -> tuple[str, ...]:
+    value = feature.get(name)
+    return value if isinstance(value, tuple) else () if value is None else (str(value),)
+
+
+def _dates(evidence: Sequence[Evidence]) -> str:
+    dates = sorted({item.date for item in evidence if item.date})
+    if not dates:
+        return ""
+    return f" ({dates[0]})" if len(dates) == 1 else f" ({dates[0]} to {dates[-1]})"
+
+
+def _older(item: Evidence, on: dt.date, days: int) -> bool:
+    """Whether a record is certainly older than so many days; a partial date counts by its text."""
+    return (
+        bool(item.date) and str(item.date)[:10] < (on - dt.timedelta(days=days)).isoformat()[: len(str(item.date)[:10])]
+    )
