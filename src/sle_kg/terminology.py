@@ -341,6 +341,15 @@ class Terminology:
             return member.removeprefix(SLE)
         return self._notation.get(value_set)
 
+    def refuting(self, concepts: Iterable[str], value_sets: Iterable[str]) -> list[tuple[str, str]]:
+        """Pairs (concept, value set) such that refuting the concept refutes the set: its broadest member (rule 10)."""
+        pairs = []
+        for name in sorted(set(value_sets)):
+            broadest = self.broadest_member(name)
+            listed = {f"icd:{code}" for code in self._codes_of.get(broadest or "", {}).get("icd", ())} | {broadest}
+            pairs += [(text, name) for text in sorted(set(concepts)) if listed & set(text.split("|"))]
+        return pairs
+
     def _decide(self, text: str, name: str) -> Membership | None:
         """Membership of one part of a concept text."""
         if (text, name) not in self._decided:

@@ -1,0 +1,132 @@
+"""Asks: who is judged for which trial on which date, with the dates of the trial's events."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EVENTS = ("consent", "enrollment", "leukapheresis", "lymphodepletion", "infusion")
+"""The events of a trial, in their order; screening is the date judged."""
+STAND_INS = ("consent", "enrollment")
+"""Anchors for which the screening date stands in (CONTRACT section 4, rule 6)."""
+WINDOWS: dict[str, int] = {
+    "result": 28,
+    "echocardiography": 90,
+    "serology": 90,
+    "autoantibody": 90,
+    "weight": 90,
+    "pregnancyTest": 14,
+}
+"""Days for which a result serves "at screening" (CONTRACT section 4, rule 7)."""
+
+Fact = tuple[dt.date | None, dt.date | None, str]
+"""Earliest date, latest date, record."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventDate:
+    """When an event is or was: an interval of dates. `stand_in`: the screening date, because none is known."""
+
+    first: dt.date
+    last: dt.date
+    stand_in: bool = False
+    record: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One patient, one trial, one date.
+
+    `on` is the date judged and `base` the date up to which facts are seen; they differ when the future is searched.
+    `repeat` says that results are then taken as repeated unchanged. `events` holds what is known of the anchors.
+    """
+
+    id: int
+    patient: str
+    trial: str
+    on: dt.date
+    base: dt.date
+    events: Mapping[str, EventDate] = field(default_factory=dict)
+    repeat: bool = False
+
+    def moved(self, identifier: int, days: int, repeat: bool) -> Ask:
+        """The same ask judged `days` later: stand-in and planned dates move along, past events stay."""
+        step = dt.timedelta(days=days)
+
+        def moved(event: EventDate) -> EventDate:
+            if event.stand_in or event.first > self.base:
+                return replace(event, first=event.first + step, last=event.last + step)
+            return event
+
+        events = {name: moved(event) for name, event in self.events.items()}
+        return replace(self, id=identifier, on=self.on + step, events=events, repeat=repeat)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureOptions:
+    """What the user says of every patient: sections complete up to screening, and days that results serve."""
+
+    complete: frozenset[str] = frozenset()
+    windows: Mapping[str, int] = field(default_factory=dict)
+
+    def window(self, kind: str) -> int | None:
+        """Days that a kind of result serves; None for results that serve for ever."""
+        return None if kind == "ever" else self.windows.get(kind, WINDOWS[kind])
+
+
+def resolve_events(
+    tables: Mapping[str, pa.Table],
+    patients: Sequence[str],
+    trial: str,
+    on: dt.date,
+    stated: Mapping[str, dt.date],
+) -> dict[str, dict[str, EventDate]]:
+    """The anchors of each patient for one trial: the command line first, then the patient's records.
+
+    A record bound to the trial goes before an unbound one, the latest recorded date before earlier ones. Consent and
+    enrolment fall back on the screening date, consent also on a signed Consent of the trial. A recorded actual date
+    after screening is a planned one.
+    """
+    records = _recorded_events(tables, trial, on)
+    found: dict[str, dict[str, EventDate]] = {}
+    for patient in patients:
+        events: dict[str, EventDate] = {}
+        for name in EVENTS:
+            if name in stated:
+                events[name] = EventDate(stated[name], stated[name], record=f"--event {name}={stated[name]}")
+            elif fact := records.get((patient, name)):
+                first, last, record = fact
+                if first is not None and last is not None:
+                    events[name] = EventDate(first, last, record=record)
+            if name not in events and name in STAND_INS:
+                events[name] = EventDate(on, on, stand_in=True)
+        found[patient] = events
+    return found
+
+
+def _recorded_events(tables: Mapping[str, pa.Table], trial: str, on: dt.date) -> dict[tuple[str, str], Fact]:
+    """(patient, event) → the date that counts."""
+    best: dict[tuple[str, str], tuple[tuple[int, dt.date], Fact]] = {}
+
+    def offer(patient: str, name: str, rank: int, fact: Fact) -> None:
+        key = (rank, fact[0] or dt.date.min)
+        if (patient, name) not in best or best[patient, name][0] < key:
+            best[patient, name] = (key, fact)
+
+    for row in _rows(tables["event"]):
+        if row["trial"] in (None, trial):
+            rank = 2 if row["trial"] else 1
+            offer(row["patient"], row["event"], rank, (row["date_from"], row["date_to"], row["record"]))
+    for row in _rows(tables["consent"]):
+        if row["trial"] == trial and (row["date_from"] is None or row["date_from"] <= on):
+            offer(row["patient"], "consent", 3, (row["date_from"], row["date_to"], row["record"]))
+    return {key: fact for key, (_, fact) in best.items()}
+
+
+def _rows(table: pa.Table) -> Iterable[dict[str, object]] | list[dict]:  # type: ignore[type-arg]
+    return table.to_pylist()

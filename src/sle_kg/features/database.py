@@ -1,0 +1,154 @@
+"""The fact tables of patients and the asks, as DuckDB tables that the feature queries read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sle_kg.features.asks import Ask, FeatureOptions
+from sle_kg.features.sql import MACROS
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from sle_kg.terminology import Terminology
+
+CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
+"""Fact tables whose rows have a `concept`."""
+CLASSIFICATION_SETS = ("acr1997", "slicc2012", "eularAcr2019")
+
+
+def open_database(
+    tables: Mapping[str, pa.Table], value_sets: Sequence[str], terminology: Terminology
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with every fact table, the membership of every concept that occurs, and reference data.
+
+    Nothing is read from or written to disk or network.
+    """
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "2"})
+    for statement in filter(str.strip, MACROS.split(";\n")):
+        connection.execute(statement)
+    for name, table in tables.items():
+        connection.register(f"arrow_{name}", table)
+        connection.execute(f"CREATE TABLE fact_{name} AS SELECT * FROM arrow_{name}")
+        connection.unregister(f"arrow_{name}")
+    _load_terminology(connection, value_sets, terminology)
+    _load_scores(connection)
+    return connection
+
+
+def _load(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Sequence[Any]) -> None:
+    """A table from rows of values, by Arrow (fast for many rows)."""
+    import pyarrow as pa
+
+    types = {
+        "text": pa.string(),
+        "date": pa.date32(),
+        "flag": pa.bool_(),
+        "whole": pa.int32(),
+    }
+    values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+    arrays = [pa.array(list(value), types[kind]) for value, kind in zip(values, columns.values(), strict=True)]
+    table = pa.Table.from_arrays(arrays, names=list(columns))
+    connection.register("arrow_rows", table)
+    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM arrow_rows")
+    connection.unregister("arrow_rows")
+
+
+def _load_terminology(
+    connection: duckdb.DuckDBPyConnection, value_sets: Sequence[str], terminology: Terminology
+) -> None:
+    union = " UNION ".join(f"SELECT concept FROM fact_{table}" for table in CODED)
+    stated = "SELECT replace(statement, 'contraindication:', '') FROM fact_statement WHERE statement LIKE 'contra%'"
+    concepts = [row[0] for row in connection.execute(f"{union} UNION {stated} ORDER BY 1").fetchall() if row[0]]
+    membership = [tuple(row) for row in terminology.membership(concepts, value_sets)]
+    refuting = {(concept, value_set) for concept, value_set in terminology.refuting(concepts, value_sets)}
+    _load(
+        connection,
+        "membership",
+        {"concept": "text", "value_set": "text", "status": "text", "refutes": "flag"},
+        [(*row, (row[0], row[1]) in refuting) for row in membership],
+    )
+    drugs = terminology.drug_attributes(concepts)
+    columns = {
+        "concept": "text",
+        "drug": "text",
+        "moiety": "text",
+        "prednisone_numerator": "whole",
+        "prednisone_denominator": "whole",
+        "mmf_numerator": "whole",
+        "mmf_denominator": "whole",
+        "ambiguous_mmf": "flag",
+        "washout3": "whole",
+        "washout5": "whole",
+    }
+    _load(connection, "drug", columns, [tuple(getattr(drug, column) for column in columns) for drug in drugs])
+    _load(
+        connection,
+        "value_set",
+        {"value_set": "text", "open": "flag"},
+        [(value_set, terminology.is_open(value_set)) for value_set in value_sets],
+    )
+
+
+def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    """Weights of score and classification items, from the ontology."""
+    from sle_kg import ontology
+
+    scores = [
+        (item.key, total, item.key.rpartition(":")[2], item.weight or 0)
+        for prefix, total in (("sledai2k", "sledai2kTotal"), ("selenaSledai", "selenaSledaiTotal"))
+        for item in ontology.instruments()[prefix].items
+    ]
+    _load(connection, "score_item", {"test": "text", "total": "text", "key": "text", "weight": "whole"}, scores)
+    items = [
+        (name, item.key, item.key.rpartition(":")[2], item.domain, item.kind, item.weight or 0)
+        for name in CLASSIFICATION_SETS
+        for item in ontology.classification_items(name)
+    ]
+    columns = {"set": "text", "test": "text", "key": "text", "domain": "text", "kind": "text", "weight": "whole"}
+    _load(connection, "classification_item", columns, items)
+
+
+def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], options: FeatureOptions) -> None:
+    """The asks, their anchors, and which sections are complete up to which day for each.
+
+    Completeness is renewed when the future is searched: a section complete on the screening date stays so.
+    """
+    _load(
+        connection,
+        "ask",
+        {"ask": "whole", "patient": "text", "trial": "text", "on_date": "date", "base": "date", "shift": "whole"},
+        [(a.id, a.patient, a.trial, a.on, a.base, (a.on - a.base).days if a.repeat else 0) for a in asks],
+    )
+    anchors = [(a.id, "screening", a.on, a.on, None) for a in asks] + [
+        (a.id, name, event.first, event.last, event.record) for a in asks for name, event in a.events.items()
+    ]
+    _load(
+        connection,
+        "anchor",
+        {"ask": "whole", "anchor": "text", "first": "date", "last": "date", "record": "text"},
+        anchors,
+    )
+    _load(connection, "stated_complete", {"section": "text"}, [(section,) for section in sorted(options.complete)])
+    connection.execute(
+        """
+        CREATE OR REPLACE TABLE complete AS
+        WITH stated AS (
+            SELECT a.ask, c.section, c.date_from AS until, c.record
+            FROM ask a JOIN fact_completeness c ON c.patient = a.patient AND c.date_from <= a.base
+            UNION ALL
+            SELECT a.ask, s.section, a.base, '--complete ' || s.section FROM ask a CROSS JOIN stated_complete s
+        )
+        SELECT s.ask, s.section, CASE WHEN max(s.until) >= any_value(a.base) THEN any_value(a.on_date)
+               ELSE max(s.until) END AS until, arg_max(s.record, (s.until, s.record)) AS record
+        FROM stated s JOIN ask a USING (ask)
+        WHERE NOT EXISTS (
+            SELECT 1 FROM fact_unread u
+            WHERE u.patient = a.patient AND u.section = s.section AND (u.date_from IS NULL OR u.date_from <= a.base))
+        GROUP BY s.ask, s.section
+        """
+    )

@@ -1,0 +1,357 @@
+"""Doses and durations of treatment, from the medicines' intervals.
+
+Lower bounds use what is certain (core of the interval, doses known), upper bounds what is possible (hull, orders too),
+and exist only where medications are complete. Rates are whole numbers of units (`sql.UNITS_PER_MG`), rounded down in
+lower and up in upper bounds.
+"""
+
+from __future__ import annotations
+
+from sle_kg.criteria import Feature
+from sle_kg.features.asks import FeatureOptions
+from sle_kg.features.presence import BEGINNING, exposure_rows, tuple_of, window
+from sle_kg.features.sql import UNITS_PER_MG, before, days_of, text
+
+WEIGHT_WITHIN_DAYS = 365
+"""A dose per kg uses the weight nearest to its interval, within a year (rule 7)."""
+
+_FACTORS = {
+    "none": ("1", "1", "1", "1"),
+    "prednisone": ("g.prednisone_numerator", "g.prednisone_denominator") * 2,
+    "mycophenolateMofetil": (
+        "CASE WHEN g.ambiguous_mmf THEN 1 ELSE g.mmf_numerator END",
+        "CASE WHEN g.ambiguous_mmf THEN 1 ELSE g.mmf_denominator END",
+        "CASE WHEN g.ambiguous_mmf THEN 1000 ELSE g.mmf_numerator END",
+        "CASE WHEN g.ambiguous_mmf THEN 720 ELSE g.mmf_denominator END",
+    ),
+}
+"""Numerator and denominator of the equivalent, for the lower and for the upper bound. A code that does not tell mofetil
+from mycophenolic acid has the two ends (rule 12)."""
+
+
+def _weights() -> str:
+    """CTE `k`: for each medicine the range of the weights nearest to its interval, and the latest of them."""
+    return f"""weighed AS (
+        SELECT e.ask, e.record, e.start_from, e.period_days, e.dose, b.low, b.high, b.date_from AS day, b.record AS weight,
+               greatest(0, coalesce(e.start_hi, e.end_lo, e.on_date) - b.date_to, b.date_from - coalesce(e.end_lo,
+               e.end_hi)) AS distance
+        FROM e JOIN fact_measurement b ON b.patient = e.patient AND b.test = 'bodyWeight'
+             AND b.date_from <= e.base AND b.date_to IS NOT NULL),
+    k AS (
+        SELECT ask, record, start_from, period_days, dose,
+               least_or_null(low) AS light, greatest_or_null(high) AS heavy,
+               least_where(low, day = last_day) AS light_last,
+               greatest_where(high, day = last_day) AS heavy_last,
+               min(distance) AS distance, records_of(weight) AS weights
+        FROM (
+            SELECT *, max(day) OVER (PARTITION BY ask, record, start_from, period_days, dose) AS last_day
+            FROM weighed
+            QUALIFY distance = min(distance) OVER (PARTITION BY ask, record, start_from, period_days, dose)
+                    AND distance <= {WEIGHT_WITHIN_DAYS})
+        GROUP BY ask, record, start_from, period_days, dose)"""
+
+
+def rates(feature: Feature, *, current: bool) -> str:
+    """CTEs down to `q`: each medicine with its daily dose from below (`low`) and above (`high`), null where not known.
+
+    `current`: the dose on the day judged, with the latest weight of the interval; else a dose of the past, which
+    reached its highest per kg on the day of the lowest weight inside the interval.
+    """
+    low_top, low_bottom, high_top, high_bottom = _FACTORS[str(feature.get("equivalence", "none"))]
+    units = "CAST(CAST(e.dose AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+    times = """CAST(CAST(CASE WHEN e.administration AND e.start_from = e.end_to THEN coalesce(e.times, 1) ELSE e.times END
+        AS DECIMAL(12, 3)) * 1000 AS HUGEINT)"""
+    period = """CAST(CAST(CASE WHEN e.administration AND e.start_from = e.end_to THEN coalesce(e.period_days, 1)
+        ELSE e.period_days END AS DECIMAL(12, 3)) * 1000 AS HUGEINT)"""
+    factor = UNITS_PER_MG // 1_000_000
+    light, heavy = ("light_last", "heavy_last") if current else ("light", "heavy")
+    for_lower = heavy if current else "CASE WHEN k.distance = 0 THEN k.light ELSE k.heavy END"
+    for_lower = f"k.{heavy}" if current else for_lower
+    for_upper = f"k.{light}"
+    kg = "CAST(CAST({} AS DECIMAL(12, 6)) * 1000000 AS HUGEINT)"
+    if feature.get("perKilogram"):
+        low = f"CASE WHEN dose_unit = 'mg/kg' THEN low WHEN {for_lower} > 0 THEN below(low * 1000000, {kg.format(for_lower)}) END"
+        high = f"CASE WHEN dose_unit = 'mg/kg' THEN high WHEN {for_upper} > 0 THEN above(high * 1000000, {kg.format(for_upper)}) END"
+    else:
+        low = f"CASE WHEN dose_unit = 'mg' THEN low WHEN {for_upper} > 0 THEN below(low * {kg.format(for_upper)}, 1000000) END"
+        high = f"CASE WHEN dose_unit = 'mg' THEN high WHEN {for_lower} > 0 THEN above(high * {kg.format('k.' + heavy)}, 1000000) END"
+    weighing = (
+        "LEFT JOIN k ON k.ask = f.ask AND k.record = f.record AND k.start_from IS NOT DISTINCT FROM f.start_from "
+        "AND k.period_days IS NOT DISTINCT FROM f.period_days AND k.dose IS NOT DISTINCT FROM f.dose"
+    )
+    return f"""{exposure_rows(feature)}, {_weights()},
+    f AS (
+        SELECT e.*,
+               CASE WHEN {period} > 0 THEN below({units} * {times} * {factor} * ({low_top}), {period} * ({low_bottom})) END
+                   AS low,
+               CASE WHEN {period} > 0 THEN above({units} * {times} * {factor} * ({high_top}), {period} * ({high_bottom})) END
+                   AS high
+        FROM e LEFT JOIN drug g ON g.concept = e.concept),
+    q AS (
+        SELECT f.* EXCLUDE (low, high), {low} AS low, {high} AS high,
+               CASE WHEN {str(bool(feature.get("perKilogram"))).lower()} OR dose_unit = 'mg/kg' THEN coalesce(k.weights, [])
+                    ELSE [] END AS weights
+        FROM f {weighing})"""
+
+
+COMPLETE = """LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'medications' AND c.until >= w.end_possible
+    AND NOT w.planned"""
+
+
+def daily_dose(feature: Feature, options: FeatureOptions) -> str:
+    """DailyDoseCondition: the dose ongoing on the day judged.
+
+    Concurrent glucocorticoids add up (rule 12). Two records of another medicine may be one prescription recorded twice
+    or two parts of a dose: their range is kept (A0-05 asks for no summing).
+    """
+    combine = "sum" if feature.get("equivalence") == "prednisone" else "max"
+    return f"""
+    WITH {window(feature)}, {rates(feature, current=True)},
+    each_record AS (
+        SELECT ask, record,
+               sum(low) FILTER (WHERE certain AND start_hi <= on_date AND end_lo >= on_date) AS low,
+               CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
+               flatten(list(weights)) AS weights
+        FROM q WHERE end_hi >= on_date AND start_lo <= on_date GROUP BY ask, record),
+    summed AS (
+        SELECT ask, {combine}(low) AS low, CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
+               list_distinct(list_concat(list(record), flatten(list(weights)))) AS records
+        FROM each_record GROUP BY ask)
+    SELECT w.ask, mg_below(coalesce(s.low, 0)) AS lower,
+           CASE WHEN c.ask IS NULL THEN NULL WHEN s.ask IS NULL THEN 0 ELSE mg_above(s.high) END AS upper,
+           list_sort(coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END)) AS records
+    FROM w LEFT JOIN summed s USING (ask) {COMPLETE}
+    """
+
+
+def _segments(name: str, rows: str) -> str:
+    """CTE `<name>`: stretches of days with their total rate, from rows (ask, first, last, rate, cover)."""
+    return f"""{name}_rows AS ({rows}),
+    {name}_steps AS (
+        SELECT ask, day, sum(rate) AS rate, sum(cover) AS cover FROM (
+            SELECT ask, first AS day, rate, cover FROM {name}_rows WHERE first <= last
+            UNION ALL SELECT ask, CAST(last + 1 AS DATE), -rate, -cover FROM {name}_rows WHERE first <= last)
+        GROUP BY ask, day),
+    {name} AS (
+        SELECT ask, day AS first, CAST(lead(day) OVER (PARTITION BY ask ORDER BY day) - 1 AS DATE) AS last,
+               sum(rate) OVER (PARTITION BY ask ORDER BY day) AS rate,
+               sum(cover) OVER (PARTITION BY ask ORDER BY day) AS cover
+        FROM {name}_steps)"""
+
+
+def runs(name: str, rows: str, gap: int) -> str:
+    """CTE `<name>`: runs of days, from rows (ask, first, last); neighbours at most `gap` days apart are joined.
+
+    A gap is the start of the next interval minus the end of the one before; the next day (1) always joins.
+    """
+    return f"""{name}_marked AS (
+        SELECT ask, first, last, CASE WHEN first <= max(last) OVER (
+                   PARTITION BY ask ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                   + {max(gap, 1)} THEN 0 ELSE 1 END AS begins
+        FROM ({rows}) WHERE first <= last),
+    {name}_numbered AS (
+        SELECT *, sum(begins) OVER (PARTITION BY ask ORDER BY first, last) AS number FROM {name}_marked),
+    {name} AS (
+        SELECT ask, min(first) AS first, max(last) AS last FROM {name}_numbered GROUP BY ask, number)"""
+
+
+def highest_dose(feature: Feature, options: FeatureOptions) -> str:
+    """HighestDoseCondition: the highest daily dose on any day, ever or in the window of an anchor."""
+    certain = """SELECT q.ask, greatest(q.start_hi, w.start_certain) AS first, least(q.end_lo, w.end_certain) AS last,
+        q.low AS rate, 0 AS cover FROM q JOIN w USING (ask) WHERE q.certain AND q.low IS NOT NULL"""
+    possible = """SELECT q.ask, greatest(q.start_lo, w.start_possible) AS first, least(q.end_hi, w.end_possible) AS last,
+        q.high AS rate, 0 AS cover FROM q JOIN w USING (ask) WHERE q.high IS NOT NULL"""
+    return f"""
+    WITH {window(feature)}, {rates(feature, current=False)},
+    {_segments("sure", certain)}, {_segments("maybe", possible)},
+    lower_bound AS (SELECT ask, max(rate) AS rate, arg_max(first, rate) AS day FROM sure GROUP BY ask),
+    upper_bound AS (SELECT ask, max(rate) AS rate FROM maybe GROUP BY ask),
+    overlapping AS (
+        SELECT q.ask, bool_or(q.high IS NULL) AS unknown, records_of(q.record) AS records
+        FROM q JOIN w USING (ask) WHERE q.start_lo <= w.end_possible AND q.end_hi >= w.start_possible GROUP BY q.ask),
+    proof AS (
+        SELECT q.ask, list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
+        FROM q JOIN lower_bound b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask)
+    SELECT w.ask, mg_below(coalesce(l.rate, 0)) AS lower,
+           CASE WHEN c.ask IS NOT NULL AND NOT coalesce(o.unknown, false) THEN mg_above(coalesce(u.rate, 0)) END AS upper,
+           coalesce(p.records, o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN lower_bound l USING (ask) LEFT JOIN upper_bound u USING (ask) LEFT JOIN overlapping o USING (ask)
+    LEFT JOIN proof p USING (ask) {COMPLETE}
+    """
+
+
+def _high_dose_runs(feature: Feature) -> str:
+    """CTEs `sure_runs` and `maybe_runs`: runs of days at the dose or more, with the concurrent medicine where asked."""
+    threshold = int(feature.get("dailyDose") * UNITS_PER_MG)  # type: ignore[operator,arg-type]
+    together = tuple_of(feature, "concurrentWith")
+    certain = "SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover FROM q WHERE certain AND low IS NOT NULL"
+    possible = "SELECT ask, start_lo AS first, end_hi AS last, high AS rate, 0 AS cover FROM q WHERE high IS NOT NULL"
+    extra = ""
+    covered = "true"
+    if together:
+        gap = days_of(str(feature.get("concurrentGap", "P1D")))
+        sure = "SELECT ask, start_hi AS first, end_lo AS last FROM x WHERE certain"
+        maybe = "SELECT ask, start_lo AS first, end_hi AS last FROM x"
+        extra = f"""{exposure_rows(feature, "concurrentWith", "x")}, {runs("x_sure", sure, gap)},
+        {runs("x_maybe", maybe, gap)}, """
+        certain += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_sure"
+        possible += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_maybe"
+        covered = "cover > 0"
+    at_dose = f"SELECT ask, first, last FROM {{}} WHERE last IS NOT NULL AND rate >= {threshold} AND {covered}"
+    return f"""{extra}{_segments("sure", certain)}, {_segments("maybe", possible)},
+    {runs("sure_runs", at_dose.format("sure"), 1)}, {runs("maybe_runs", at_dose.format("maybe"), 1)}"""
+
+
+def _longest(name: str) -> str:
+    """The longest run that overlaps the window, in days, first and last counted; it counts in full (rule 5)."""
+    return f"""SELECT r.ask, max(r.last - r.first + 1) AS days, arg_max(r.first, r.last - r.first) AS first
+        FROM {name} r JOIN w USING (ask)
+        WHERE r.first <= w.end_possible AND r.last >= w.start_possible GROUP BY r.ask"""
+
+
+def dose_duration(feature: Feature, options: FeatureOptions) -> str:
+    """DoseDurationCondition: the longest run of consecutive days at a dose or more, of runs that overlap the look-back."""
+    return f"""
+    WITH {window(feature)}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
+    l AS ({_longest("sure_runs")}), u AS ({_longest("maybe_runs")}),
+    o AS (
+        SELECT q.ask, bool_or(q.high IS NULL) AS unknown,
+               list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
+        FROM q JOIN w USING (ask) WHERE q.start_lo <= w.end_possible AND q.end_hi >= w.start_possible GROUP BY q.ask)
+    SELECT w.ask, coalesce(l.days, 0) AS lower,
+           CASE WHEN c.ask IS NOT NULL AND NOT coalesce(o.unknown, false) THEN coalesce(u.days, 0) END AS upper,
+           coalesce(o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask) {COMPLETE}
+    """
+
+
+def treatment_duration(feature: Feature, options: FeatureOptions) -> str:
+    """TreatmentDurationCondition: days of treatment, in total, in the longest run, or in the run that reaches screening.
+
+    Durations are end minus start, or count both ends (`inclusive`). `sinceFirstDose`: a course of pulses may last
+    until the day judged (A0-13).
+    """
+    gap, measure = days_of(str(feature.get("gap"))), feature.get("measure")
+    extra = " + 1" if feature.get("counting") == "inclusive" else ""
+    length = f"r.last - r.first{extra}"
+    combine, where = {
+        "total": ("sum", "true"),
+        "longestRun": ("max", "r.first <= w.end_possible AND r.last >= w.start_possible"),
+        "runToScreening": ("max", f"r.last >= w.on_date - {gap}"),
+    }[str(measure)]
+    hull_end = "on_date" if feature.get("sinceFirstDose") else "end_hi"
+
+    def days(name: str) -> str:
+        return (
+            f"SELECT r.ask, {combine}({length}) AS days FROM {name} r JOIN w USING (ask) WHERE {where} GROUP BY r.ask"
+        )
+
+    return f"""
+    WITH {window(feature)}, {exposure_rows(feature)},
+    {runs("sure", "SELECT ask, start_hi AS first, end_lo AS last FROM e WHERE certain", gap)},
+    {runs("maybe", f"SELECT ask, start_lo AS first, {hull_end} AS last FROM e", gap)},
+    l AS ({days("sure")}), u AS ({days("maybe")}),
+    o AS (SELECT ask, records_of(record) AS records FROM e GROUP BY ask)
+    SELECT w.ask, coalesce(l.days, 0) AS lower, CASE WHEN c.ask IS NOT NULL THEN coalesce(u.days, 0) END AS upper,
+           coalesce(o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask) {COMPLETE}
+    """
+
+
+def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
+    """CumulativeDoseCondition: mg in a lifetime by one route (A0-09).
+
+    A course counts a dose at its start and one for every period that has passed; a record without timing is one dose.
+    A record whose route is not named can be of any route.
+    """
+    route = text(str(feature.get("route")))
+
+    def amount(weight: str, first: str, last: str) -> str:
+        """Dose × administrations at a time × times in the interval (× kg), an exact decimal."""
+        passed = f"floor(CAST({last} - {first} AS DOUBLE) / CAST(e.period_days AS DOUBLE))"
+        return f"""CAST(e.dose AS DECIMAL(12, 3)) * CAST(coalesce(e.times, 1) AS DECIMAL(6, 1))
+            * CASE WHEN e.dose_unit = 'mg/kg' THEN CAST({weight} AS DECIMAL(6, 2)) ELSE CAST(1 AS DECIMAL(6, 2)) END
+            * CAST(CASE WHEN e.administration OR e.period_days IS NULL OR e.period_days <= 0 THEN 1
+                        ELSE {passed} + 1 END AS DECIMAL(6, 0))"""
+
+    return f"""
+    WITH {window(feature)}, {exposure_rows(feature)}, {_weights()},
+    amounts AS (
+        SELECT e.ask, e.record, e.certain AND e.route = {route} AND e.start_hi <= e.end_lo AS sure,
+               {amount("k.light", "e.start_hi", "e.end_lo")} AS low,
+               CASE WHEN e.start_lo > {BEGINNING} AND (e.administration OR e.period_days IS NOT NULL)
+                    THEN {amount("k.heavy", "e.start_lo", "e.end_hi")} END AS high
+        FROM e LEFT JOIN k ON k.ask = e.ask AND k.record = e.record AND k.start_from IS NOT DISTINCT FROM e.start_from
+             AND k.period_days IS NOT DISTINCT FROM e.period_days AND k.dose IS NOT DISTINCT FROM e.dose
+        WHERE e.route IS NULL OR e.route = {route}),
+    s AS (
+        SELECT ask, sum(low) FILTER (WHERE sure) AS low, CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
+               records_of(record) AS records
+        FROM amounts GROUP BY ask)
+    SELECT w.ask, coalesce(s.low, 0) AS lower,
+           CASE WHEN c.ask IS NULL THEN NULL WHEN s.ask IS NULL THEN 0 ELSE s.high END AS upper,
+           coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN s USING (ask) {COMPLETE}
+    """
+
+
+RENAL_RESULTS = {
+    "proteinuria": ("'upcr', 'urineProtein24h'", "now_low > start_high", "now_high <= start_low"),
+    "filtration": ("'egfrCkdEpi2021', 'egfrCkdEpi', 'egfrMdrd'", "now_high < start_low", "now_low >= start_high"),
+}
+"""What worsens: tests, SQL for worse, SQL for not worse; compared only within one test and formula (A0-12)."""
+
+
+def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
+    """RenalWorseningCondition: proteinuria rose or eGFR fell since the start of the high-dose treatment (A0-12).
+
+    The start value is the last one on or before the first day of the run, no older than a result may be; the present
+    value the latest one since then, no older likewise. Any numeric change counts; its size is flagged for review.
+    """
+    days = options.window("result")
+
+    def compared(name: str, tests: str, worse: str, steady: str) -> str:
+        return f"""{name}_values AS (
+            SELECT b.ask, b.first, w.on_date, m.test, m.record, m.low, m.high, m.date_from AS day, m.date_to AS day_to,
+                   w.shift
+            FROM b JOIN w USING (ask) JOIN fact_measurement m ON m.patient = w.patient
+            WHERE m.test IN ({tests}) AND m.date_from <= w.base),
+        {name}_start AS (
+            SELECT ask, test, least_or_null(low) AS start_low, greatest_or_null(high) AS start_high,
+                   records_of(record) AS records
+            FROM (SELECT * FROM {name}_values WHERE day_to <= first AND day >= first - {days}
+                  QUALIFY day = max(day) OVER (PARTITION BY ask, test)) GROUP BY ask, test),
+        {name}_now AS (
+            SELECT ask, test, least_or_null(low) AS now_low, greatest_or_null(high) AS now_high,
+                   records_of(record) AS records
+            FROM (SELECT * FROM {name}_values WHERE day > first AND day + shift >= on_date - {days}
+                  QUALIFY day = max(day) OVER (PARTITION BY ask, test)) GROUP BY ask, test),
+        {name} AS (
+            SELECT ask, bool_or(coalesce({worse}, false)) AS worse, bool_and(coalesce({steady}, false)) AS steady,
+                   flatten(list(list_concat(s.records, n.records))) AS records
+            FROM {name}_start s JOIN {name}_now n USING (ask, test) GROUP BY ask)"""
+
+    parts = ", ".join(compared(name, *rule) for name, rule in RENAL_RESULTS.items())
+    needed = feature.get("dailyDose")
+    assert needed is not None
+    return f"""
+    WITH {window(feature)}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
+    b AS (SELECT r.ask, max(r.first) AS first FROM sure_runs r JOIN w USING (ask)
+          WHERE r.first <= w.end_possible AND r.last >= w.start_possible AND r.last - r.first + 1 >= 14 GROUP BY r.ask),
+    {parts}
+    SELECT w.ask, CASE WHEN p.worse OR f.worse THEN 1 END AS lower,
+           CASE WHEN p.steady AND f.steady AND NOT p.worse AND NOT f.worse THEN 0 END AS upper,
+           list_sort(list_distinct(list_concat(coalesce(p.records, []), coalesce(f.records, [])))) AS records
+    FROM w LEFT JOIN proteinuria p USING (ask) LEFT JOIN filtration f USING (ask)
+    """
+
+
+__all__ = [
+    "before",
+    "cumulative_dose",
+    "daily_dose",
+    "dose_duration",
+    "highest_dose",
+    "renal_worsening",
+    "treatment_duration",
+]

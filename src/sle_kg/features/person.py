@@ -1,0 +1,203 @@
+"""Features of the person and of what was stated: age, sex, consent, agreements, contraindications, pregnancy, donations."""
+
+from __future__ import annotations
+
+from sle_kg.criteria import Feature
+from sle_kg.features.asks import FeatureOptions
+from sle_kg.features.presence import BEGINNING, condition_rows, value_sets, window
+from sle_kg.features.results import ALL, POSITIVE, latest
+from sle_kg.features.sql import text
+
+STATEMENTS_COMPLETE_COVERS = frozenset({"plansPregnancy"})
+"""What a completeness statement for `statements` covers beside contraindications (rule 2)."""
+CHILDBEARING_ENDS_AT = 55
+"""Women of this age and over count as without childbearing potential in NCT06150651 (A0-14)."""
+PREGNANCY_LASTS_DAYS = 300
+"""A positive test this recent keeps absence of pregnancy from being known."""
+
+
+def age(feature: Feature, options: FeatureOptions) -> str:
+    """AgeCondition: completed years at the anchor (A0-01, A1-02); a partial birth date gives a range."""
+    return f"""
+    WITH {window(feature)}
+    SELECT w.ask, completed_years(p.birth_to, w.end_certain) AS lower,
+           completed_years(p.birth_from, w.end_possible) AS upper, [p.record] AS records
+    FROM w JOIN fact_patient p USING (patient)
+    """
+
+
+def sex(feature: Feature, options: FeatureOptions) -> str:
+    """SexCondition: the recorded sex; unknown unless male or female."""
+    is_it = f"CASE WHEN p.sex = {text(str(feature.get('sex')))} THEN 1 ELSE 0 END"
+    return f"""
+    WITH {ALL} SELECT w.ask, {is_it} AS lower, {is_it} AS upper, [p.record] AS records
+    FROM w JOIN fact_patient p USING (patient) WHERE p.sex IS NOT NULL"""
+
+
+def _latest_statements(name: str, keys: str) -> str:
+    """CTE `<name>`: the latest statements of each kind that `keys` (SQL on `t.statement`) picks."""
+    return f"""{name} AS (
+        SELECT w.ask, t.record, t.statement, t.value FROM w JOIN fact_statement t ON t.patient = w.patient
+        WHERE {keys} AND coalesce(t.date_from, {BEGINNING}) <= w.base AND t.value IS NOT NULL
+        QUALIFY coalesce(t.date_to, w.base) >= max(coalesce(t.date_from, {BEGINNING})) OVER (
+            PARTITION BY w.ask, t.statement))"""
+
+
+STATEMENTS_COMPLETE = "LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'statements' AND c.until >= w.on_date"
+
+
+def statement(feature: Feature, options: FeatureOptions) -> str:
+    """StatementCondition: the latest statement wins and does not age (rule 3); two of one day that differ leave it open."""
+    key = str(feature.get("statement"))
+    covered = str(key in STATEMENTS_COMPLETE_COVERS).lower()
+    return f"""
+    WITH {ALL}, {_latest_statements("t", f"t.statement = {text(key)}")},
+    s AS (SELECT ask, bool_and(value) AS all_true, bool_or(value) AS any_true, records_of(record) AS records
+          FROM t GROUP BY ask)
+    SELECT w.ask, CASE WHEN s.all_true THEN 1 END AS lower,
+           CASE WHEN s.ask IS NOT NULL AND NOT s.any_true THEN 0
+                WHEN s.ask IS NULL AND c.ask IS NOT NULL AND {covered} THEN 0 END AS upper,
+           coalesce(s.records, CASE WHEN c.ask IS NOT NULL AND {covered} THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN s USING (ask) {STATEMENTS_COMPLETE}
+    """
+
+
+def contraindication(feature: Feature, options: FeatureOptions) -> str:
+    """ContraindicationCondition: documented for the drug, or for one member of the class (rule 11, A0-03).
+
+    `asDocumented`: what is not documented does not hold (an exception that nobody claims).
+    """
+    key = "replace(t.statement, 'contraindication:', '')"
+    sets = value_sets(feature)
+    documented = str(bool(feature.get("asDocumented"))).lower()
+    return f"""
+    WITH {ALL}, {_latest_statements("t", "t.statement LIKE 'contraindication:%'")},
+    s AS (
+        SELECT t.ask, bool_and(t.value) FILTER (WHERE t.value OR m.single) AS holds,
+               bool_or(t.value) AS some_true, bool_or(NOT t.value AND m.single) AS denied,
+               records_of(t.record) AS records
+        FROM (SELECT ask, record, statement, value, {key} AS key FROM t) t
+        JOIN (SELECT concept, bool_or(concept = value_set) AS single FROM membership
+              WHERE value_set IN ({sets}) AND status = 'in' GROUP BY concept
+              UNION SELECT value_set, true FROM value_set WHERE value_set IN ({sets})) m ON m.concept = t.key
+        GROUP BY t.ask)
+    SELECT w.ask, CASE WHEN s.some_true AND coalesce(s.holds, true) THEN 1 WHEN {documented} THEN 0 END AS lower,
+           CASE WHEN {documented} AND NOT coalesce(s.some_true, false) THEN 0
+                WHEN s.denied AND NOT coalesce(s.some_true, false) THEN 0
+                WHEN c.ask IS NOT NULL AND NOT coalesce(s.some_true, false) THEN 0 END AS upper,
+           coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN s USING (ask) {STATEMENTS_COMPLETE}
+    """
+
+
+def _without_potential(by_age: bool) -> str:
+    """A documented absence of childbearing potential, unless a statement says that there is potential."""
+    years = f"p.sex = 'female' AND completed_years(p.birth_to, w.on_date) >= {CHILDBEARING_ENDS_AT}"
+    return f"""
+    WITH {ALL},
+    {_latest_statements("t", "t.statement IN ('childbearingPotential', 'postmenopausal', 'sterilised')")},
+    s AS (
+        SELECT ask, bool_or(statement = 'childbearingPotential' AND value) AS potential,
+               bool_or(CASE WHEN statement = 'childbearingPotential' THEN NOT value ELSE value END) AS excluded,
+               records_of(record) AS records
+        FROM t GROUP BY ask)
+    SELECT w.ask,
+           CASE WHEN NOT coalesce(s.potential, false) AND (coalesce(s.excluded, false) OR {years if by_age else "false"})
+                THEN 1 END AS lower,
+           CASE WHEN s.potential AND NOT s.excluded THEN 0 END AS upper,
+           coalesce(s.records, [p.record]) AS records
+    FROM w JOIN fact_patient p USING (patient) LEFT JOIN s USING (ask)
+    """
+
+
+def fertility(feature: Feature, options: FeatureOptions) -> str:
+    """FertilityCondition: 1 where childbearing or child-fathering potential is excluded (A0-14)."""
+    return _without_potential(by_age=True)
+
+
+def no_childbearing_potential(feature: Feature, options: FeatureOptions) -> str:
+    """NoChildbearingPotentialCondition: 1 where its absence is documented (A3-14)."""
+    return _without_potential(by_age=False)
+
+
+def pregnancy(feature: Feature, options: FeatureOptions) -> str:
+    """PregnancyCondition: by test or diagnosis (rule 9).
+
+    A positive test means pregnant; a negative one in its window, or complete conditions without pregnancy, means not;
+    a test and a diagnosis that disagree leave it open.
+    """
+    tests = "'hcgSerumQual', 'hcgSerumQuant', 'hcgUrineQual'"
+    current = Feature("DiagnosisCondition", (("valueSet", ("pregnancyCondition",)), ("when", "current")))
+    return f"""
+    WITH {window(current)}, {latest("v", tests, options.window("pregnancyTest"))}, {condition_rows(current)},
+    test AS (
+        SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
+               bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative,
+               bool_or(coalesce({POSITIVE}, true) AND day_hi >= on_date - {PREGNANCY_LASTS_DAYS}) AS doubtful,
+               records_of(record) AS records
+        FROM v GROUP BY ask),
+    seen AS (
+        SELECT ask, bool_or(status = 'confirmed' AND member = 'in' AND active) AS present,
+               bool_or(status <> 'refuted' AND coalesce(active, true) AND hull_end >= on_date) AS possible,
+               records_of(record) AS records
+        FROM d GROUP BY ask)
+    SELECT w.ask,
+           CASE WHEN coalesce(t.negative, false) THEN NULL WHEN t.positive OR s.present THEN 1 END AS lower,
+           CASE WHEN t.positive OR s.present THEN NULL
+                WHEN t.negative THEN 0
+                WHEN c.ask IS NOT NULL AND NOT coalesce(s.possible, false) AND NOT coalesce(t.doubtful, false) THEN 0
+           END AS upper,
+           CASE WHEN t.ask IS NOT NULL OR s.ask IS NOT NULL
+                THEN list_concat(coalesce(t.records, []), coalesce(s.records, []))
+                WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
+    FROM w LEFT JOIN test t USING (ask) LEFT JOIN seen s USING (ask)
+    LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'conditions' AND c.until >= w.on_date
+    """
+
+
+def consent(feature: Feature, options: FeatureOptions) -> str:
+    """ConsentCondition: consent to this trial signed on or before the day judged; never known to be refused (rule 3)."""
+    return f"""
+    WITH {ALL},
+    s AS (
+        SELECT w.ask, records_of(n.record) AS records FROM w JOIN anchor n ON n.ask = w.ask AND n.anchor = 'consent'
+        WHERE n.record IS NOT NULL AND n.last <= w.base GROUP BY w.ask
+        UNION ALL
+        SELECT w.ask, records_of(f.record) FROM w JOIN fact_consent f ON f.patient = w.patient AND f.trial = w.trial
+        WHERE f.date_from IS NULL GROUP BY w.ask)
+    SELECT ask, 1 AS lower, NULL AS upper, any_value(records) AS records FROM s GROUP BY ask
+    """
+
+
+def donated_volume(feature: Feature, options: FeatureOptions) -> str:
+    """DonatedVolumeCondition: millilitres of blood donated in the look-back (E27a).
+
+    A donation without a volume of the same day leaves the upper bound open.
+    """
+    donation = Feature("ProcedureCondition", (*feature.parameters, ("valueSet", ("bloodDonationAny",))))
+    return f"""
+    WITH {window(feature)},
+    volumes AS (
+        SELECT w.ask, t.record, t.amount, t.date_from, t.date_from >= w.start_certain AND t.date_to <= w.end_certain AS sure
+        FROM w JOIN fact_statement t ON t.patient = w.patient AND t.statement = 'bloodDonationVolume'
+        WHERE coalesce(t.date_from, {BEGINNING}) <= w.base AND coalesce(t.date_to, w.on_date) >= w.start_possible),
+    donations AS (
+        SELECT w.ask, p.record,
+               EXISTS (SELECT 1 FROM volumes v WHERE v.ask = w.ask AND v.date_from = p.from_from AND v.amount IS NOT NULL)
+                   AS measured
+        FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
+        JOIN membership m ON m.concept = p.concept AND m.value_set IN ({value_sets(donation)})
+        WHERE p.done <> 'no' AND coalesce(p.end_to, p.from_to, w.on_date) >= w.start_possible),
+    s AS (
+        SELECT ask, sum(amount) FILTER (WHERE sure) AS sure, sum(amount) AS total, bool_or(amount IS NULL) AS unread,
+               records_of(record) AS records FROM volumes GROUP BY ask),
+    n AS (SELECT ask, bool_and(measured) AS measured, records_of(record) AS records FROM donations GROUP BY ask)
+    SELECT w.ask, coalesce(s.sure, 0) AS lower,
+           CASE WHEN c.ask IS NOT NULL AND coalesce(n.measured, true) AND NOT coalesce(s.unread, false)
+                THEN coalesce(s.total, 0) END AS upper,
+           CASE WHEN s.ask IS NOT NULL OR n.ask IS NOT NULL
+                THEN list_concat(coalesce(n.records, []), coalesce(s.records, []))
+                WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
+    FROM w LEFT JOIN s USING (ask) LEFT JOIN n USING (ask)
+    LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'procedures' AND c.until >= w.on_date
+    """

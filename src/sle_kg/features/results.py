@@ -1,0 +1,495 @@
+"""Features of results: measurements, scores, tests, classification, kidney biopsy.
+
+The latest value wins (rule 8). Where dates are partial, every record that can be the latest counts, and several values
+form a range (CONTRACT section 3). A result outside its window is named and leaves the feature open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sle_kg.criteria import Feature
+from sle_kg.features.asks import FeatureOptions
+from sle_kg.features.presence import BEGINNING, tuple_of
+from sle_kg.features.sql import before, text, texts
+
+Window = Callable[[str], str]
+
+ALL = "w AS (SELECT * FROM a)"
+
+
+def latest(name: str, tests: str, days: int | None, *, usable: str = "true") -> str:
+    """CTEs `<name>_seen` and `<name>`: the records that can be the latest, and whether all lie inside the window.
+
+    Results move with the day judged when they are taken as repeated (`shift`). `fresh` is true when every candidate is
+    certainly no older than `days`; `stale` when none can be.
+    """
+    limit = BEGINNING if days is None else f"s.on_date - {days}"
+    return f"""{name}_seen AS (
+        SELECT w.ask, w.patient, w.on_date, w.base, m.* EXCLUDE (patient, date_from, date_to),
+               coalesce(m.date_from + w.shift, {BEGINNING}) AS day_lo, coalesce(m.date_to, w.base) + w.shift AS day_hi
+        FROM w JOIN fact_measurement m ON m.patient = w.patient
+        WHERE m.test IN ({tests}) AND coalesce(m.date_from, {BEGINNING}) <= w.base AND ({usable})),
+    {name} AS (
+        SELECT s.*, day_lo >= {limit} AS fresh
+        FROM {name}_seen s
+        QUALIFY s.day_hi >= max(s.day_lo) OVER (PARTITION BY s.ask))"""
+
+
+def bounds(name: str, low: str, high: str) -> str:
+    """SELECT of the bounds of the latest records: the range of their values, open where one is not known or too old."""
+    return f"""
+    SELECT ask, CASE WHEN bool_and(fresh) THEN least_or_null({low}) END AS lower,
+           CASE WHEN bool_and(fresh) THEN greatest_or_null({high}) END AS upper,
+           records_of(record) AS records
+    FROM {name} GROUP BY ask"""
+
+
+def measurement(feature: Feature, options: FeatureOptions) -> str:
+    """MeasurementCondition: the latest value in the canonical unit, or as multiple of its own upper limit of normal.
+
+    Without an upper limit the multiple is not known (formulas.md, ULN comparisons). An ejection fraction counts where
+    its code or method says echocardiography.
+    """
+    method = feature.get("method")
+    usable = "true" if method is None else f"m.method = {text(str(method))}"
+    days = options.window(str(feature.get("validFor")))
+    low, high = "low", "high"
+    if feature.get("quantity") == "timesUpperLimit":
+        million = "CAST(1000000000000 AS HUGEINT)"
+        low = f"CASE WHEN uln > 0 THEN inexact(below(exact(low) * {million}, exact(uln))) END"
+        high = f"CASE WHEN uln > 0 THEN inexact(above(exact(high) * {million}, exact(uln))) END"
+    return f"WITH {ALL}, {latest('v', texts(tuple_of(feature, 'test')), days, usable=usable)} {bounds('v', low, high)}"
+
+
+def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
+    """CreatinineClearanceCondition: (140 − age) × weight / (72 × creatinine), × 0.85 in women, in mL/min.
+
+    Source: Cockcroft and Gault, Nephron 1976;16:31–41 (formulas.md); actual weight; not rounded. A recorded clearance
+    by the same formula widens the bounds, so that a disagreement across the limit stays open (rule 9).
+    """
+    result, weight = options.window("result"), options.window("weight")
+    scale = "CAST(1000000000000 AS HUGEINT)"
+
+    def formula(rounding: str, age: str, kilograms: str, creatinine: str) -> str:
+        top = f"CAST(140 - {age} AS HUGEINT) * (exact({kilograms}) // 1000000) * p.percent * 1000000"
+        bottom = f"(CAST(7200 AS HUGEINT) * (exact({creatinine}) // 1000000))"
+        return f"inexact({rounding}({top} * 1000000, {bottom}))"
+
+    del scale
+    return f"""
+    WITH {ALL},
+    {latest("creatinine", "'serumCreatinine'", result)},
+    {latest("weight", "'bodyWeight'", weight)},
+    {latest("clearance", "'creatinineClearanceCG'", result)},
+    c AS ({bounds("creatinine", "low", "high")}),
+    k AS ({bounds("weight", "low", "high")}),
+    r AS ({bounds("clearance", "low", "high")}),
+    p AS (
+        SELECT w.ask, f.record, CASE f.sex WHEN 'female' THEN 85 WHEN 'male' THEN 100 END AS percent,
+               completed_years(f.birth_to, w.on_date) AS youngest, completed_years(f.birth_from, w.on_date) AS oldest
+        FROM w JOIN fact_patient f ON f.patient = w.patient),
+    computed AS (
+        SELECT p.ask,
+               CASE WHEN c.upper > 0 AND k.lower > 0 THEN {formula("below", "p.oldest", "k.lower", "c.upper")} END AS lower,
+               CASE WHEN c.lower > 0 AND k.upper > 0 THEN {formula("above", "p.youngest", "k.upper", "c.lower")} END
+                   AS upper,
+               list_concat([p.record], list_concat(c.records, k.records)) AS records
+        FROM p JOIN c USING (ask) JOIN k USING (ask))
+    SELECT w.ask,
+           CASE WHEN r.ask IS NULL THEN x.lower WHEN x.ask IS NULL OR x.lower IS NULL THEN r.lower
+                ELSE least(x.lower, r.lower) END AS lower,
+           CASE WHEN r.ask IS NULL THEN x.upper WHEN x.ask IS NULL OR x.upper IS NULL THEN r.upper
+                ELSE greatest(x.upper, r.upper) END AS upper,
+           list_concat(coalesce(x.records, []), coalesce(r.records, [])) AS records
+    FROM w LEFT JOIN computed x USING (ask) LEFT JOIN r USING (ask)
+    """
+
+
+def room_air(feature: Feature, options: FeatureOptions) -> str:
+    """RoomAirCondition: no supplemental oxygen stated on the day of the latest oxygen saturation (rule 7)."""
+    return f"""
+    WITH {ALL}, {latest("v", "'spo2', 'sao2'", options.window("result"))},
+    o AS (
+        SELECT v.ask, g.record, g.positive FROM v JOIN fact_measurement g
+        ON g.patient = v.patient AND g.test = 'supplementalOxygen'
+        AND g.date_from = g.date_to AND v.day_lo = v.day_hi
+        AND g.date_from = v.day_lo - (SELECT shift FROM a WHERE a.ask = v.ask)
+        UNION ALL
+        SELECT v.ask, g.record, g.value FROM v JOIN fact_statement g
+        ON g.patient = v.patient AND g.statement = 'supplementalOxygen'
+        AND g.date_from = g.date_to AND v.day_lo = v.day_hi
+        AND g.date_from = v.day_lo - (SELECT shift FROM a WHERE a.ask = v.ask))
+    SELECT o.ask, CASE WHEN bool_and(NOT o.positive) THEN 1 END AS lower, CASE WHEN bool_and(o.positive) THEN 0 END AS upper,
+           records_of(o.record) AS records
+    FROM o WHERE o.positive IS NOT NULL GROUP BY o.ask
+    """
+
+
+# ---- qualitative tests ----------------------------------------------------------------------------------------------
+
+POSITIVE = """CASE
+    WHEN positive IS NOT NULL AND uln IS NOT NULL AND positive AND high <= uln THEN NULL
+    WHEN positive IS NOT NULL AND uln IS NOT NULL AND NOT positive AND low > uln THEN NULL
+    WHEN positive IS NOT NULL THEN positive
+    WHEN uln IS NOT NULL AND low > uln THEN true
+    WHEN uln IS NOT NULL AND high <= uln THEN false
+    WHEN test = 'anaTiter' AND uln IS NULL AND low >= 80 THEN true
+    WHEN test = 'anaTiter' AND uln IS NULL AND high < 80 THEN false END"""
+"""A quantitative antibody above its own upper limit is positive, otherwise negative (rule 9); an ANA titre without a
+limit is positive from 1:80 (EULAR/ACR 2019 entry criterion)."""
+
+
+def positive_test(feature: Feature, options: FeatureOptions) -> str:
+    """PositiveTestCondition: the latest answer to one question, from any test that answers it.
+
+    Tests that disagree on the latest day leave it open. `positiveOnlyTest`: a test whose negative does not answer
+    (an HIV-1 antibody says nothing of HIV-2). Valid `ever`: one positive proves it, a negative does not disprove it.
+    """
+    tests, only = texts(tuple_of(feature, "test")), tuple_of(feature, "positiveOnlyTest")
+    if feature.get("validFor") == "ever":
+        return f"""
+        WITH {ALL}, {latest("v", tests, None)}
+        SELECT ask, 1 AS lower, NULL AS upper, records_of(record) AS records
+        FROM v_seen WHERE {POSITIVE} GROUP BY ask"""
+    usable = f"m.test NOT IN ({texts(only)}) OR coalesce(m.positive, false)" if only else "true"
+    wanted = texts((*tuple_of(feature, "test"), *only))
+    days = options.window(str(feature.get("validFor")))
+    return f"""
+    WITH {ALL}, {latest("v", wanted, days, usable=usable)}
+    SELECT ask, CASE WHEN bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) THEN 1 END AS lower,
+           CASE WHEN bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) THEN 0 END AS upper,
+           records_of(record) AS records
+    FROM v GROUP BY ask
+    """
+
+
+QUANTIFIED = """CASE
+    WHEN below_quantification THEN false
+    WHEN low IS NOT NULL AND low > 0 THEN true
+    WHEN high IS NOT NULL AND high <= 0 THEN false
+    ELSE positive END"""
+"""A viral load without `<` is quantified; `<` means below quantification (rule 9); 0 is not detected."""
+
+
+def quantified(feature: Feature, options: FeatureOptions) -> str:
+    """QuantifiedCondition: viral DNA at or above the limit of quantification in the latest test."""
+    days = options.window(str(feature.get("validFor")))
+    return f"""
+    WITH {ALL}, {latest("v", texts(tuple_of(feature, "test")), days)}
+    SELECT ask, CASE WHEN bool_and(fresh) AND bool_and(coalesce({QUANTIFIED}, false)) THEN 1 END AS lower,
+           CASE WHEN bool_and(fresh) AND bool_and(NOT coalesce({QUANTIFIED}, true)) THEN 0 END AS upper,
+           records_of(record) AS records
+    FROM v GROUP BY ask
+    """
+
+
+# ---- scores ---------------------------------------------------------------------------------------------------------
+
+
+def _total(name: str, instrument: str, days: int | None) -> str:
+    """CTE `<name>`: bounds of the latest total of an instrument, from recorded totals and from items of one date.
+
+    Items of one date give a sum with a lower bound (items present) and an upper bound (items not known to be absent).
+    A total that fits them stands; one that does not forms a range with them (rule 7).
+    """
+    tests = f"SELECT test FROM score_item WHERE total = {text(instrument)} UNION ALL SELECT {text(instrument)}"
+    return f"""{latest(name + "_each", tests, days)},
+    {name}_items AS (
+        SELECT v.ask, i.key, any_value(i.weight) AS weight,
+               bool_and(coalesce(v.positive, v.low > 0, false)) AS present,
+               bool_and(NOT coalesce(v.positive, v.low > 0, true)) AS absent
+        FROM {name}_each v JOIN score_item i ON i.test = v.test AND i.total = {text(instrument)}
+        GROUP BY v.ask, i.key),
+    {name}_sums AS (
+        SELECT ask, coalesce(sum(weight) FILTER (WHERE present), 0) AS least,
+               (SELECT sum(weight) FROM score_item WHERE total = {text(instrument)})
+               - coalesce(sum(weight) FILTER (WHERE absent), 0) AS most
+        FROM {name}_items GROUP BY ask),
+    {name}_totals AS (
+        SELECT ask, least_or_null(low) AS low, greatest_or_null(high) AS high
+        FROM {name}_each WHERE test = {text(instrument)} GROUP BY ask),
+    {name} AS (
+        SELECT v.ask, records_of(v.record) AS records,
+               CASE WHEN bool_and(v.fresh) THEN
+                   CASE WHEN any_value(t.ask) IS NULL THEN any_value(s.least) ELSE least(any_value(t.low), any_value(s.most)) END
+               END AS lower,
+               CASE WHEN bool_and(v.fresh) THEN
+                   CASE WHEN any_value(t.ask) IS NULL THEN any_value(s.most) ELSE greatest(any_value(t.high), any_value(s.least)) END
+               END AS upper,
+               bool_or(any_value_unread.unread) AS unread
+        FROM {name}_each v LEFT JOIN {name}_sums s USING (ask) LEFT JOIN {name}_totals t USING (ask)
+        LEFT JOIN (SELECT ask, true AS unread FROM {name}_totals WHERE low IS NULL OR high IS NULL) any_value_unread
+            USING (ask)
+        GROUP BY v.ask)"""
+
+
+def score(feature: Feature, options: FeatureOptions) -> str:
+    """ScoreCondition: the latest total of one instrument; another instrument serves only where the reading allows it."""
+    days = options.window(str(feature.get("validFor")))
+    instrument, other = str(feature.get("instrument")), feature.get("alsoAccepts")
+    ctes = f"{ALL}, {_total('v', instrument, days)}"
+    read = "CASE WHEN unread THEN NULL ELSE {} END"
+    if other is None:
+        return (
+            f"WITH {ctes} SELECT ask, {read.format('lower')} AS lower, {read.format('upper')} AS upper, records FROM v"
+        )
+    return f"""
+    WITH {ctes}, {_total("o", str(other), days)},
+    chosen AS (
+        SELECT ask, lower, upper, records, unread FROM v WHERE lower IS NOT NULL OR unread
+        UNION ALL
+        SELECT ask, lower, upper, records, unread FROM o
+        WHERE ask NOT IN (SELECT ask FROM v WHERE lower IS NOT NULL OR unread))
+    SELECT ask, {read.format("lower")} AS lower, {read.format("upper")} AS upper, records FROM chosen
+    """
+
+
+def highest_score(feature: Feature, options: FeatureOptions) -> str:
+    """HighestScoreCondition: the highest value in the look-back (rule 8), known from above where one is at screening.
+
+    When the future is searched, the latest assessment is taken as repeated; earlier ones keep their dates.
+    """
+    lookback = str(feature.get("lookback"))
+    return f"""
+    WITH {ALL},
+    s AS (
+        SELECT w.ask, w.on_date, m.record, m.low, m.high,
+               CASE WHEN m.date_from = max(m.date_from) OVER (PARTITION BY w.ask) THEN w.shift ELSE 0 END AS moved,
+               coalesce(m.date_from, {BEGINNING}) AS day_from, coalesce(m.date_to, w.base) AS day_to
+        FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(str(feature.get("instrument")))}
+        WHERE coalesce(m.date_from, {BEGINNING}) <= w.base),
+    v AS (
+        SELECT *, day_from + moved >= {before("on_date", lookback)} AS inside,
+               day_to + moved >= {before("on_date", lookback)} AS maybe,
+               day_from + moved >= on_date - {options.window("result")} AS at_screening
+        FROM s)
+    SELECT ask, max(low) FILTER (WHERE inside) AS lower,
+           CASE WHEN bool_or(at_screening AND high IS NOT NULL) AND NOT bool_or(maybe AND high IS NULL)
+                THEN max(high) FILTER (WHERE maybe) END AS upper,
+           records_where(record, maybe) AS records
+    FROM v GROUP BY ask
+    """
+
+
+# ---- classification -------------------------------------------------------------------------------------------------
+
+NEEDED = {"acr1997": 4, "slicc2012": 4, "eularAcr2019": 10}
+"""Points that classify (classification.md, rules)."""
+CERTAIN_CLINICAL_ITEM = 13
+"""EULAR/ACR points from which a clinical item is certain: the immunologic domains give at most 12 (rule 10)."""
+
+
+def _items(name: str) -> str:
+    """CTE `i`: for each item of a set whether it was ever present, never, or is not known (null)."""
+    return f"""i AS (
+        SELECT w.ask, c.key, c.domain, c.kind, c.weight,
+               CASE WHEN bool_or(coalesce(m.positive, m.low > 0)) THEN true
+                    WHEN bool_or(NOT coalesce(m.positive, m.low > 0)) THEN false END AS present,
+               records_where(m.record, m.record IS NOT NULL) AS records
+        FROM w CROSS JOIN classification_item c
+        LEFT JOIN fact_measurement m ON m.patient = w.patient AND m.test = c.test
+             AND coalesce(m.date_from, {BEGINNING}) <= w.base
+        WHERE c.set = {text(name)} GROUP BY w.ask, c.key, c.domain, c.kind, c.weight)"""
+
+
+_ANA_EVER = f"""ana AS (
+        SELECT w.ask, bool_or({POSITIVE}) AS positive, records_of(record) AS records
+        FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test IN ('ana', 'anaTiter', 'eularAcr2019:ana')
+        WHERE coalesce(m.date_from, {BEGINNING}) <= w.base AND {POSITIVE} GROUP BY w.ask)"""
+
+_FROM_ITEMS = {
+    "acr1997": """
+        SELECT ask, count(*) FILTER (WHERE present) >= 4 AS met,
+               count(*) FILTER (WHERE coalesce(present, true)) < 4 AS unmet, flatten(list(records)) AS records
+        FROM i GROUP BY ask""",
+    "slicc2012": """
+        SELECT ask,
+               (count(*) FILTER (WHERE present) >= 4
+                AND count(*) FILTER (WHERE present AND kind = 'clinical') >= 1
+                AND count(*) FILTER (WHERE present AND kind = 'immunologic') >= 1)
+               OR (bool_or(present AND key IN ('ana', 'antiDsDNA'))
+                   AND any_value(ask) IN (SELECT ask FROM nephritis)) AS met,
+               (count(*) FILTER (WHERE coalesce(present, true)) < 4
+                OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'clinical') = 0
+                OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'immunologic') = 0)
+               AND NOT bool_or(coalesce(present, true) AND key IN ('ana', 'antiDsDNA')) AS unmet,
+               flatten(list(records)) AS records
+        FROM i GROUP BY ask""",
+    "eularAcr2019": """
+        SELECT e.ask,
+               coalesce(any_value(e.entry), false) AND sum(e.least) >= 10 AND bool_or(e.clinical_least) AS met,
+               coalesce(NOT any_value(e.entry), false) OR sum(e.most) < 10 OR NOT bool_or(e.clinical_most) AS unmet,
+               flatten(list(e.records)) AS records
+        FROM (
+            SELECT i.ask, i.domain,
+                   coalesce(max(i.weight) FILTER (WHERE i.present), 0) AS least,
+                   coalesce(max(i.weight) FILTER (WHERE coalesce(i.present, true)), 0) AS most,
+                   coalesce(bool_or(i.present AND i.kind = 'clinical'), false) AS clinical_least,
+                   coalesce(bool_or(coalesce(i.present, true) AND i.kind = 'clinical'), false) AS clinical_most,
+                   any_value(coalesce(ana.positive, n.present)) AS entry,
+                   flatten(list(i.records)) AS records
+            FROM i LEFT JOIN ana USING (ask)
+            LEFT JOIN (SELECT ask, present FROM i WHERE kind = 'entry') n USING (ask)
+            WHERE i.kind <> 'entry' GROUP BY i.ask, i.domain) e
+        GROUP BY e.ask""",
+}
+"""What the items of a set prove: ACR 1997 four of eleven; SLICC 2012 four with a clinical and an immunologic one, or
+biopsy-proven nephritis with ANA or anti-dsDNA; EULAR/ACR 2019 ten points of the highest item of each domain, ANA ever
+at 1:80 and a clinical item (classification.md, rules)."""
+
+
+def classification(feature: Feature, options: FeatureOptions) -> str:
+    """ClassificationCondition: a recorded classification first, else what the items prove; refuted SLE decides.
+
+    Points decide as rule 10 says: ACR 1997 at 4; EULAR/ACR from 13 with ANA known positive, below 10 never, between
+    only with items; SLICC points alone decide nothing.
+    """
+    name = str(feature.get("classificationSet"))
+    points = {
+        "acr1997": ("low >= 4", "high < 4"),
+        "slicc2012": ("false", "false"),
+        "eularAcr2019": (f"low >= {CERTAIN_CLINICAL_ITEM} AND ana.positive", "high < 10"),
+    }[name]
+    from sle_kg.features.presence import REFUTED, condition_rows
+
+    refuting = Feature("DiagnosisCondition", (("valueSet", (str(feature.get("diagnosis")),)),))
+    return f"""
+    WITH w AS (SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, a.on_date AS end_certain,
+                      a.on_date AS end_possible, false AS planned FROM a),
+    {condition_rows(refuting)},
+    {latest("v", text(name), None)},
+    {_items(name)}, {_ANA_EVER},
+    nephritis AS (
+        SELECT DISTINCT w.ask FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = 'isnRpsClass'
+        AND m.text IS NOT NULL AND coalesce(m.date_from, {BEGINNING}) <= w.base),
+    stated AS (
+        SELECT v.ask, bool_and(coalesce(v.positive, {points[0]}, false)) AS met,
+               bool_and(coalesce(NOT v.positive, {points[1]}, false)) AS unmet,
+               bool_and(v.positive IS NULL AND v.low IS NOT NULL) AS only_points,
+               list_concat(records_of(v.record), coalesce(any_value(ana.records), [])) AS records
+        FROM v LEFT JOIN ana USING (ask) GROUP BY v.ask),
+    counted AS ({_FROM_ITEMS[name]}),
+    refuted AS (SELECT w.ask, {REFUTED} AS record FROM w)
+    SELECT w.ask,
+           CASE WHEN f.record IS NOT NULL THEN NULL WHEN s.met OR (coalesce(s.only_points, true) AND NOT
+                coalesce(s.unmet, false) AND c.met) THEN 1 END AS lower,
+           CASE WHEN f.record IS NOT NULL THEN 0 WHEN s.unmet THEN 0
+                WHEN coalesce(s.only_points, true) AND NOT coalesce(s.met, false) AND c.unmet THEN 0 END AS upper,
+           CASE WHEN f.record IS NOT NULL THEN [f.record] WHEN s.met OR s.unmet THEN s.records
+                ELSE list_concat(coalesce(s.records, []), coalesce(c.records, [])) END AS records
+    FROM w LEFT JOIN stated s USING (ask) LEFT JOIN counted c USING (ask) LEFT JOIN refuted f USING (ask)
+    """
+
+
+def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
+    """DaysSinceDiagnosisCondition: from the record of the classification, else of the diagnosis, to the anchor.
+
+    An onset alone is only the earliest day of the diagnosis (rule 10).
+    """
+    from sle_kg.features.presence import condition_rows
+
+    diagnosis = Feature("DiagnosisCondition", (("valueSet", (str(feature.get("diagnosis")),)),))
+    name = str(feature.get("classificationSet"))
+    return f"""
+    WITH w AS (
+        SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, n.first AS end_certain,
+               n.last AS end_possible, false AS planned
+        FROM a JOIN anchor n ON n.ask = a.ask AND n.anchor = {text(str(feature.get("anchor")))}),
+    {condition_rows(diagnosis)},
+    c AS (
+        SELECT w.ask, min(m.date_from) AS first, min(m.date_to) AS last, arg_min(m.record, m.date_from) AS record
+        FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
+        WHERE m.positive OR (m.positive IS NULL AND m.low >= {NEEDED[name]}) GROUP BY w.ask),
+    x AS (
+        SELECT d.ask, min(f.recorded_from) AS first, min(f.recorded_to) AS last,
+               arg_min(d.record, f.recorded_from) AS record,
+               min(f.onset_from) AS onset, arg_min(d.record, f.onset_from) AS onset_record
+        FROM d JOIN fact_condition f ON f.patient = d.patient AND f.record = d.record
+        WHERE d.status = 'confirmed' AND d.member = 'in' AND coalesce(f.recorded_from, {BEGINNING}) <= d.base
+        GROUP BY d.ask)
+    SELECT w.ask, w.end_certain - coalesce(c.last, x.last) AS lower,
+           w.end_possible - coalesce(c.first, x.first, x.onset) AS upper,
+           CASE WHEN c.record IS NOT NULL THEN [c.record]
+                WHEN coalesce(x.record, x.onset_record) IS NOT NULL THEN [coalesce(x.record, x.onset_record)]
+                ELSE [] END AS records
+    FROM w LEFT JOIN c USING (ask) LEFT JOIN x USING (ask)
+    """
+
+
+# ---- kidney biopsy --------------------------------------------------------------------------------------------------
+
+BIOPSY = "'isnRpsClass', 'nihActivityIndex', 'nihChronicityIndex'"
+
+
+def _no_biopsy(records: str) -> str:
+    """SQL parts: procedures complete, so that a biopsy not recorded is absent (rule 2)."""
+    return f"""LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'procedures' AND c.until >= w.on_date
+    {records}"""
+
+
+def biopsy_class(feature: Feature, options: FeatureOptions) -> str:
+    """BiopsyClassCondition: any biopsy of one of the classes, alone or mixed (A0-10: pure V is none of III and IV)."""
+    classes = " OR ".join(
+        f"list_contains(str_split(text, '+'), {text(name)})" for name in tuple_of(feature, "biopsyClass")
+    )
+    members = texts(f"lupusNephritisClass{name}" for name in tuple_of(feature, "biopsyClass"))
+    return f"""
+    WITH {ALL}, {latest("v", "'isnRpsClass'", None)},
+    r AS (
+        SELECT ask, record, coalesce({classes}, false) AS certain, text IS NULL OR {classes} AS possible FROM v_seen
+        UNION ALL
+        SELECT w.ask, d.record, d.status = 'confirmed', d.status <> 'refuted'
+        FROM w JOIN fact_condition d ON d.patient = w.patient AND coalesce(d.onset_from, d.recorded_from, {BEGINNING}) <= w.base
+        WHERE d.concept IN ({members})),
+    s AS (
+        SELECT ask, bool_or(certain) AS certain, bool_or(possible) AS possible, records_of(record) AS records,
+               records_where(record, certain) AS proof FROM r GROUP BY ask)
+    SELECT w.ask, CASE WHEN s.certain THEN 1 END AS lower,
+           CASE WHEN c.ask IS NOT NULL AND NOT coalesce(s.possible, false) THEN 0 END AS upper,
+           CASE WHEN s.certain THEN s.proof WHEN s.ask IS NOT NULL THEN s.records
+                WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
+    FROM w LEFT JOIN s USING (ask) {_no_biopsy("")}
+    """
+
+
+def biopsy(feature: Feature, options: FeatureOptions) -> str:
+    """BiopsyCondition: lupus nephritis proven by a biopsy, of whatever class."""
+    return f"""
+    WITH {ALL}, {latest("v", BIOPSY, None)},
+    s AS (SELECT ask, records_of(record) AS records FROM v_seen GROUP BY ask)
+    SELECT w.ask, CASE WHEN s.ask IS NOT NULL THEN 1 END AS lower,
+           CASE WHEN s.ask IS NULL AND c.ask IS NOT NULL THEN 0 END AS upper,
+           coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN s USING (ask) {_no_biopsy("")}
+    """
+
+
+def _latest_biopsy() -> str:
+    return f"""{
+        latest("v", BIOPSY, None)
+        .replace("m.date_from + w.shift", "m.date_from")
+        .replace("coalesce(m.date_to, w.base) + w.shift", "coalesce(m.date_to, w.base)")
+    }"""
+
+
+def biopsy_index(feature: Feature, options: FeatureOptions) -> str:
+    """BiopsyIndexCondition: the NIH index of the latest biopsy."""
+    return f"""
+    WITH {ALL}, {_latest_biopsy()}
+    SELECT ask, least_or_null(low) AS lower, greatest_or_null(high) AS upper, records_of(record) AS records
+    FROM v WHERE test = {text(str(feature.get("index")))} GROUP BY ask
+    """
+
+
+def biopsy_age(feature: Feature, options: FeatureOptions) -> str:
+    """BiopsyAgeCondition: the latest biopsy lies in the look-back before the day judged (A0-11)."""
+    start = before("w.on_date", str(feature.get("lookback")))
+    return f"""
+    WITH {ALL}, {_latest_biopsy()},
+    s AS (SELECT ask, min(day_lo) AS first, max(day_hi) AS last, records_of(record) AS records FROM v GROUP BY ask)
+    SELECT w.ask, CASE WHEN s.first >= {start} THEN 1 END AS lower,
+           CASE WHEN c.ask IS NOT NULL AND coalesce(s.last < {start}, true) THEN 0 END AS upper,
+           coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
+    FROM w LEFT JOIN s USING (ask) {_no_biopsy("")}
+    """

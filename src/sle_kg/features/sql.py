@@ -1,0 +1,72 @@
+"""SQL fragments that the feature queries share: literals, windows, exact arithmetic.
+
+Names and parameters come from trial files only, never from patient records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sle_kg.errors import TrialFileError
+
+UNITS_PER_MG = 1_260_000_000
+"""Doses are whole numbers of 1/1 260 000 000 mg: equivalents (20/3, 25/18) and dosing periods (1/7) add without loss."""
+
+MACROS = f"""
+CREATE MACRO exact(x) AS
+    CAST(CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT);
+CREATE MACRO inexact(x) AS
+    CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12));
+CREATE MACRO below(numerator, denominator) AS
+    numerator // denominator;
+CREATE MACRO above(numerator, denominator) AS
+    (numerator + denominator - 1) // denominator;
+CREATE MACRO mg_below(units) AS inexact(below(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}));
+CREATE MACRO mg_above(units) AS inexact(above(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}));
+CREATE MACRO completed_years(birth, day) AS
+    year(day) - year(birth)
+    - CASE WHEN (month(day), day(day)) < (month(birth), day(birth)) THEN 1 ELSE 0 END;
+CREATE MACRO least_or_null(x) AS CASE WHEN bool_or(x IS NULL) THEN NULL ELSE min(x) END;
+CREATE MACRO greatest_or_null(x) AS CASE WHEN bool_or(x IS NULL) THEN NULL ELSE max(x) END;
+CREATE MACRO least_where(x, c) AS CASE WHEN bool_or(c AND x IS NULL) THEN NULL ELSE min(CASE WHEN c THEN x END) END;
+CREATE MACRO greatest_where(x, c) AS CASE WHEN bool_or(c AND x IS NULL) THEN NULL ELSE max(CASE WHEN c THEN x END) END;
+CREATE MACRO records_where(x, c) AS list_sort(list_distinct(list(x) FILTER (WHERE c)));
+CREATE MACRO records_of(x) AS list_sort(list_distinct(list(x)));
+"""
+"""`exact` scales a decimal to a whole number of 10⁻¹²; `below` and `above` are floor and ceiling of an exact ratio, so
+that a ratio which is exactly k stays exactly k (no doubles anywhere)."""
+
+_DURATION = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T0S)?$")
+
+
+def text(value: str) -> str:
+    """A text as SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def texts(values: Iterable[str]) -> str:
+    """Texts as the inside of an SQL IN (…)."""
+    return ", ".join(text(value) for value in sorted(values)) or "NULL"
+
+
+def days_of(duration: str) -> int:
+    """Days of a duration in days: `P7D` gives 7. Raises TrialFileError for months and years."""
+    years, months, days = _parts(duration)
+    if years or months:
+        raise TrialFileError(f"The duration {duration} must be in days here.")
+    return days
+
+
+def before(day: str, duration: str) -> str:
+    """SQL for the date one duration before another: weeks and days exact, months and years calendar, clamped."""
+    years, months, days = _parts(duration)
+    return f"CAST(({day}) - INTERVAL {12 * years + months} MONTH - INTERVAL {days} DAY AS DATE)"
+
+
+def _parts(duration: str) -> tuple[int, int, int]:
+    match = _DURATION.match(duration)
+    if match is None or duration in ("P", ""):
+        raise TrialFileError(f"The duration {duration} is not in years, months and days.")
+    years, months, days = (int(part or 0) for part in match.groups())
+    return years, months, days
