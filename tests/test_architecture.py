@@ -22,7 +22,7 @@ LAYERS = [
     {"patients"},
     {"features"},
     {"evaluate", "shapes", "profile"},
-    {"engines", "timeline", "wording"},
+    {"engines", "timeline", "wording", "verdicts"},
     {"screening"},
     {"landscape"},
     {"graph"},

@@ -17,9 +17,11 @@ LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command to its end and return what it printed; CalledProcessError where it failed."""
+    """Run a command to its end and return what it printed; AssertionError with its complaint where it failed."""
     environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
