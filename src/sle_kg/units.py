@@ -100,9 +100,10 @@ def _quantity(unit: str) -> Any:
     with localcontext() as context:
         context.prec = 60
         try:
-            return _transformer().transform(get_ucum_parser().parse(text))
+            quantity = _transformer().transform(get_ucum_parser().parse(text))
         except (LarkError, PintError, AttributeError, TypeError, ValueError) as error:
             raise UnitError(f"{unit!r} is no UCUM unit") from error
+    return quantity if hasattr(quantity, "dimensionality") else _registry().Quantity(Decimal(1))
 
 
 @cache

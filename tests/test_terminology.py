@@ -1,0 +1,233 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RXNORM, SNOMED
+from sle_kg.terminology import in_hierarchy, is_above, normalise_code, terminology
+
+
+def decide(concept: str, value_set: str) -> str:
+    """`in`, `undecided` or `out`."""
+    found = terminology().membership([concept], [value_set])
+    return found[0][2] if found else "out"
+
+
+@pytest.mark.parametrize(
+    ("codings", "expected"),
+    [
+        ([(RXNORM, "8640", "")], "prednisone"),
+        ([(ATC, "H02AB07", "")], "atc:H02AB07"),
+        ([(ATC, "l04aa26", "")], "atc:L04AA26"),
+        ([(ICD10CM, "M32.14", "")], "icd:M32.14"),
+        ([(ICD10, "M3214", "")], "icd:M32.14"),
+        ([(CVX, "3", "")], "cvx:03"),
+        ([(SNOMED, "55464009", "")], "sle"),
+        ([(LOCAL_CODES, "gilbert", "")], "gilbert"),
+        ([(SNOMED, "254837009", "Breast cancer")], "unmapped"),
+        ([(SNOMED, "254837009", ""), (ICD10CM, "C50.9", "")], "icd:C50.9"),
+        ([(SNOMED, "68815009", ""), (ICD10CM, "M32.14", "")], "icd:M32.14|lupusNephritis"),
+        ([(LOCAL_CODES, "noSuchKey", "")], "unmapped"),
+        ([("http://elsewhere.example", "8640", "")], "unmapped"),
+        ([], "unmapped"),
+        ([(ATC, "D11AH09", ""), (RXNORM, "1193326", "")], "atc:D11AH09"),
+    ],
+)
+def test_codings_to_concepts(codings, expected):
+    assert terminology().concept(codings) == expected
+
+
+def test_code_map_wins_over_the_tables():
+    code_map = {("urn:lab", "P1"): "prednisone", (SNOMED, "55464009"): "other"}
+    assert terminology().concept([("urn:lab", "P1", "")], code_map) == "prednisone"
+    assert terminology().concept([(SNOMED, "55464009", "")], code_map) == "other"
+
+
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        ("31348-6", ("antiDsDnaQual",)),
+        ("2708-6", ("sao2",)),
+        ("14682-9", ("serumCreatinine",)),
+        ("14631-6", ("totalBilirubin",)),
+        ("8806-2", ("lvef2d",)),
+        ("8302-2", ()),
+    ],
+)
+def test_a_code_belongs_to_the_row_where_it_stands_first(code, tests):
+    assert terminology().tests([(LOINC, code, "")]) == tests
+
+
+def test_medicines_and_statements_are_no_tests():
+    assert terminology().tests([(LOCAL_CODES, "prednisone", "")]) == ()
+    assert terminology().tests([(LOCAL_CODES, "plansPregnancy", "")]) == ()
+    assert terminology().tests([(LOCAL_CODES, "sledai2k:seizure", "")]) == ("sledai2k:seizure",)
+
+
+@pytest.mark.parametrize(
+    ("concept", "value_set", "expected"),
+    [
+        ("icd:C50.9", "malignancyEver", "in"),
+        ("icd:Z85.3", "malignancyEver", "in"),
+        ("icd:Z80.3", "malignancyEver", "out"),
+        ("icd:D05.1", "malignancyEver", "undecided"),
+        ("icd:I10", "malignancyEver", "out"),
+        ("icd:M32.14", "sleDiagnosis", "in"),
+        ("icd:M32.0", "sleDiagnosis", "out"),
+        ("icd:M32", "sleDiagnosis", "in"),
+        ("lupusNephritisClassIV", "sleDiagnosis", "in"),
+        ("icd:M32.14", "lupusNephritisAny", "in"),
+        ("icd:M32", "lupusNephritisAny", "undecided"),
+        ("icd:M32.19", "lupusNephritisAny", "out"),
+        ("icd:M32.14", "proliferativeLupusNephritis", "undecided"),
+        ("lupusNephritis", "proliferativeLupusNephritis", "undecided"),
+        ("lupusNephritisClassIII", "proliferativeLupusNephritis", "in"),
+        ("lupusNephritisClassV", "proliferativeLupusNephritis", "out"),
+        ("icd:M32.19", "cnsDisease", "undecided"),
+        ("icd:Z94", "solidOrganTransplantation", "undecided"),
+        ("icd:Z94.0", "solidOrganTransplantation", "in"),
+        ("icd:Z94.5", "solidOrganTransplantation", "out"),
+        ("icd:Z94.83", "solidOrganTransplantation", "in"),
+        ("icd:Z94.81", "solidOrganTransplantation", "out"),
+        ("icd:Z94.81", "stemCellTransplantation", "in"),
+        ("icd:A16.2", "activeTuberculosis", "in"),
+        ("icd:A15-A19", "activeTuberculosis", "in"),
+        ("icd:A00-B99", "activeTuberculosis", "undecided"),
+        ("cvx:03", "liveVaccineAny", "in"),
+        ("cvx:140", "liveVaccineAny", "out"),
+        ("cvx:187", "liveVaccineAny", "out"),
+        ("atc:L04AA26", "bCellTargetedBroad", "in"),
+        ("atc:L04AA26", "bCellTargetedNarrow", "out"),
+        ("atc:L01XC02", "bCellTargetedNarrow", "in"),
+        ("atc:L01FA01", "bCellTargetedNarrow", "in"),
+        ("atc:L01FA99", "bCellTargetedNarrow", "in"),
+        ("atc:L04AG", "bCellTargetedNarrow", "undecided"),
+        ("atc:L04AG04", "bCellTargetedNarrow", "out"),
+        ("atc:L04AG04", "biologicOtherThanBCellNarrow", "in"),
+        ("atc:L04AG04", "biologicOtherThanBCellBroad", "out"),
+        ("atc:L04AG99", "biologicOtherThanBCellNarrow", "in"),
+        ("atc:L01XL", "carTCellProduct", "undecided"),
+        ("atc:L01XL02", "carTCellProduct", "out"),
+        ("axicabtagene", "carTCellProduct", "in"),
+        ("axicabtagene", "BiologicAgent", "out"),
+        ("ivig", "BiologicAgent", "out"),
+        ("deucravacitinib", "JAKInhibitor", "in"),
+        ("atc:L04AF07", "commercialJAKInhibitor", "in"),
+        ("atc:L04AF05", "commercialJAKInhibitor", "out"),
+        ("itacitinib", "commercialJAKInhibitor", "out"),
+        ("atc:D11AH08", "commercialJAKInhibitor", "in"),
+        ("atc:D11AH09", "commercialJAKInhibitor", "out"),
+        ("atc:A07EA03", "Glucocorticoid", "out"),
+        ("atc:H02AB99", "Glucocorticoid", "in"),
+        ("atc:L04AA06", "mycophenolateMofetil", "undecided"),
+        ("atc:P01BA02", "hydroxychloroquine", "in"),
+        ("atc:P01BA", "hydroxychloroquine", "undecided"),
+        ("atc:P01BA", "Antimalarial", "in"),
+        ("atc:B01AC06", "anticoagulantAny", "out"),
+        ("other", "malignancyEver", "out"),
+        ("unmapped", "malignancyEver", "out"),
+        ("icd:I10|malignancy", "malignancyEver", "in"),
+        ("icd:D05.1|icd:C50", "malignancyEver", "in"),
+    ],
+)
+def test_membership(concept, value_set, expected):
+    assert decide(concept, value_set) == expected
+
+
+def test_an_unknown_value_set_is_an_error():
+    with pytest.raises(KeyError, match="noSuchSet"):
+        terminology().membership(["sle"], ["noSuchSet"])
+
+
+TOPICAL = ["D07AA02", "D11AH09", "A07EA03", "A07EA06", "S01BA04", "S02BA06", "R01AD05", "R03BA02"]
+
+
+@pytest.mark.parametrize("code", TOPICAL)
+def test_local_products_are_in_no_systemic_set(code):
+    sets = ["Glucocorticoid", "systemicImmunosuppressant", "JAKInhibitor", "commercialJAKInhibitor", "prednisone"]
+    assert terminology().membership([f"atc:{code}"], sets) == []
+    assert terminology().is_local_product(f"atc:{code}")
+
+
+def attributes(concept: str):
+    return terminology().drug_attributes([concept])[0]
+
+
+@pytest.mark.parametrize(
+    ("drug", "numerator", "denominator"),
+    [
+        ("prednisone", 1, 1),
+        ("methylprednisolone", 5, 4),
+        ("dexamethasone", 20, 3),
+        ("hydrocortisone", 1, 4),
+        ("betamethasone", 25, 3),
+        ("deflazacort", 5, 6),
+        ("atc:H02AB04", 5, 4),
+        ("rituximab", None, None),
+    ],
+)
+def test_prednisone_equivalents_are_exact(drug, numerator, denominator):
+    found = attributes(drug)
+    assert (found.prednisone_numerator, found.prednisone_denominator) == (numerator, denominator)
+
+
+def test_mycophenolate():
+    assert (attributes("mycophenolateMofetil").mmf_numerator, attributes("mycophenolateMofetil").mmf_denominator) == (
+        1,
+        1,
+    )
+    acid = attributes("mycophenolicAcid")
+    assert (acid.mmf_numerator * 720, acid.ambiguous_mmf) == (acid.mmf_denominator * 1000, False)
+    shared = attributes("atc:L04AA06")
+    assert (shared.drug, shared.moiety, shared.mmf_numerator, shared.ambiguous_mmf) == (
+        None,
+        acid.moiety,
+        None,
+        True,
+    )
+    assert attributes("atc:L04AA06|mycophenolateMofetil").drug == "mycophenolateMofetil"
+
+
+def test_teriflunomide_counts_with_leflunomide():
+    assert attributes("teriflunomide").moiety == attributes("leflunomide").moiety
+    assert attributes("atc:L04AA13").moiety == attributes("leflunomide").moiety
+
+
+@pytest.mark.parametrize(
+    ("drug", "three", "five"),
+    [("tofacitinib", 1, 1), ("atc:L04AA26", 59, 97), ("anifrolumab", None, 112), ("itacitinib", None, None)],
+)
+def test_wash_out_days(drug, three, five):
+    assert (attributes(drug).washout3, attributes(drug).washout5) == (three, five)
+
+
+CODES = st.from_regex(r"[A-D][0-9]{2}(\.[0-9]{1,2})?", fullmatch=True)
+
+
+@given(CODES, CODES)
+def test_a_code_is_never_both_below_and_above(code, prefix):
+    assert not (in_hierarchy(code, prefix) and is_above(code, prefix))
+
+
+@given(CODES, st.integers(1, 5))
+def test_every_longer_code_is_below_and_every_shorter_one_above(code, length):
+    shorter = code[:length].rstrip(".")
+    assert in_hierarchy(code, shorter)
+    assert is_above(shorter, code) == (shorter != code)
+
+
+@given(CODES)
+def test_a_range_compares_the_first_three_characters(code):
+    assert in_hierarchy(code, "B00-C97") == ("B00" <= code[:3] <= "C97")
+    assert in_hierarchy(code, f"{code[:3]}-{code[:3]}")
+
+
+@given(CODES)
+def test_writing_a_code_without_its_point_changes_nothing(code):
+    assert normalise_code(ICD10CM, code.replace(".", "")) == code
+
+
+@given(st.sampled_from(["malignancyEver", "sleDiagnosis", "solidOrganTransplantation", "lupusNephritisAny"]), CODES)
+def test_in_a_set_all_that_stands_below_a_member_is_in_it_or_excluded(value_set, code):
+    """A more specific code never loses a decision to `undecided`."""
+    if decide(f"icd:{code[:3]}", value_set) == "in":
+        assert decide(f"icd:{code}", value_set) != "undecided"

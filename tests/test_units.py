@@ -1,0 +1,98 @@
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sle_kg.units import UnitError, convert, per_kilogram
+
+CREATININE, BILIRUBIN = Decimal("113.12"), Decimal("584.66")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "target", "mass", "expected"),
+    [
+        ("88.4", "umol/L", "mg/dL", CREATININE, "0.99998"),
+        ("1.0", "mg/dL", "umol/L", CREATININE, "88.402"),
+        ("2.5", "mg/dL", "umol/L", CREATININE, "221.0"),
+        ("1.0", "mg/dL", "umol/L", BILIRUBIN, "17.104"),
+        ("34.2", "umol/L", "mg/dL", BILIRUBIN, "2.0"),
+        ("50", "mg/mmol", "mg/g{creat}", CREATININE, "442.01"),
+        ("0.5", "g/g", "mg/mmol", CREATININE, "56.56"),
+        ("0.90", "g/L", "mg/dL", None, "90"),
+        ("34", "mm", "{score}", None, "1.02"),
+    ],
+)
+def test_worked_examples_of_the_fact_base(value, unit, target, mass, expected):
+    """formulas_examples.csv, to the places printed there."""
+    assert round(convert(Decimal(value), unit, target, mass), len(expected.partition(".")[2])) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "target", "expected"),
+    [
+        ("5", "10*3/uL", "10*9/L", "5"),
+        ("1000", "/mm3", "10*9/L", "1"),
+        ("120", "[lb_av]", "kg", "54.4310844"),
+        ("55000", "g", "kg", "55"),
+        ("0.62", "1", "%", "62"),
+        ("1.2", "g/d", "g/(24.h)", "1.2"),
+        ("0.5", "g/g{creat}", "mg/g{creat}", "500"),
+        ("5", "{cells}/uL", "/uL", "5"),
+        ("5", "k[IU]/L", "[IU]/mL", "5"),
+        ("100.4", "[degF]", "Cel", "38"),
+        ("88", "µmol/L", "umol/L", "88"),
+        ("9", None, "{score}", "9"),
+        ("9", "{score}", "{score}", "9"),
+        ("160", "1", "{titer}", "160"),
+    ],
+)
+def test_exact_conversions(value, unit, target, expected):
+    assert convert(Decimal(value), unit, target) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("unit", "target"),
+    [
+        (None, "mg/dL"),
+        ("mg/dL", "{score}"),
+        ("umol/L", "mg/dL"),
+        ("mL/min", "mL/min/{1.73_m2}"),
+        ("mL/min/{1.73_m2}", "mL/min"),
+        ("[arb'U]/mL", "[IU]/mL"),
+        ("/uL", "[IU]/mL"),
+        ("K/uL", "10*9/L"),
+        ("cells/uL", "/uL"),
+        ("{tbl}", "mg"),
+        ("mm", "kg"),
+        ("mg/g{", "mg/g{creat}"),
+        ("kg/kg", "kg"),
+    ],
+)
+def test_units_that_do_not_convert_are_refused(unit, target):
+    with pytest.raises(UnitError):
+        convert(Decimal(1), unit, target)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e20", "-1e30"])
+def test_values_that_are_no_clinical_value_are_refused(value):
+    with pytest.raises(UnitError):
+        convert(Decimal(value), "mg/dL", "mg/dL")
+
+
+@given(st.integers(1, 10**6))
+def test_multiples_of_a_limit_stay_exact_in_other_units(thousandths):
+    """Twice the upper limit in umol/L is twice the upper limit in mg/dL, without rounding."""
+    limit = Decimal(thousandths) / 1000
+    converted = convert(limit, "umol/L", "mg/dL", CREATININE)
+    assert convert(2 * limit, "umol/L", "mg/dL", CREATININE) == 2 * converted
+    assert Fraction(converted) == Fraction(limit) * Fraction("0.011312")
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("mg/kg", ("mg", True)), ("g/kg", ("g", True)), ("mg/kg{bw}", ("mg", True)), ("mg", ("mg", False))],
+)
+def test_doses_by_body_weight(unit, expected):
+    assert per_kilogram(unit) == expected
