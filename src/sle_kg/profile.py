@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from sle_kg.errors import InputError
 from sle_kg.evaluate import Attestations, Bounds
 from sle_kg.namespaces import DCTERMS, PATIENT, PREFIXES, PROV, RDF, RDFS, SLE, TRIAL, XSD
 from sle_kg.shapes import attestation_property, bound_property, decimal_text, profile_class
@@ -94,11 +95,28 @@ def triples(profiles: Iterable[Profile]) -> Iterator[ox.Triple]:
                 yield iri(value, PROV + "wasDerivedFrom", record_iri(profile.patient, record))
 
 
-def serialize(profiles: Iterable[Profile]) -> bytes:
-    """Deterministic Turtle of `triples`."""
-    from sle_kg.turtle import write_turtle
+def serialize(profiles: Iterable[Profile], form: str = "turtle") -> bytes:
+    """The profiles as RDF (`turtle`, `json-ld`, `n-triples`, `n-quads`, `trig`, `rdf-xml`), the same bytes each time.
 
-    return write_turtle(triples(profiles), PREFIXES)
+    Raises InputError for another format.
+    """
+    import pyoxigraph as ox
+
+    from sle_kg.turtle import canonical_quads, write_turtle
+
+    formats = {
+        "json-ld": ox.RdfFormat.JSON_LD,
+        "n-triples": ox.RdfFormat.N_TRIPLES,
+        "n-quads": ox.RdfFormat.N_QUADS,
+        "trig": ox.RdfFormat.TRIG,
+        "rdf-xml": ox.RdfFormat.RDF_XML,
+    }
+    if form == "turtle":
+        return write_turtle(triples(profiles), PREFIXES)
+    if form not in formats:
+        raise InputError(f"--format: {form!r} is not known; choose among turtle, {', '.join(formats)}")
+    ordered = [quad.triple for quad in canonical_quads(ox.Quad(*triple) for triple in triples(profiles))]
+    return ox.serialize(ordered, format=formats[form], prefixes=PREFIXES) or b""
 
 
 def _values(profile: Profile) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ This is the only place where an exclusion turns the sign: a row *passes* when it
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sle_kg.criteria import AllOf, ByReading, Condition, Criterion, Judgement, Leaf, RowRef, Trial, children, walk
@@ -45,7 +45,7 @@ class Subject:
 
     `evidence` gives the evidence line of a record id; `records` the record ids behind a feature (by slug);
     `attested` the evidence of the attestations that count, by row. `stand_ins` are the anchors for which the screening
-    date stands in. `notes` are remarks on single rows.
+    date stands in; `unbound_consents` the research consents that name no trial.
     """
 
     patient: str
@@ -54,11 +54,11 @@ class Subject:
     records: Mapping[str, tuple[str, ...]]
     attestations: Attestations
     attested: Mapping[str, tuple[Evidence, ...]]
-    evidence: Mapping[str, Evidence]
+    evidence: Callable[[str], Evidence]
     words: Words
     unread: tuple[Unread, ...] = ()
     stand_ins: frozenset[str] = frozenset()
-    notes: Mapping[str, str] = field(default_factory=dict)
+    unbound_consents: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,13 +282,16 @@ class _Explainer:
         return said
 
     def _remark(self, criterion: Criterion) -> str:
-        note = self.subject.notes.get(criterion.id, "")
-        if criterion.anchor in self.subject.stand_ins and any(
-            isinstance(node, Leaf) and node.feature.get("anchor") == criterion.anchor
-            for node in walk(self.rules.conditions[criterion.id])
-        ):
-            name = self.subject.words.label(str(criterion.anchor)).lower()
-            note += f"; no date of {name} is recorded, so the screening date stands in"
+        """What must be said beside the reason: a stand-in date, a consent that names no trial."""
+        leaves = [node for node in walk(self.rules.conditions[criterion.id]) if isinstance(node, Leaf)]
+        note = ""
+        if any(leaf.feature.kind == "ConsentCondition" for leaf in leaves):
+            for item in self.subject.unbound_consents:
+                note += f"; the research consent {item.record} of {item.date} names no trial and settles nothing"
+        for anchor in sorted(self.subject.stand_ins):
+            if any(leaf.feature.get("anchor") == anchor for leaf in leaves):
+                name = self.subject.words.label(anchor).lower()
+                note += f"; no date of {name} is recorded, so the screening date stands in"
         return note
 
     def _truth(self, condition: Condition) -> Truth:
@@ -298,7 +301,7 @@ class _Explainer:
         return self.subject.bounds.get(leaf.feature.slug, UNBOUNDED)
 
     def _evidence(self, leaf: Leaf) -> list[Evidence]:
-        return [self.subject.evidence[record] for record in self.subject.records.get(leaf.feature.slug, ())]
+        return [self.subject.evidence(record) for record in self.subject.records.get(leaf.feature.slug, ())]
 
 
 def _other_readings(

@@ -1,0 +1,387 @@
+"""Screening: patients from files against trials on a date, with every verdict explained and the dates ahead.
+
+Facts → features (bounds) → profiles → an engine's statuses → verdicts. Nothing that is dated after the screening date
+is seen, planned events excepted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sle_kg import trials as registry
+from sle_kg.criteria import Feature, Trial
+from sle_kg.engines import RowStatus, get_engine
+from sle_kg.errors import InputError
+from sle_kg.evaluate import Bound, Bounds, RuleSet
+from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
+from sle_kg.patients.facts import SECTIONS
+from sle_kg.profile import Profile
+from sle_kg.timeline import Case, Probe, courses
+from sle_kg.verdict import Evidence, Unread, Verdict
+from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, status_of, statuses
+from sle_kg.wording import Words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sle_kg.features import FeatureBuilder
+    from sle_kg.patients.facts import PatientData
+    from sle_kg.terminology import Terminology
+
+Progress = Callable[[int, int], None]
+"""Called with the number of patients done and of all patients."""
+
+GROUP = 200
+"""Patients whose features are computed together."""
+CHUNK = 10
+"""Patients that the engine judges between two reports of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asks: trials (none: every trial with eligibility criteria), date, and what holds of every patient.
+
+    `events`: actual or planned dates by event name; `complete`: sections complete up to the screening date; `windows`:
+    days that a kind of result serves; `readings`: ambiguity → key.
+    """
+
+    trials: tuple[str, ...] = ()
+    on: dt.date = field(default_factory=dt.date.today)
+    events: Mapping[str, dt.date] = field(default_factory=dict)
+    complete: tuple[str, ...] = ()
+    windows: Mapping[str, int] = field(default_factory=dict)
+    code_map: Path | None = None
+    readings: Mapping[str, str] = field(default_factory=dict)
+    engine: str = "shacl"
+
+
+def screen(files: Sequence[Path], options: Options, progress: Progress | None = None) -> list[Verdict]:
+    """The verdicts of all patients in the files, patients in the order of the input, trials in the order asked for.
+
+    Raises InputError for options and files that cannot be used, MissingToolError for an engine that is not there.
+    """
+    session = _Session(files, options)
+    everybody = session.data.patients
+    verdicts: list[Verdict] = []
+    for start in range(0, len(everybody), GROUP):
+        done = partial(_report, progress, start, len(everybody))
+        verdicts += session.judge(everybody[start : start + GROUP], done)
+    return verdicts
+
+
+def profiles(files: Sequence[Path], options: Options) -> list[Profile]:
+    """What the shapes see of the patients; raises as `screen` does."""
+    session = _Session(files, options)
+    return session.profiles(session.asks(session.data.patients))
+
+
+def profile_document(files: Sequence[Path], options: Options, form: str) -> bytes:
+    """The profiles as RDF in one of the formats of `export`, the same bytes each time."""
+    from sle_kg.profile import serialize
+
+    return serialize(profiles(files, options), form)
+
+
+def chosen_trials(names: Sequence[str]) -> list[Trial]:
+    """The trials to screen against, each once.
+
+    Raises InputError for a name that is no modelled trial and for a trial whose record holds no eligibility criteria.
+    """
+    known = registry.load_trials()
+    if not names:
+        return [trial for trial in known.values() if trial.criteria]
+    for name in names:
+        if name not in known:
+            listed = ", ".join(nct for nct, trial in known.items() if trial.criteria)
+            raise InputError(f"--trial: {name!r} is no modelled trial; choose among {listed}")
+        if not known[name].criteria:
+            raise InputError(
+                f"--trial: the record of {name}, in the copy used, holds no eligibility criteria, so nobody can be "
+                "screened against it; check the registry or the protocol"
+            )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def check_options(options: Options) -> None:
+    """Raises InputError for an event, section, window or reading that does not exist, saying which there are."""
+    for option, names, allowed in (
+        ("--event", options.events, EVENTS),
+        ("--complete", options.complete, SECTIONS),
+        ("--window", options.windows, tuple(WINDOWS)),
+    ):
+        for name in names:
+            if name not in allowed:
+                raise InputError(f"{option}: {name!r} is not known; choose among {', '.join(allowed)}")
+    for kind, days in options.windows.items():
+        if days < 0:
+            raise InputError(f"--window: {kind}={days} is negative; give a number of days, 0 or more")
+    _check_readings(options.readings)
+
+
+def _check_readings(readings: Mapping[str, str]) -> None:
+    keys: dict[str, list[str]] = {}
+    for trial in registry.load_trials().values():
+        for reading in trial.readings:
+            keys.setdefault(reading.ambiguity, []).append(reading.key)
+    for ambiguity, key in readings.items():
+        if ambiguity not in keys:
+            raise InputError(
+                f"--reading: {ambiguity!r} is no switchable ambiguity; there are {', '.join(sorted(keys))}"
+            )
+        if key not in keys[ambiguity]:
+            there = ", ".join(sorted(keys[ambiguity]))
+            raise InputError(f"--reading: {key!r} is no reading of {ambiguity}; its readings are {there}")
+
+
+class _Session:
+    """The patients of one call, with everything that is read once."""
+
+    def __init__(self, files: Sequence[Path], options: Options) -> None:
+        from sle_kg.features import FeatureBuilder
+        from sle_kg.patients.codemap import read_code_map
+        from sle_kg.patients.read import read_patients
+        from sle_kg.terminology import terminology
+
+        check_options(options)
+        self.options = options
+        self.trials = chosen_trials(options.trials)
+        self.engine = get_engine(options.engine)
+        self.terminology: Terminology = terminology()
+        code_map = read_code_map(options.code_map, self.terminology) if options.code_map else None
+        self.data: PatientData = read_patients(files, self.terminology, code_map)
+        self.feature_options = FeatureOptions(frozenset(options.complete), options.windows)
+        self.features = {trial.id: trial.features() for trial in self.trials}
+        every = sorted({feature for some in self.features.values() for feature in some}, key=lambda f: f.slug)
+        self.builder: FeatureBuilder = FeatureBuilder(self.data.tables, every, self.terminology)
+        self.rules = {trial.id: RuleSet.of(trial, options.readings) for trial in self.trials}
+        self.alternatives = {trial.id: alternative_rules(trial, options.readings) for trial in self.trials}
+        self.facts = Facts(self.data.tables, options.on)
+
+    def asks(self, patients: Sequence[str]) -> list[Ask]:
+        """One ask for each patient and trial, on the screening date; patients first."""
+        on = self.options.on
+        events = {
+            trial.id: resolve_events(self.data.tables, patients, trial.id, on, self.options.events)
+            for trial in self.trials
+        }
+        pairs = [(patient, trial.id) for patient in patients for trial in self.trials]
+        return [
+            Ask(number, patient, trial, on, on, events[trial][patient]) for number, (patient, trial) in enumerate(pairs)
+        ]
+
+    def profiles(self, asks: Sequence[Ask], wanted: Mapping[str, Sequence[Feature]] | None = None) -> list[Profile]:
+        """The profiles of the asks, in their order, with the features `wanted` of each trial (all that it declares)."""
+        bounds: dict[int, dict[str, Bound]] = {ask.id: {} for ask in asks}
+        records: dict[int, dict[str, tuple[str, ...]]] = {ask.id: {} for ask in asks}
+        for value in self.builder.compute(asks, wanted or self.features, self.feature_options):
+            bounds[value.ask][value.slug] = (value.lower, value.upper)
+            records[value.ask][value.slug] = value.records
+        return [
+            Profile(
+                ask.id,
+                ask.patient,
+                ask.trial,
+                ask.on,
+                bounds[ask.id],
+                self.facts.attestations(ask.patient, ask.trial),
+                records[ask.id],
+            )
+            for ask in asks
+        ]
+
+    def judge(self, patients: Sequence[str], done: Callable[[int], None]) -> list[Verdict]:
+        """The verdicts of some patients; `done` is told how many of them the engine has judged."""
+        asks = self.asks(patients)
+        made = self.profiles(asks)
+        found: dict[int, dict[str, RowStatus]] = {}
+        step = CHUNK * len(self.trials)
+        for start in range(0, len(made), step):
+            found |= self.statuses(made[start : start + step])
+            done(min(start + step, len(made)) // len(self.trials))
+        dates = self.dates(asks, made, found)
+        return [
+            self.verdict(ask, profile, found[ask.id], dates[ask.id]) for ask, profile in zip(asks, made, strict=True)
+        ]
+
+    def statuses(self, made: Sequence[Profile], rows: Sequence[str] | None = None) -> dict[int, dict[str, RowStatus]]:
+        """What the engine says of the profiles, by ask."""
+        found: dict[int, dict[str, RowStatus]] = {}
+        for trial in self.trials:
+            mine = [profile for profile in made if profile.trial == trial.id]
+            if mine:
+                found |= self.engine.statuses(trial, self.options.readings, mine, rows)
+        return found
+
+    def verdict(self, ask: Ask, profile: Profile, found: Mapping[str, RowStatus], dates: Dates) -> Verdict:
+        """One verdict, explained."""
+        subject = Subject(
+            patient=ask.patient,
+            on=ask.on,
+            bounds=profile.bounds,
+            records=profile.records,
+            attestations=profile.attestations,
+            attested=self.facts.attested(ask.patient, ask.trial),
+            evidence=lambda record: self.facts.evidence(ask.patient, record),
+            words=Words(
+                self.terminology.label,
+                self.feature_options.window,
+                ask.on,
+                {name: event.first for name, event in ask.events.items()},
+            ),
+            unread=self.facts.unread(ask.patient),
+            stand_ins=frozenset(name for name, event in ask.events.items() if event.stand_in),
+            unbound_consents=self.facts.unbound_consents(ask.patient),
+        )
+        rules = self.rules[ask.trial]
+        return build_verdict(subject, rules, found, self.options.readings, self.alternatives[ask.trial], dates)
+
+    def dates(
+        self, asks: Sequence[Ask], made: Sequence[Profile], found: Mapping[int, Mapping[str, RowStatus]]
+    ) -> dict[int, Dates]:
+        """The dates ahead of every ask, those of passing confirmed by the engine."""
+        cases = [Case(profile.ask, self.rules[profile.trial], profile.bounds, profile.attestations) for profile in made]
+        status = {case.id: statuses(case.rules.trial, found[case.id]) for case in cases}
+        failing = {case.id: [row for row, word in status[case.id].items() if word == "fail"] for case in cases}
+        passing = {case.id: [row for row, word in status[case.id].items() if word == "pass"] for case in cases}
+        waiting = {
+            case.id: [row.id for row in case.rules.trial.criteria]
+            if overall(case.rules.trial, status[case.id]) != "eligible"
+            else []
+            for case in cases
+        }
+        probe = partial(self.probe, {ask.id: ask for ask in asks})
+        ahead = courses(cases, waiting, True, probe)
+        keeping = courses(cases, passing, False, probe)
+        dates: dict[int, Dates] = {}
+        for ask, case in zip(asks, cases, strict=True):
+            first = _days(failing[case.id], ahead[case.id].first_pass if case.id in ahead else None)
+            last = _days(passing[case.id], keeping[case.id].last_pass if case.id in keeping else None)
+            eligible = 0 if not waiting[case.id] else ahead[case.id].first_eligible() if case.id in ahead else None
+            dates[case.id] = Dates(
+                {row: ask.on + dt.timedelta(days=days) for row, days in first.items()},
+                {row: ask.on + dt.timedelta(days=days) for row, days in last.items()},
+                None if eligible is None else ask.on + dt.timedelta(days=eligible),
+            )
+        self.confirm(asks, dates)
+        return dates
+
+    def probe(self, asks: Mapping[int, Ask], probes: Sequence[Probe], features: Sequence[Feature]) -> list[Bounds]:
+        """The bounds of features some days later (see `timeline.Prober`)."""
+        later = [asks[probe.case].moved(number, probe.days, probe.repeat) for number, probe in enumerate(probes)]
+        wanted = {ask.trial: features for ask in later}
+        return [profile.bounds for profile in self.profiles(later, wanted)]
+
+    def confirm(self, asks: Sequence[Ask], dates: Mapping[int, Dates]) -> None:
+        """Have the engine judge every date found: each row that is to pass from a day passes on that day.
+
+        Raises RuntimeError where the engine disagrees with the direct evaluator; that is a fault of ours.
+        """
+        expected: dict[tuple[str, ...], list[tuple[Ask, dt.date]]] = {}
+        for ask in asks:
+            tops = tuple(row.id for row in self.rules[ask.trial].trial.criteria if row.parent is None)
+            days: dict[dt.date, tuple[str, ...]] = {}
+            for row, day in dates[ask.id].passes_from.items():
+                days[day] = (*days.get(day, ()), row)
+            eligible = dates[ask.id].earliest_eligible
+            if eligible is not None and eligible > ask.on:
+                days[eligible] = (*days.get(eligible, ()), *tops)
+            for day, rows in days.items():
+                expected.setdefault(tuple(dict.fromkeys(rows)), []).append((ask, day))
+        for rows, pairs in expected.items():
+            later = [ask.moved(number, (day - ask.on).days, True) for number, (ask, day) in enumerate(pairs)]
+            found = self.statuses(self.profiles(later), rows)
+            for ask in later:
+                trial = self.rules[ask.trial].trial
+                for row in rows:
+                    said = found[ask.id][row]
+                    if status_of(trial.criterion(row), said.met, said.not_applicable) not in ("pass", "not-applicable"):
+                        raise RuntimeError(f"{ask.patient}, {trial.id} {row}: the engine does not confirm {ask.on}")
+
+
+class Facts:
+    """What verdicts need of the fact tables beside features: evidence lines, attestations, unread records."""
+
+    def __init__(self, tables: Mapping[str, pa.Table], on: dt.date) -> None:
+        self._on = on
+        self._records: dict[tuple[str, str], tuple[str, str, str | None]] = {}
+        columns = tables["record"].to_pydict()
+        for patient, record, what, value, date in zip(
+            *(columns[name] for name in ("patient", "record", "what", "value", "date")), strict=True
+        ):
+            self._records[patient, record] = (what or "", value or "", date)
+        self._attestations = self._by_patient(tables["attestation"])
+        self._unread = self._by_patient(tables["unread"])
+        self._consents = self._by_patient(tables["consent"])
+
+    def _by_patient(self, table: pa.Table) -> dict[str, list[dict[str, Any]]]:
+        """The rows that are not dated after the screening date, by patient."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in table.to_pylist():
+            if row["date_from"] is None or row["date_from"] <= self._on:
+                found.setdefault(row["patient"], []).append(row)
+        return found
+
+    def evidence(self, patient: str, record: str) -> Evidence:
+        """The evidence line of a record; what is no record was said on the command line."""
+        if (patient, record) in self._records:
+            return Evidence(record, *self._records[patient, record])
+        return Evidence(record, "said on the command line", "", self._on.isoformat())
+
+    def attested(self, patient: str, trial: str) -> dict[str, tuple[Evidence, ...]]:
+        """The attestations that count, by row: the latest; several where their order is not known."""
+        return {
+            row: tuple(self.evidence(patient, fact["record"]) for fact in facts)
+            for row, facts in self._counting(patient, trial).items()
+        }
+
+    def attestations(self, patient: str, trial: str) -> dict[str, frozenset[bool]]:
+        """What is attested of each row of a trial."""
+        return {
+            row: frozenset(bool(fact["value"]) for fact in facts)
+            for row, facts in self._counting(patient, trial).items()
+        }
+
+    def unread(self, patient: str) -> tuple[Unread, ...]:
+        """The records of a patient that were not understood."""
+        return tuple(
+            Unread(row["record"], row["code"] or "", row["display"] or "", row["why"] or "")
+            for row in self._unread.get(patient, ())
+        )
+
+    def unbound_consents(self, patient: str) -> tuple[Evidence, ...]:
+        """Research consents that name no trial: they settle no row."""
+        rows = [row for row in self._consents.get(patient, ()) if row["trial"] is None]
+        return tuple(self.evidence(patient, row["record"]) for row in rows)
+
+    def _counting(self, patient: str, trial: str) -> dict[str, list[dict[str, Any]]]:
+        by_row: dict[str, list[dict[str, Any]]] = {}
+        for fact in self._attestations.get(patient, ()):
+            if fact["trial"] == trial and fact["value"] is not None:
+                by_row.setdefault(fact["criterion"], []).append(fact)
+        return {row: _latest(facts) for row, facts in by_row.items()}
+
+
+def _latest(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The facts that no other one is certainly later than."""
+
+    def is_later(other: dict[str, Any], fact: dict[str, Any]) -> bool:
+        return None not in (other["date_from"], fact["date_to"]) and bool(other["date_from"] > fact["date_to"])
+
+    return [fact for fact in facts if not any(is_later(other, fact) for other in facts)]
+
+
+def _days(rows: Sequence[str], find: Callable[[str], int | None] | None) -> dict[str, int]:
+    """The day of each row for which there is one."""
+    if find is None:
+        return {}
+    return {row: day for row in rows if (day := find(row)) is not None}
+
+
+def _report(progress: Progress | None, start: int, total: int, done: int) -> None:
+    if progress is not None:
+        progress(start + done, total)
