@@ -1,0 +1,220 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from patients.fhir_builder import concept, local, loinc, observation, quantity, read, reasons, rows, snomed
+
+POSITIVE, NEGATIVE = snomed("10828004"), snomed("260385009")
+EPSILON = Decimal("1e-12")
+
+
+def measured(folder, code, **elements):
+    """The only measurement row of an observation, and why anything was unread."""
+    data = read(folder, observation(code, **elements))
+    found = rows(data, "measurement")
+    assert len(found) == 1
+    return found[0], reasons(data)
+
+
+def test_a_result_with_its_unit_date_and_limit(tmp_path):
+    limits = [{"low": quantity(7, "U/L"), "high": quantity(40, "U/L")}]
+    row, unread = measured(tmp_path, loinc("1742-6"), valueQuantity=quantity(25, "U/L"), referenceRange=limits)
+    assert (row["test"], row["low"], row["high"], row["uln"], row["lln"]) == ("alt", 25, 25, 40, 7)
+    assert row["date_from"] == row["date_to"] == date(2026, 11, 10)
+    assert unread == []
+
+
+def test_si_units_become_the_canonical_unit_with_the_limit(tmp_path):
+    limits = [{"high": quantity(88.4, "umol/L")}]
+    row, _ = measured(tmp_path, loinc("14682-9"), valueQuantity=quantity(176.8, "umol/L"), referenceRange=limits)
+    assert (row["test"], row["low"]) == ("serumCreatinine", Decimal("1.9999616"))
+    assert row["low"] == 2 * row["uln"]
+
+
+@pytest.mark.parametrize(
+    ("comparator", "low", "high"),
+    [("<", None, 20 - EPSILON), ("<=", None, 20), (">=", 20, None), (">", 20 + EPSILON, None)],
+)
+def test_comparators_are_intervals(tmp_path, comparator, low, high):
+    row, _ = measured(tmp_path, loinc("1742-6"), valueQuantity=quantity(20, "U/L", comparator))
+    assert (row["low"], row["high"]) == (low, high)
+
+
+@pytest.mark.parametrize(("comparator", "below"), [("<", True), (None, False), (">", False)])
+def test_viral_loads_below_quantification(tmp_path, comparator, below):
+    row, _ = measured(tmp_path, loinc("42595-9"), valueQuantity=quantity(20, "[IU]/mL", comparator))
+    assert row["below_quantification"] is below
+
+
+@pytest.mark.parametrize(
+    ("elements", "positive"),
+    [
+        ({"valueCodeableConcept": POSITIVE}, True),
+        ({"valueCodeableConcept": NEGATIVE}, False),
+        (
+            {"interpretation": [concept("http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "POS")]},
+            True,
+        ),
+        (
+            {"interpretation": [concept("http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "NEG")]},
+            False,
+        ),
+        ({"valueBoolean": True}, True),
+    ],
+)
+def test_qualitative_results(tmp_path, elements, positive):
+    row, unread = measured(tmp_path, loinc("8061-4"), **elements)
+    assert (row["test"], row["positive"], unread) == ("ana", positive, [])
+
+
+def test_room_air(tmp_path):
+    row, _ = measured(tmp_path, local("supplementalOxygen"), valueBoolean=False)
+    assert row["positive"] is False
+
+
+@pytest.mark.parametrize(
+    ("code", "elements", "reason"),
+    [
+        (loinc("1742-6"), {"valueQuantity": quantity(25)}, "there is no unit"),
+        (loinc("1742-6"), {"valueQuantity": quantity(25, "mg/dL")}, "does not convert"),
+        (loinc("1742-6"), {"valueQuantity": quantity("many", "U/L")}, "no number"),
+        (loinc("1742-6"), {"valueQuantity": quantity(-5, "U/L")}, "negative"),
+        (loinc("1742-6"), {"valueString": "normal"}, "is text"),
+        (loinc("1742-6"), {}, "no value"),
+        (loinc("10230-1"), {"valueQuantity": quantity(104, "%")}, "more than all"),
+        (loinc("8061-4"), {"valueCodeableConcept": snomed("419984006")}, "neither positive nor negative"),
+        (loinc("8061-4"), {"valueCodeableConcept": POSITIVE, "interpretation": [concept("", "NEG")]}, "contradict"),
+        (loinc("8061-4"), {"valueInteger": 3}, "answered by positive or negative"),
+        (local("sledai2kTotal"), {"valueInteger": 106}, "greatest possible"),
+        (local("sledai2kTotal"), {"valueInteger": -1}, "least possible"),
+        (local("sledai2kTotal"), {"valueQuantity": quantity(7.5, "{score}")}, "whole number"),
+        (local("sledai2kTotal"), {"valueBoolean": True}, "a score is a number"),
+        (local("pga"), {"valueQuantity": quantity(3.5)}, "greatest possible"),
+        (local("pga"), {"valueQuantity": quantity(120, "mm")}, "greatest possible"),
+        (local("sledai2k:seizure"), {"valueInteger": 8}, "true or false"),
+        (local("isnRpsClass"), {"valueString": "III or IV"}, "no ISN/RPS class"),
+        (loinc("1742-6"), {"valueQuantity": quantity(25, "U/L"), "effectiveDateTime": "2026-02-30"}, "no date"),
+    ],
+)
+def test_what_cannot_be_read_is_reported_and_leaves_the_bounds_open(tmp_path, code, elements, reason):
+    row, unread = measured(tmp_path, code, **elements)
+    assert [row[name] for name in ("low", "high", "positive", "text")] == [None] * 4
+    assert len(unread) == 1
+    assert reason in unread[0]
+
+
+def test_a_result_without_a_date_is_reported(tmp_path):
+    row, unread = measured(tmp_path, loinc("1742-6"), on=None, valueQuantity=quantity(25, "U/L"))
+    assert (row["date_from"], row["date_to"], unread) == (None, None, ["the result has no date"])
+
+
+def test_an_absent_value_is_no_result_and_no_fault(tmp_path):
+    absent = concept("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-performed")
+    data = read(tmp_path, observation(loinc("1742-6"), dataAbsentReason=absent))
+    assert (rows(data, "measurement"), reasons(data)) == ([], [])
+
+
+@pytest.mark.parametrize("status", ["registered", "preliminary", "cancelled", "entered-in-error", "unknown"])
+def test_results_that_are_not_final_do_not_count(tmp_path, status):
+    data = read(tmp_path, observation(loinc("1742-6"), valueQuantity=quantity(25, "U/L"), status=status))
+    assert (rows(data, "measurement"), reasons(data), sum(data.skipped.values())) == ([], [], 1)
+
+
+@pytest.mark.parametrize("status", ["final", "amended", "corrected"])
+def test_final_results_count(tmp_path, status):
+    assert measured(tmp_path, loinc("1742-6"), valueQuantity=quantity(25, "U/L"), status=status)[0]["low"] == 25
+
+
+def test_observations_that_no_criterion_needs_are_counted(tmp_path):
+    data = read(tmp_path, observation(loinc("8302-2"), valueQuantity=quantity(170, "cm")))
+    assert data.skipped == {"Observation with a code that no criterion needs": 1}
+    assert reasons(data) == []
+
+
+def test_components_are_items_of_the_same_record_and_day(tmp_path):
+    parts = [
+        {"code": local("sledai2k:seizure"), "valueBoolean": False},
+        {"code": local("sledai2k:arthritis"), "valueBoolean": True},
+        {"code": loinc("8302-2"), "valueQuantity": quantity(170, "cm")},
+    ]
+    data = read(tmp_path, observation(local("sledai2kTotal"), component=parts, id="items"))
+    found = {row["test"]: row["positive"] for row in rows(data, "measurement")}
+    assert found == {"sledai2k:seizure": False, "sledai2k:arthritis": True}
+    assert {row["record"] for row in data.tables["measurement"].to_pylist()} == {"Observation/items"}
+    assert [row["value"] for row in rows(data, "record") if "SLEDAI" in row["what"] or row["what"] == "Seizure"]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "uln"),
+    [
+        ([{"high": quantity(40)}], 40),
+        ([{"high": quantity(40), "type": concept("", "normal")}], 40),
+        ([{"high": quantity(30), "type": concept("", "treatment")}, {"high": quantity(40)}], 40),
+        ([{"high": quantity(30), "type": concept("", "treatment")}], None),
+        ([{"high": quantity(35), "appliesTo": [snomed("248152002")]}, {"high": quantity(40)}], 40),
+        (
+            [
+                {"high": quantity(35), "appliesTo": [snomed("248152002")]},
+                {"high": quantity(45), "appliesTo": [snomed("248153007")]},
+            ],
+            None,
+        ),
+        ([{"high": quantity(35)}, {"high": quantity(40)}], None),
+        ([{"high": quantity(40, "mg/dL")}], None),
+        ([{"high": quantity(667, "nkat/L")}], Decimal("40.02")),
+        ([{"text": "up to 40"}], None),
+    ],
+)
+def test_only_an_unambiguous_limit_of_normal_is_used(tmp_path, ranges, uln):
+    row, unread = measured(tmp_path, loinc("1742-6"), valueQuantity=quantity(25, "U/L"), referenceRange=ranges)
+    assert (row["low"], row["uln"], unread) == (25, uln, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("IV", "IV"),
+        ("III+V", "III+V"),
+        ("V + III", "III+V"),
+        ("Class IV-S (A/C)", "IV"),
+        ("class 4", "IV"),
+        ("ISN/RPS III and V", "III+V"),
+    ],
+)
+def test_biopsy_classes(tmp_path, text, expected):
+    assert measured(tmp_path, local("isnRpsClass"), valueString=text)[0]["text"] == expected
+
+
+def test_titres_are_stored_as_their_reciprocal(tmp_path):
+    assert measured(tmp_path, loinc("5048-4"), valueQuantity=quantity(160, "{titer}"))[0]["low"] == 160
+    assert measured(tmp_path, loinc("5048-4"), valueString="1:160")[0]["low"] == 160
+
+
+def test_pga_from_millimetres(tmp_path):
+    assert measured(tmp_path, local("pga"), valueQuantity=quantity(34, "mm"))[0]["low"] == Decimal("1.02")
+
+
+@pytest.mark.parametrize(
+    ("code", "elements", "method"),
+    [
+        ("8806-2", {}, "echocardiography"),
+        ("10230-1", {}, None),
+        ("10230-1", {"method": snomed("40701008")}, "echocardiography"),
+        ("10230-1", {"method": {"text": "Transthoracic echocardiography"}}, "echocardiography"),
+        ("10230-1", {"method": {"text": "MRI"}}, None),
+    ],
+)
+def test_method_of_an_ejection_fraction(tmp_path, code, elements, method):
+    assert measured(tmp_path, loinc(code), valueQuantity=quantity(60, "%"), **elements)[0]["method"] == method
+
+
+def test_numbers_are_exact(tmp_path):
+    row, _ = measured(tmp_path, loinc("2160-0"), valueQuantity=quantity(0.7, "mg/dL"))
+    assert row["low"] == Decimal("0.7")
+
+
+def test_classification_by_answer_and_by_points(tmp_path):
+    assert measured(tmp_path, local("eularAcr2019"), valueBoolean=True)[0]["positive"] is True
+    assert measured(tmp_path, local("eularAcr2019"), valueInteger=12)[0]["low"] == 12
+    assert measured(tmp_path, local("eularAcr2019:fever"), valueBoolean=True)[0]["positive"] is True

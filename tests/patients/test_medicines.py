@@ -1,0 +1,222 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from patients.fhir_builder import concept, dosage, order, quantity, read, reasons, resource, rows, snomed, statement
+from sle_kg.namespaces import ATC, RXNORM
+
+PREDNISONE = concept(RXNORM, "8640")
+DAY = date(2026, 1, 1)
+
+
+def exposures(folder, *resources):
+    return rows(read(folder, *resources), "exposure")
+
+
+def only(folder, *resources):
+    found = exposures(folder, *resources)
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_daily_dose(tmp_path):
+    row = only(tmp_path, statement(PREDNISONE, dosage=[dosage(quantity(7.5, "mg"), frequency=2)]))
+    assert (row["concept"], row["taken"], row["dose"], row["dose_unit"]) == ("prednisone", "yes", Decimal("7.5"), "mg")
+    assert (row["times"], row["period_days"], row["administration"]) == (2, 1, False)
+    assert (row["start_from"], row["start_to"], row["end_from"], row["end_to"]) == (DAY, DAY, None, None)
+    assert row["ongoing"] is True
+
+
+@pytest.mark.parametrize(
+    ("dose", "expected", "unit"),
+    [
+        (quantity(1, "g"), 1000, "mg"),
+        (quantity(500, "ug"), Decimal("0.5"), "mg"),
+        (quantity(0.7, "mg/kg"), Decimal("0.7"), "mg/kg"),
+        (quantity(1, "{tbl}"), None, None),
+        (quantity(750, "mg/m2"), None, None),
+        (quantity(-5, "mg"), None, None),
+        (quantity(5), None, None),
+    ],
+)
+def test_units_of_a_dose(tmp_path, dose, expected, unit):
+    data = read(tmp_path, statement(PREDNISONE, dosage=[dosage(dose)]))
+    row = rows(data, "exposure")[0]
+    assert (row["dose"], row["dose_unit"]) == (expected, unit)
+    assert bool(reasons(data)) == (expected is None)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "period", "unit", "times", "days"),
+    [(1, 8, "h", 3, 1), (2, 1, "d", 2, 1), (1, 2, "wk", 1, 14), (1, 4, "wk", 1, 28), (1, 48, "h", Decimal("0.5"), 1)],
+)
+def test_timing(tmp_path, frequency, period, unit, times, days):
+    row = only(tmp_path, statement(PREDNISONE, dosage=[dosage(quantity(5, "mg"), frequency, period, unit)]))
+    assert (row["times"], row["period_days"]) == (times, days)
+
+
+def test_several_lines_of_a_dosage_are_rows_of_one_record(tmp_path):
+    lines = [dosage(quantity(10, "mg")), dosage(quantity(5, "mg"))]
+    found = exposures(tmp_path, statement(PREDNISONE, dosage=lines))
+    assert [row["dose"] for row in found] == [10, 5]
+
+
+def test_steps_without_dates_leave_the_dose_unknown(tmp_path):
+    lines = [{"sequence": 1, **dosage(quantity(60, "mg"))}, {"sequence": 2, **dosage(quantity(10, "mg"))}]
+    assert [row["dose"] for row in exposures(tmp_path, statement(PREDNISONE, dosage=lines))] == [None, None]
+
+
+def test_steps_with_dates_are_courses_of_their_own(tmp_path):
+    lines = [{"sequence": n, **dosage(quantity(60 // n, "mg"))} for n in (1, 2)]
+    for line, (start, end) in zip(lines, [("2026-01-01", "2026-01-14"), ("2026-01-15", "2026-02-01")], strict=True):
+        line["timing"]["repeat"]["boundsPeriod"] = {"start": start, "end": end}
+    found = exposures(tmp_path, statement(PREDNISONE, status="completed", dosage=lines))
+    assert [(row["dose"], row["end_to"]) for row in found] == [(60, date(2026, 1, 14)), (30, date(2026, 2, 1))]
+
+
+def test_as_needed_has_no_dose(tmp_path):
+    line = {**dosage(quantity(5, "mg")), "asNeededBoolean": True}
+    assert only(tmp_path, statement(PREDNISONE, dosage=[line]))["dose"] is None
+
+
+def test_timing_by_code_days_and_hours(tmp_path):
+    def line(timing):
+        return {"timing": timing, "doseAndRate": [{"doseQuantity": quantity(5, "mg")}]}
+
+    timings = [
+        {"code": concept("http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation", "BID")},
+        {"repeat": {"dayOfWeek": ["mon", "thu"]}},
+        {"repeat": {"timeOfDay": ["08:00:00", "20:00:00"]}},
+        {"repeat": {"frequency": 1, "frequencyMax": 2, "period": 1, "periodUnit": "d"}},
+    ]
+    found = [only(tmp_path, statement(PREDNISONE, dosage=[line(timing)])) for timing in timings]
+    assert [(row["times"], row["period_days"]) for row in found] == [(2, 1), (2, 7), (2, 1), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("status", "period", "taken", "ongoing", "end"),
+    [
+        ("active", {"start": "2026-01-01"}, "yes", True, (None, None)),
+        ("active", {"start": "2026-01-01", "end": "2026-03-01"}, "yes", False, (date(2026, 3, 1), date(2026, 3, 1))),
+        ("active", {"start": "2026-01-01", "end": "2026-03"}, "yes", False, (date(2026, 3, 1), date(2026, 3, 31))),
+        ("completed", {"start": "2026-01-01"}, "yes", False, (DAY, None)),
+        ("stopped", {"start": "2026-01-01"}, "yes", False, (DAY, None)),
+        ("on-hold", {"start": "2026-01-01"}, "yes", False, (DAY, None)),
+        ("unknown", {"start": "2026-01-01"}, "uncertain", None, (None, None)),
+        ("not-taken", {"start": "2026-01-01"}, "no", None, (None, None)),
+    ],
+)
+def test_statuses_of_a_statement(tmp_path, status, period, taken, ongoing, end):
+    row = only(tmp_path, statement(PREDNISONE, status=status, effectivePeriod=period))
+    assert (row["taken"], row["ongoing"], (row["end_from"], row["end_to"])) == (taken, ongoing, end)
+
+
+@pytest.mark.parametrize("status", ["intended", "entered-in-error"])
+def test_what_is_only_meant_or_recorded_by_mistake_is_no_fact(tmp_path, status):
+    assert exposures(tmp_path, statement(PREDNISONE, status=status)) == []
+
+
+@pytest.mark.parametrize(
+    ("elements", "facts"),
+    [
+        ({}, 1),
+        ({"status": "completed"}, 1),
+        ({"status": "stopped"}, 1),
+        ({"status": "draft"}, 0),
+        ({"status": "cancelled"}, 0),
+        ({"status": "on-hold"}, 0),
+        ({"status": "entered-in-error"}, 0),
+        ({"intent": "plan"}, 0),
+        ({"intent": "proposal"}, 0),
+        ({"doNotPerform": True}, 0),
+    ],
+)
+def test_an_order_is_no_proof_of_intake(tmp_path, elements, facts):
+    assert [row["taken"] for row in exposures(tmp_path, order(PREDNISONE, **elements))] == ["ordered"] * facts
+
+
+def test_evidence_of_an_order_says_so(tmp_path):
+    data = read(tmp_path, order(PREDNISONE, id="o", dosageInstruction=[dosage(quantity(200, "mg"), 2)]))
+    lines = {row["record"]: row["value"] for row in data.tables["record"].to_pylist()}
+    assert lines["MedicationRequest/o"] == "ordered, 200 mg twice a day"
+
+
+def test_validity_of_an_order(tmp_path):
+    validity = {"validityPeriod": {"start": "2026-02-01", "end": "2026-05-01"}}
+    row = only(tmp_path, order(PREDNISONE, dispenseRequest=validity))
+    assert (row["start_from"], row["end_to"], row["ongoing"]) == (date(2026, 2, 1), date(2026, 5, 1), False)
+
+
+@pytest.mark.parametrize(
+    ("status", "taken"), [("completed", "yes"), ("not-done", "no"), ("in-progress", "yes"), ("unknown", "uncertain")]
+)
+def test_administrations(tmp_path, status, taken):
+    row = only(
+        tmp_path,
+        resource(
+            "MedicationAdministration",
+            status=status,
+            medicationCodeableConcept=concept(RXNORM, "3002"),
+            effectiveDateTime="2026-01-01T10:00:00+01:00",
+            dosage={"dose": quantity(0.5, "g"), "route": snomed("47625008")},
+        ),
+    )
+    assert (row["concept"], row["taken"], row["dose"], row["times"]) == ("cyclophosphamide", taken, 500, 1)
+    assert (row["route"], row["start_from"], row["end_to"], row["administration"]) == ("intravenous", DAY, DAY, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "route", "expected"),
+    [
+        (PREDNISONE, "26643006", "oral"),
+        (PREDNISONE, "47625008", "intravenous"),
+        (PREDNISONE, "6064005", "local"),
+        (PREDNISONE, "34206005", "other-systemic"),
+        (PREDNISONE, None, None),
+        (concept(ATC, "D07AA02"), "26643006", "local"),
+    ],
+)
+def test_routes(tmp_path, code, route, expected):
+    line = dosage(quantity(5, "mg")) | ({"route": snomed(route)} if route else {})
+    assert only(tmp_path, statement(code, dosage=[line]))["route"] == expected
+
+
+def test_medicines_by_reference_and_ingredient(tmp_path):
+    contained = {"resourceType": "Medication", "id": "m", "code": PREDNISONE}
+    product = {
+        "resourceType": "Medication",
+        "id": "tablet",
+        "code": concept("http://hl7.org/fhir/sid/ndc", "0000-1"),
+        "ingredient": [{"itemCodeableConcept": PREDNISONE}],
+    }
+    by_contained = statement(None, medicationReference={"reference": "#m"}, contained=[contained])
+    by_reference = statement(None, medicationReference={"reference": "Medication/tablet"})
+    found = exposures(tmp_path, by_contained, by_reference, product)
+    assert [row["concept"] for row in found] == ["prednisone", "prednisone"]
+
+
+def test_an_unmapped_medicine_keeps_medications_open(tmp_path):
+    data = read(
+        tmp_path,
+        statement(concept(RXNORM, "999999", "Mystery"), id="a"),
+        statement({"text": "little pink pill"}, id="b"),
+        statement(concept(RXNORM, "999998"), id="c", status="not-taken"),
+    )
+    found = {
+        row["record"]: (row["code"], row["display"], row["why"], row["section"])
+        for row in data.tables["unread"].to_pylist()
+    }
+    assert found == {
+        "MedicationStatement/a": (f"{RXNORM}|999999", "Mystery", "unmapped code", "medications"),
+        "MedicationStatement/b": ("", "little pink pill", "no code", "medications"),
+        "MedicationStatement/c": (f"{RXNORM}|999998", "", "unmapped code", None),
+    }
+
+
+@pytest.mark.parametrize("period", [{"start": "2026-03-01", "end": "2026-01-01"}, {"start": "2026-02-30"}])
+def test_impossible_periods_are_reported_and_leave_the_intake_uncertain(tmp_path, period):
+    data = read(tmp_path, statement(PREDNISONE, effectivePeriod=period))
+    row = rows(data, "exposure")[0]
+    assert (row["taken"], row["start_from"], row["ongoing"]) == ("uncertain", None, None)
+    assert len(reasons(data)) == 1
