@@ -1,0 +1,279 @@
+"""Diagnoses, procedures, vaccines, allergies, consent, statements, plans and completeness."""
+
+from datetime import date
+
+import pytest
+
+from patients.fhir_builder import (
+    concept,
+    condition,
+    local,
+    observation,
+    quantity,
+    read,
+    reasons,
+    resource,
+    rows,
+    snomed,
+)
+from sle_kg.namespaces import CVX, ICD10CM, RXNORM
+
+SLE = snomed("55464009")
+
+
+def coded(code):
+    return concept("http://terminology.hl7.org/CodeSystem/any", code)
+
+
+def only(folder, table, *resources):
+    found = rows(read(folder, *resources), table)
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("verification", "expected"),
+    [
+        (None, "confirmed"),
+        ("confirmed", "confirmed"),
+        ("refuted", "refuted"),
+        ("unconfirmed", "uncertain"),
+        ("provisional", "uncertain"),
+        ("differential", "uncertain"),
+    ],
+)
+def test_verification_of_a_diagnosis(tmp_path, verification, expected):
+    status = coded(verification) if verification else None
+    assert only(tmp_path, "condition", condition(SLE, verificationStatus=status))["status"] == expected
+
+
+def test_a_diagnosis_entered_in_error_does_not_exist(tmp_path):
+    data = read(tmp_path, condition(SLE, verificationStatus=coded("entered-in-error")))
+    assert rows(data, "condition") == []
+
+
+@pytest.mark.parametrize(
+    ("elements", "ongoing", "remission"),
+    [
+        ({}, None, False),
+        ({"clinicalStatus": coded("active")}, True, False),
+        ({"clinicalStatus": coded("recurrence")}, True, False),
+        ({"clinicalStatus": coded("relapse")}, True, False),
+        ({"clinicalStatus": coded("inactive")}, False, False),
+        ({"clinicalStatus": coded("remission")}, False, True),
+        ({"clinicalStatus": coded("resolved")}, False, False),
+        ({"abatementDateTime": "2020-05"}, False, False),
+        ({"abatementString": "years ago"}, False, False),
+        ({"clinicalStatus": coded("active"), "abatementDateTime": "2020"}, None, False),
+    ],
+)
+def test_whether_a_diagnosis_is_ongoing(tmp_path, elements, ongoing, remission):
+    row = only(tmp_path, "condition", condition(SLE, **elements))
+    assert (row["ongoing"], row["remission"]) == (ongoing, remission)
+
+
+def test_dates_of_a_diagnosis(tmp_path):
+    asserted = {"url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", "valueDateTime": "2018-04"}
+    row = only(
+        tmp_path,
+        "condition",
+        condition(
+            SLE, onsetDateTime="2017", recordedDate="2020-01-01", abatementDateTime="2021-02-03", extension=[asserted]
+        ),
+    )
+    assert (row["onset_from"], row["onset_to"]) == (date(2017, 1, 1), date(2017, 12, 31))
+    assert (row["abated_from"], row["abated_to"]) == (date(2021, 2, 3), date(2021, 2, 3))
+    assert (row["recorded_from"], row["recorded_to"]) == (date(2018, 4, 1), date(2018, 4, 30))
+
+
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [("24484000", "severe"), ("6736007", "moderate"), ("255604002", "mild"), ("371924009", None)],
+)
+def test_severity(tmp_path, code, severity):
+    assert only(tmp_path, "condition", condition(SLE, severity=snomed(code)))["severity"] == severity
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"onsetDateTime": "2020-01-01", "abatementDateTime": "2019-12-31"},
+        {"onsetDateTime": "2020-02-30"},
+        {"recordedDate": "yesterday"},
+    ],
+)
+def test_impossible_dates_leave_a_diagnosis_uncertain(tmp_path, elements):
+    data = read(tmp_path, condition(SLE, **elements))
+    assert rows(data, "condition")[0]["status"] == "uncertain"
+    assert len(reasons(data)) == 1
+
+
+def test_unmapped_diagnoses_keep_conditions_open_unless_refuted(tmp_path):
+    unknown = snomed("254837009")
+    data = read(tmp_path, condition(unknown, id="a"), condition(unknown, id="b", verificationStatus=coded("refuted")))
+    found = {row["record"]: row["section"] for row in data.tables["unread"].to_pylist()}
+    assert found == {"Condition/a": "conditions", "Condition/b": None}
+    mapped = {("http://snomed.info/sct", "254837009"): "malignancy"}
+    assert rows(read(tmp_path, condition(unknown), code_map=mapped), "condition")[0]["concept"] == "malignancy"
+    other = {("http://snomed.info/sct", "254837009"): "other"}
+    assert reasons(read(tmp_path, condition(unknown), code_map=other)) == []
+
+
+def test_icd_codes_stay_codes(tmp_path):
+    assert only(tmp_path, "condition", condition(concept(ICD10CM, "C50.911")))["concept"] == "icd:C50.911"
+
+
+@pytest.mark.parametrize(
+    ("status", "done"),
+    [
+        ("completed", "yes"),
+        ("in-progress", "yes"),
+        ("not-done", "no"),
+        ("stopped", "uncertain"),
+        ("on-hold", "uncertain"),
+        ("unknown", "uncertain"),
+    ],
+)
+def test_statuses_of_a_procedure(tmp_path, status, done):
+    row = only(
+        tmp_path,
+        "procedure",
+        resource("Procedure", status=status, code=snomed("302497006"), performedDateTime="2026-11-01"),
+    )
+    assert (row["concept"], row["done"], row["from_from"]) == ("hemodialysis", done, date(2026, 11, 1))
+    assert row["end_to"] == (None if status == "in-progress" else date(2026, 11, 1))
+
+
+@pytest.mark.parametrize("status", ["preparation", "entered-in-error"])
+def test_procedures_that_do_not_exist(tmp_path, status):
+    assert rows(read(tmp_path, resource("Procedure", status=status, code=snomed("302497006"))), "procedure") == []
+
+
+def test_period_of_a_procedure(tmp_path):
+    period = {"start": "2026-10", "end": "2026-11-02"}
+    row = only(
+        tmp_path,
+        "procedure",
+        resource("Procedure", status="completed", code=snomed("20720000"), performedPeriod=period),
+    )
+    assert [row[name] for name in ("from_from", "from_to", "end_from", "end_to")] == [
+        date(2026, 10, 1),
+        date(2026, 10, 31),
+        date(2026, 11, 2),
+        date(2026, 11, 2),
+    ]
+
+
+@pytest.mark.parametrize(("status", "given"), [("completed", "yes"), ("not-done", "no")])
+def test_vaccines(tmp_path, status, given):
+    vaccine = resource("Immunization", status=status, vaccineCode=concept(CVX, "3"), occurrenceDateTime="2026-11-01")
+    row = only(tmp_path, "immunization", vaccine)
+    assert (row["concept"], row["given"], row["date_from"]) == ("cvx:03", given, date(2026, 11, 1))
+
+
+def test_allergies(tmp_path):
+    drug = resource(
+        "AllergyIntolerance", code=concept(RXNORM, "8640"), type="allergy", criticality="high", recordedDate="2020"
+    )
+    row = only(tmp_path, "allergy", drug)
+    assert (row["concept"], row["status"], row["kind"], row["criticality"]) == (
+        "prednisone",
+        "confirmed",
+        "allergy",
+        "high",
+    )
+    assert (row["recorded_to"], row["none_known"]) == (date(2020, 12, 31), False)
+    by_reaction = resource("AllergyIntolerance", reaction=[{"substance": concept(RXNORM, "1256")}])
+    assert only(tmp_path, "allergy", by_reaction)["concept"] == "azathioprine"
+    refuted = resource("AllergyIntolerance", code=concept(RXNORM, "8640"), verificationStatus=coded("refuted"))
+    assert only(tmp_path, "allergy", refuted)["status"] == "refuted"
+
+
+def test_no_known_allergy_is_no_unmapped_code(tmp_path):
+    data = read(tmp_path, resource("AllergyIntolerance", code=snomed("716186003")))
+    assert (rows(data, "allergy")[0]["none_known"], reasons(data)) == (True, [])
+
+
+def consent(**elements):
+    given = {
+        "status": "active",
+        "scope": concept("http://terminology.hl7.org/CodeSystem/consentscope", "research"),
+        "dateTime": "2026-11-20",
+        "identifier": [{"system": "https://clinicaltrials.gov", "value": "NCT06892145"}],
+    }
+    return resource("Consent", **(given | elements))
+
+
+def test_consent(tmp_path):
+    row = only(tmp_path, "consent", consent())
+    assert (row["trial"], row["date_from"]) == ("NCT06892145", date(2026, 11, 20))
+    assert only(tmp_path, "consent", consent(identifier=None))["trial"] is None
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"status": "rejected"},
+        {"status": "proposed"},
+        {"scope": coded("patient-privacy")},
+        {"provision": {"type": "deny"}},
+    ],
+)
+def test_what_is_no_active_research_consent(tmp_path, elements):
+    assert rows(read(tmp_path, consent(**elements)), "consent") == []
+
+
+def test_attestations(tmp_path):
+    row = only(tmp_path, "attestation", observation(local("attest:NCT06106906/E24a"), valueBoolean=False))
+    assert (row["trial"], row["criterion"], row["value"]) == ("NCT06106906", "E24a", False)
+    for code, elements in (
+        ("attest:NCT06106906", {"valueBoolean": True}),
+        ("attest:NCT06106906/E24a", {"valueInteger": 1}),
+    ):
+        data = read(tmp_path, observation(local(code), **elements))
+        assert (rows(data, "attestation"), len(reasons(data))) == ([], 1)
+
+
+def test_statements(tmp_path):
+    row = only(tmp_path, "statement", observation(local("plansPregnancy"), valueBoolean=False))
+    assert (row["statement"], row["value"], row["amount"]) == ("plansPregnancy", False, None)
+    row = only(tmp_path, "statement", observation(local("contraindication:azathioprine"), valueBoolean=True))
+    assert (row["statement"], row["value"]) == ("contraindication:azathioprine", True)
+    row = only(tmp_path, "statement", observation(local("bloodDonationVolume"), valueQuantity=quantity(0.45, "L")))
+    assert (row["value"], row["amount"]) == (None, 450)
+
+
+def test_a_contraindication_to_an_unknown_drug_keeps_statements_open(tmp_path):
+    data = read(tmp_path, observation(local("contraindication:nothing"), valueBoolean=True))
+    assert [(row["why"], row["section"]) for row in rows(data, "unread")] == [("unmapped code", "statements")]
+
+
+def test_planned_events(tmp_path):
+    row = only(tmp_path, "event", observation(local("event:leukapheresis"), valueDateTime="2026-12-05T09:00:00Z"))
+    assert (row["event"], row["trial"], row["date_from"]) == ("leukapheresis", None, date(2026, 12, 5))
+    row = only(tmp_path, "event", observation(local("event:infusion/NCT06106906"), valueDateTime="2026-12"))
+    assert (row["event"], row["trial"], row["date_to"]) == ("infusion", "NCT06106906", date(2026, 12, 31))
+    for elements in ({"valueDateTime": "soon"}, {}):
+        data = read(tmp_path, observation(local("event:infusion"), **elements))
+        assert (rows(data, "event"), len(reasons(data))) == ([], 1)
+    assert reasons(read(tmp_path, observation(local("event:party"), valueDateTime="2026"))) != []
+
+
+def test_completeness(tmp_path):
+    row = only(
+        tmp_path, "completeness", observation(local("recordComplete"), valueCodeableConcept=local("medications"))
+    )
+    assert (row["section"], row["date_from"]) == ("medications", date(2026, 11, 10))
+    data = read(tmp_path, observation(local("recordComplete"), valueCodeableConcept=local("everything")))
+    assert (rows(data, "completeness"), len(reasons(data))) == ([], 1)
+
+
+@pytest.mark.parametrize("status", ["preliminary", "entered-in-error"])
+def test_statements_that_are_not_final_do_not_count(tmp_path, status):
+    data = read(tmp_path, observation(local("attest:NCT06106906/E24a"), valueBoolean=True, status=status))
+    assert rows(data, "attestation") == []
+
+
+def test_birth_date_and_sex(tmp_path):
+    row = only(tmp_path, "patient")
+    assert (row["birth_from"], row["birth_to"], row["sex"]) == (date(1990, 5, 10), date(1990, 5, 10), "female")
