@@ -70,7 +70,7 @@ def undetermined() -> Verdict:
             "E05",
             "unknown",
             text="Existence of other lupus crisis within 8 weeks prior to screening",
-            missing=("the investigator's statement, attest:NCT06106906/E05",),
+            missing=("the investigator's statement: Is there another lupus crisis? (attest:NCT06106906/E05)",),
             open_kind="judgement",
             needs_judgement=True,
         ),

@@ -1,10 +1,16 @@
 """The table says what a coordinator does next, and nothing that a patient's record says can steer the terminal."""
 
+import dataclasses
+from datetime import date
+from decimal import Decimal
+
 import pytest
 
 from report import sample
+from sle_kg.criteria import Feature, Leaf
 from sle_kg.report.table import NARROWEST, WIDEST, render_table
 from sle_kg.report.text import AID_SENTENCE
+from sle_kg.wording import Words
 
 
 def section(text: str, title: str) -> str:
@@ -44,6 +50,37 @@ def test_what_would_settle_most_trials_comes_first():
     data = section(render_table([first, second]), "Data to look up")
     assert data.index("which biologics were given") < data.index("one trial's fact")
     assert "[NCT06106906 E21; NCT06892145 E21]" in data
+
+
+def history(section: str, subject: str, row: str) -> str:
+    """What `wording` says of a history that a section of the record answers."""
+    feature = Feature({"conditions": "DiagnosisCondition", "procedures": "ProcedureCondition"}[section], ())
+    words = Words(label=str, window=lambda kind: None, on=date(2026, 11, 21), anchors={})
+    feature = dataclasses.replace(feature, parameters=(("valueSet", subject), ("when", "ever")))
+    leaf = Leaf("", feature, ">=", Decimal(1), Decimal(1))
+    return words.missing(leaf, f"attest:NCT06106906/{row}")
+
+
+def test_one_statement_that_would_settle_many_rows_is_told_once_above_them():
+    rows = (
+        sample.row("E08", "unknown", missing=(history("procedures", "Plasmapheresis", "E08"),), open_kind="data"),
+        sample.row("E15", "unknown", missing=(history("conditions", "Stroke", "E15"),), open_kind="data"),
+        sample.row("E32", "unknown", missing=(history("conditions", "Malignancy", "E32"),), open_kind="data"),
+    )
+    table = render_table([sample.verdict("p", "NCT06106906", "undetermined", rows)])
+    assert " ".join(section(table, "Data to look up").split()) == (
+        "? Conditions: a record of each of these, or one statement that conditions are complete up to 2026-11-21 "
+        "• Stroke ever [NCT06106906 E15] • Malignancy ever [NCT06106906 E32] "
+        "? Procedures: a record of each of these, or one statement that procedures are complete up to 2026-11-21 "
+        "• Plasmapheresis ever [NCT06106906 E08]"
+    )
+
+
+def test_a_question_to_the_investigator_is_asked_in_words():
+    asked = "the investigator's statement: Is there another lupus crisis? (attest:NCT06106906/E05)"
+    rows = (sample.row("E05", "unknown", missing=(asked,), open_kind="judgement"),)
+    table = render_table([sample.verdict("p", "NCT06106906", "undetermined", rows)])
+    assert "? Is there another lupus crisis? [NCT06106906 E05]" in section(table, "For the investigator to judge")
 
 
 def test_open_rows_of_a_trial_that_is_ruled_out_are_only_named(table):

@@ -22,6 +22,8 @@ from sle_kg.report.text import (
     counted,
     earliest_sentence,
     harmless,
+    recruitment_sentence,
+    section_sentence,
     verdict_phrase,
 )
 from sle_kg.verdict import Verdict
@@ -71,9 +73,11 @@ def _environment() -> Environment:
         failures=summary.failures,
         flagged=summary.flagged,
         is_live=summary.is_live,
-        open_items=summary.open_items,
+        open_groups=summary.open_groups,
         open_rows=summary.open_rows,
         places_text=summary.places_text,
+        recruitment_sentence=recruitment_sentence,
+        section_sentence=section_sentence,
         reading_changes=summary.reading_changes,
         unread_groups=summary.unread_groups,
         verdict_phrase=verdict_phrase,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sle_kg.report.text import OPEN_KINDS, plain
@@ -19,17 +20,32 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class OpenItem:
-    """One thing that would settle rows that are unknown, and whose move it is."""
+    """One thing that would settle rows that are unknown, in words that stand beside those rows."""
+
+    text: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGroup:
+    """Open items that one move would settle: all that one section of the record answers, or a single item.
+
+    `section` is `conditions`, `medications` …; None for an item that no section answers.
+    """
 
     kind: OpenKind
-    text: str
-    reason: str
-    places: tuple[Place, ...]
+    section: str | None
+    items: tuple[OpenItem, ...]
 
     @property
     def trials(self) -> int:
         """How many trials it bears upon."""
-        return len({place.trial for place in self.places})
+        return len({place.trial for item in self.items for place in item.places})
+
+    @property
+    def rows(self) -> int:
+        """How many rows it bears upon."""
+        return len({place for item in self.items for place in item.places})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,26 +159,54 @@ def open_kind(row: RowVerdict) -> OpenKind:
     return row.open_kind or ("judgement" if row.needs_judgement else "data")
 
 
-def open_items(verdicts: Sequence[Verdict]) -> list[OpenItem]:
+def open_groups(verdicts: Sequence[Verdict]) -> list[OpenGroup]:
     """What would settle the unknown rows of these verdicts.
 
-    Ordered by whose move it is; within that, what would settle most trials first, then most rows. What an
-    investigator is to judge is told by the row's own words.
+    Ordered by whose move it is; within that, what would settle most trials first, then most rows.
     """
-    places: dict[tuple[OpenKind, str], dict[Place, str]] = {}
+    places: dict[tuple[OpenKind, str | None], dict[str, dict[Place, None]]] = {}
     for verdict in verdicts:
         for row in open_rows(verdict):
             kind = open_kind(row)
-            for text in _settling(row, kind):
-                places.setdefault((kind, text), {})[Place(verdict.trial, row.id)] = row.reason
-    items = [OpenItem(kind, text, next(iter(found.values())), tuple(found)) for (kind, text), found in places.items()]
-    return sorted(items, key=lambda item: (OPEN_KINDS.index(item.kind), -item.trials, -len(item.places)))
+            for missing in row.missing or (row.text if kind == "judgement" else row.reason,):
+                section, text = _settling(missing)
+                group = (kind, section) if section else (kind, f"={text}")
+                places.setdefault(group, {}).setdefault(text, {})[Place(verdict.trial, row.id)] = None
+    groups = [
+        OpenGroup(kind, None if section is None or section.startswith("=") else section, _items(found))
+        for (kind, section), found in places.items()
+    ]
+    return sorted(groups, key=lambda group: (OPEN_KINDS.index(group.kind), -group.trials, -group.rows))
 
 
-def _settling(row: RowVerdict, kind: OpenKind) -> tuple[str, ...]:
-    if kind == "judgement":
-        return (row.text,)
-    return row.missing or (row.reason,)
+_HISTORY = re.compile(
+    r"a record of (.+), a statement that (\w+) are complete up to \S+, or an attestation \(attest:.+\)"
+)
+_QUESTION = re.compile(
+    r"(?:the (?:investigator|patient)'s statement: )?(.+?)(?:,? or an attestation)? \(attest:[^)]+\)"
+)
+
+
+def _settling(missing: str) -> tuple[str | None, str]:
+    """The section of the record that a missing fact belongs to, if any, and the fact in short words.
+
+    The words are those of `wording.Words.missing`: where an answer is recorded (`attest:…`) is said once, by the
+    heading, and the row stands beside each item.
+    """
+    if history := _HISTORY.fullmatch(missing):
+        return history[2], history[1]
+    if question := _QUESTION.fullmatch(missing):
+        return None, question[1]
+    return None, missing
+
+
+def _items(found: Mapping[str, Mapping[Place, None]]) -> tuple[OpenItem, ...]:
+    """The texts of a group, those about the same rows in one item; what bears on most trials and rows first."""
+    texts: dict[tuple[Place, ...], list[str]] = {}
+    for text, places in found.items():
+        texts.setdefault(tuple(places), []).append(text)
+    items = [OpenItem("; ".join(texts_), places) for places, texts_ in texts.items()]
+    return tuple(sorted(items, key=lambda item: (-len({place.trial for place in item.places}), -len(item.places))))
 
 
 def expiries(verdicts: Sequence[Verdict]) -> list[Expiry]:

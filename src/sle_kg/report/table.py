@@ -15,13 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from sle_kg.report.summary import (
+    OpenGroup,
     OpenItem,
     PatientSummary,
     expiries,
     failures,
     flagged,
     is_live,
-    open_items,
+    open_groups,
     open_rows,
     places_text,
     reading_changes,
@@ -37,6 +38,8 @@ from sle_kg.report.text import (
     counted,
     earliest_sentence,
     plain,
+    recruitment_sentence,
+    section_sentence,
     shorten,
     verdict_phrase,
 )
@@ -117,9 +120,10 @@ def _patient(summary: PatientSummary) -> list[RenderableType]:
         _trials(summary),
     ]
     parts += _section("Against", [line for verdict in summary.verdicts for line in _against(verdict)])
-    live = open_items(summary.live)
+    groups = open_groups(summary.live)
     for kind in OPEN_KINDS:
-        parts += _section(_OPEN_HEADINGS[kind], [_open_item(item) for item in live if item.kind == kind])
+        lines = [line for group in groups if group.kind == kind for line in _open_group(group, summary.on)]
+        parts += _section(_OPEN_HEADINGS[kind], lines)
     parts += _section("Also open in trials that something else rules out", _ruled_out(summary))
     parts += _section("Warnings", _warnings(summary))
     parts += _section("Recruitment, dates", _recruitment(summary))
@@ -169,10 +173,17 @@ def _because(row: RowVerdict) -> str:
     return plain(row.reason) + when
 
 
-def _open_item(item: OpenItem) -> _Line:
-    text = shorten(item.text, _QUOTATION)
-    quoted = f"“{text}”" if item.kind == "judgement" else text
-    return _Line(Text.assemble(f"{quoted} ", (f"[{places_text(item.places)}]", "dim")), STATUS_MARKS["unknown"])
+def _open_group(group: OpenGroup, on: str) -> list[_Line]:
+    """A line for each item; those that one section of the record answers stand below what would settle them."""
+    mark = STATUS_MARKS["unknown"]
+    if group.section is None:
+        return [_Line(_open_item(item), mark) for item in group.items]
+    heading = _Line(section_sentence(group.section, on), mark)
+    return [heading, *(_Line(_open_item(item), depth=1) for item in group.items)]
+
+
+def _open_item(item: OpenItem) -> Text:
+    return Text.assemble(f"{shorten(item.text, _QUOTATION)} ", (f"[{places_text(item.places)}]", "dim"))
 
 
 def _ruled_out(summary: PatientSummary) -> list[_Line]:
@@ -199,8 +210,7 @@ def _warnings(summary: PatientSummary) -> list[_Line]:
 def _recruitment(summary: PatientSummary) -> list[_Line]:
     return [
         _Line(
-            f"{verdict.trial}: {plain(verdict.recruitment_status)} as of {plain(verdict.recruitment_as_of)}; "
-            f"{earliest_sentence(verdict)}"
+            "; ".join(filter(None, (f"{verdict.trial}: {recruitment_sentence(verdict)}", earliest_sentence(verdict))))
         )
         for verdict in summary.verdicts
     ]

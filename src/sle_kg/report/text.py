@@ -25,6 +25,9 @@ OPEN_TITLES: dict[OpenKind, str] = {
 
 STATUS_MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "unknown": "?", "not-applicable": "–"}
 
+_CLOSED = frozenset({"COMPLETED", "TERMINATED", "WITHDRAWN", "SUSPENDED", "ACTIVE_NOT_RECRUITING"})
+"""Statuses of ClinicalTrials.gov under which a trial takes no new patient."""
+
 _REPLACEMENT = "�"
 
 
@@ -74,12 +77,23 @@ def caveats_of(verdict: Verdict) -> tuple[str, ...]:
 
 
 def earliest_sentence(verdict: Verdict) -> str:
-    """The earliest date of eligibility in words."""
+    """The earliest date of eligibility in words; nothing where there is none."""
     if verdict.earliest_eligible is None:
-        return "no date of eligibility can be given"
+        return ""
     if verdict.verdict == "eligible":
         return f"eligible on the screening date, {verdict.earliest_eligible}"
     return f"if nothing but time changes, eligible from {verdict.earliest_eligible}"
+
+
+def recruitment_sentence(verdict: Verdict) -> str:
+    """The recruitment status with its date, and what it means where the trial takes nobody."""
+    closed = "; the trial did not recruit on that date" if verdict.recruitment_status in _CLOSED else ""
+    return f"{plain(verdict.recruitment_status)} as of {plain(verdict.recruitment_as_of)}{closed}"
+
+
+def section_sentence(section: str, on: str) -> str:
+    """What settles the rows that one section of the record answers."""
+    return f"{section.capitalize()}: a record of each of these, or one statement that {section} are complete up to {on}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -79,16 +79,15 @@ class _Listing:
     def _is_modelled(self, trial: ox.NamedNode) -> bool:
         return "true" in self._texts(trial, SLE + "modelled")
 
-    def _values(self, node: ox.NamedNode, predicate: str) -> list[ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple]:
+    def _values(self, node: ox.NamedNode, predicate: str) -> list[ox.NamedNode | ox.Literal]:
+        """The objects of a property, in no order."""
         import pyoxigraph as ox
 
-        return [
-            quad.object
-            for quad in self._store.quads_for_pattern(node, ox.NamedNode(predicate), None, ox.DefaultGraph())
-        ]
+        quads = self._store.quads_for_pattern(node, ox.NamedNode(predicate), None, ox.DefaultGraph())
+        return [quad.object for quad in quads if isinstance(quad.object, ox.NamedNode | ox.Literal)]
 
     def _texts(self, node: ox.NamedNode, predicate: str) -> list[str]:
-        """The literals, sorted."""
+        """The literals of a property, sorted."""
         import pyoxigraph as ox
 
         return sorted(value.value for value in self._values(node, predicate) if isinstance(value, ox.Literal))
@@ -99,10 +98,9 @@ class _Listing:
         return labels[0] if labels else node.value.rpartition("#")[2]
 
     def _named(self, trial: ox.NamedNode, name: str, joiner: str = "/") -> str:
-        """The labels of the values, sorted."""
+        """The values of a property by label, sorted."""
         import pyoxigraph as ox
 
         values = self._values(trial, SLE + name)
-        return joiner.join(
-            sorted(self._label(value) if isinstance(value, ox.NamedNode) else str(value.value) for value in values)
-        )
+        labels = [self._label(value) if isinstance(value, ox.NamedNode) else value.value for value in values]
+        return joiner.join(sorted(labels))
