@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sle_kg.criteria import Feature
 from sle_kg.features import doses, person, presence, results
 from sle_kg.features.asks import Ask, EventDate, FeatureOptions, resolve_events
-from sle_kg.features.database import load_asks, open_database
+from sle_kg.features.database import load_asks, load_features, names_of, open_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,6 +81,24 @@ QUERIES: dict[str, Callable[[Feature, FeatureOptions], str]] = {
 }
 """The query of each kind of leaf: SELECT ask, lower, upper, records, over the asks in table `a`."""
 
+ONE_QUERY_FOR_ALL = frozenset(
+    {
+        "DiagnosisCondition",
+        "DiagnosisCountCondition",
+        "ProcedureCondition",
+        "ImmunizationCondition",
+        "ExposureCondition",
+        "WashoutCondition",
+        "DrugCountCondition",
+        "TreatmentDurationCondition",
+        "PositiveTestCondition",
+        "MeasurementCondition",
+        "QuantifiedCondition",
+        "ContraindicationCondition",
+    }
+)
+"""Kinds whose query reads every parameter from columns, so that it bounds all features of the kind at once."""
+
 _ALWAYS_NEEDED = ("sleDiagnosis", "pregnancyCondition", "bloodDonationAny")
 
 
@@ -91,12 +109,7 @@ class FeatureBuilder:
     """
 
     def __init__(self, tables: Mapping[str, pa.Table], wanted: Sequence[Feature], terminology: Terminology) -> None:
-        sets = {
-            name
-            for feature in wanted
-            for parameter in ("valueSet", "concurrentWith")
-            for name in presence.tuple_of(feature, parameter)
-        }
+        sets = {name for f in wanted for p in ("valueSet", "concurrentWith") for name in names_of(f, p)}
         self._connection: duckdb.DuckDBPyConnection = open_database(
             tables, sorted(sets | set(_ALWAYS_NEEDED)), terminology
         )
@@ -108,30 +121,47 @@ class FeatureBuilder:
 
         A feature about which nothing is known for an ask has no row. Rows come in the order of features, then asks.
         """
-        load_asks(self._connection, asks, options)
         trials_of: dict[Feature, list[str]] = {}
         for trial, features in sorted(wanted.items()):
             for feature in features:
                 trials_of.setdefault(feature, []).append(trial)
-        values = []
-        for feature in sorted(trials_of, key=lambda feature: feature.slug):
-            values += self._compute_one(feature, trials_of[feature], options)
-        return values
+        ordered = dict(sorted(trials_of.items(), key=lambda item: item[0].slug))
+        load_asks(self._connection, asks, options)
+        load_features(self._connection, ordered, options)
+        numbered = list(ordered)
+        values: list[FeatureValue] = []
+        for batch in _batches(numbered):
+            values += self._bounds(numbered, batch, options)
+        return sorted(values, key=lambda value: (value.slug, value.ask))
 
-    def _compute_one(self, feature: Feature, trials: Sequence[str], options: FeatureOptions) -> list[FeatureValue]:
-        self._connection.execute("CREATE OR REPLACE TEMP TABLE asked AS SELECT unnest(?) AS trial", [list(trials)])
+    def _bounds(self, numbered: list[Feature], batch: list[int], options: FeatureOptions) -> list[FeatureValue]:
+        """One query for one batch of features; `ask` of the query is the pair of ask and feature."""
+        count = len(numbered)
         self._connection.execute(
-            "CREATE OR REPLACE TEMP VIEW a AS SELECT * FROM ask WHERE trial IN (SELECT trial FROM asked)"
+            f"""CREATE OR REPLACE TEMP TABLE a AS
+            SELECT CAST(k.ask AS BIGINT) * {count} + f.feature AS ask, k.ask AS of, k.patient, k.trial, k.on_date,
+                   k.base, k.shift, f.* EXCLUDE (trials)
+            FROM ask k JOIN wanted f ON list_contains(f.trials, k.trial) AND f.feature IN ({", ".join(map(str, batch))})"""
         )
-        query = QUERIES[feature.kind](feature, options)
+        query = QUERIES[numbered[batch[0]].kind](numbered[batch[0]], options)
         rows = self._connection.execute(
-            f"""SELECT ask, CAST(lower AS DECIMAL(38, 12)), CAST(upper AS DECIMAL(38, 12)), records
-            FROM ({query}) ORDER BY ask"""
+            f"SELECT ask, CAST(lower AS DECIMAL(38, 12)), CAST(upper AS DECIMAL(38, 12)), records FROM ({query})"
         ).fetchall()
         return [
-            FeatureValue(ask, feature.slug, _trimmed(lower), _trimmed(upper), tuple(records or ()))
-            for ask, lower, upper, records in rows
+            FeatureValue(
+                pair // count, numbered[pair % count].slug, _trimmed(lower), _trimmed(upper), tuple(records or ())
+            )
+            for pair, lower, upper, records in rows
         ]
+
+
+def _batches(features: list[Feature]) -> list[list[int]]:
+    """Numbers of the features, those that share a query together."""
+    together: dict[str, list[int]] = {}
+    for number, feature in enumerate(features):
+        key = feature.kind if feature.kind in ONE_QUERY_FOR_ALL else feature.slug
+        together.setdefault(key, []).append(number)
+    return list(together.values())
 
 
 def _trimmed(value: Decimal | None) -> Decimal | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,20 +113,16 @@ def _recorded_events(tables: Mapping[str, pa.Table], trial: str, on: dt.date) ->
     """(patient, event) → the date that counts."""
     best: dict[tuple[str, str], tuple[tuple[int, dt.date], Fact]] = {}
 
-    def offer(patient: str, name: str, rank: int, fact: Fact) -> None:
-        key = (rank, fact[0] or dt.date.min)
-        if (patient, name) not in best or best[patient, name][0] < key:
-            best[patient, name] = (key, fact)
+    def offer(row: dict[str, Any], name: str, rank: int) -> None:
+        key = (rank, row["date_from"] or dt.date.min)
+        place = (row["patient"], name)
+        if place not in best or best[place][0] < key:
+            best[place] = (key, (row["date_from"], row["date_to"], row["record"]))
 
-    for row in _rows(tables["event"]):
+    for row in tables["event"].to_pylist():
         if row["trial"] in (None, trial):
-            rank = 2 if row["trial"] else 1
-            offer(row["patient"], row["event"], rank, (row["date_from"], row["date_to"], row["record"]))
-    for row in _rows(tables["consent"]):
+            offer(row, row["event"], 2 if row["trial"] else 1)
+    for row in tables["consent"].to_pylist():
         if row["trial"] == trial and (row["date_from"] is None or row["date_from"] <= on):
-            offer(row["patient"], "consent", 3, (row["date_from"], row["date_to"], row["record"]))
+            offer(row, "consent", 3)
     return {key: fact for key, (_, fact) in best.items()}
-
-
-def _rows(table: pa.Table) -> Iterable[dict[str, object]] | list[dict]:  # type: ignore[type-arg]
-    return table.to_pylist()

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.features.asks import Ask, FeatureOptions
-from sle_kg.features.sql import MACROS
+from sle_kg.criteria import Feature
+from sle_kg.features.sql import MACROS, days_of, duration_parts
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +34,7 @@ def open_database(
         connection.execute(statement)
     for name, table in tables.items():
         connection.register(f"arrow_{name}", table)
-        connection.execute(f"CREATE TABLE fact_{name} AS SELECT * FROM arrow_{name}")
+        connection.execute(f"CREATE TABLE fact_{name} AS SELECT *, row_number() OVER () AS row_id FROM arrow_{name}")
         connection.unregister(f"arrow_{name}")
     _load_terminology(connection, value_sets, terminology)
     _load_scores(connection)
@@ -49,6 +50,7 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str
         "date": pa.date32(),
         "flag": pa.bool_(),
         "whole": pa.int32(),
+        "texts": pa.list_(pa.string()),
     }
     values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
     arrays = [pa.array(list(value), types[kind]) for value, kind in zip(values, columns.values(), strict=True)]
@@ -111,6 +113,71 @@ def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
     ]
     columns = {"set": "text", "test": "text", "key": "text", "domain": "text", "kind": "text", "weight": "whole"}
     _load(connection, "classification_item", columns, items)
+
+
+FEATURE_COLUMNS = {
+    "feature": "whole",
+    "trials": "texts",
+    "anchor": "text",
+    "months": "whole",
+    "days": "whole",
+    "when_is": "text",
+    "severity_needed": "text",
+    "half_lives": "whole",
+    "gap": "whole",
+    "measure": "text",
+    "inclusive": "flag",
+    "since_first": "flag",
+    "documented": "flag",
+    "valid_days": "whole",
+    "times_limit": "flag",
+    "method_needed": "text",
+}
+"""Parameters that queries read as columns, so that one query bounds every feature of a kind."""
+
+
+def load_features(
+    connection: duckdb.DuckDBPyConnection, wanted: Mapping[Feature, Sequence[str]], options: FeatureOptions
+) -> None:
+    """The features as rows, with their value sets and tests; `wanted` gives the trials that need each."""
+    rows, sets, tests = [], [], []
+    for number, (feature, trials) in enumerate(wanted.items()):
+        lookback = feature.get("lookback")
+        months, days = duration_parts(str(lookback)) if lookback else (None, None)
+        gap, valid = feature.get("gap"), feature.get("validFor")
+        values = {
+            "feature": number,
+            "trials": list(trials),
+            "anchor": feature.get("anchor", "screening"),
+            "months": months,
+            "days": days,
+            "when_is": feature.get("when"),
+            "severity_needed": feature.get("severity"),
+            "half_lives": feature.get("halfLives"),
+            "gap": days_of(str(gap)) if gap else None,
+            "measure": feature.get("measure"),
+            "inclusive": feature.get("counting") == "inclusive",
+            "since_first": bool(feature.get("sinceFirstDose")),
+            "documented": bool(feature.get("asDocumented")),
+            "valid_days": options.window(str(valid)) if valid else None,
+            "times_limit": feature.get("quantity") == "timesUpperLimit",
+            "method_needed": feature.get("method"),
+        }
+        rows.append(tuple(values[column] for column in FEATURE_COLUMNS))
+        for parameter in ("valueSet", "concurrentWith"):
+            sets += [(number, parameter, name) for name in names_of(feature, parameter)]
+        for parameter in ("test", "positiveOnlyTest"):
+            tests += [(number, name, parameter == "positiveOnlyTest") for name in names_of(feature, parameter)]
+    _load(connection, "wanted", FEATURE_COLUMNS, rows)
+    _load(connection, "wanted_set", {"feature": "whole", "parameter": "text", "value_set": "text"}, sets)
+    _load(connection, "wanted_test", {"feature": "whole", "test": "text", "only_positive": "flag"}, tests)
+
+
+def names_of(feature: Feature, parameter: str) -> tuple[str, ...]:
+    """A parameter with several values; empty where it is not set."""
+    value = feature.get(parameter, ())
+    assert isinstance(value, tuple)
+    return value
 
 
 def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], options: FeatureOptions) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
-from sle_kg.features.presence import BEGINNING, exposure_rows, tuple_of, window
+from sle_kg.features.database import names_of
+from sle_kg.features.presence import BEGINNING, exposure_rows, window
 from sle_kg.features.sql import UNITS_PER_MG, before, days_of, text
 
 WEIGHT_WITHIN_DAYS = 365
@@ -32,23 +33,23 @@ from mycophenolic acid has the two ends (rule 12)."""
 def _weights() -> str:
     """CTE `k`: for each medicine the range of the weights nearest to its interval, and the latest of them."""
     return f"""weighed AS (
-        SELECT e.ask, e.record, e.start_from, e.period_days, e.dose, b.low, b.high, b.date_from AS day, b.record AS weight,
+        SELECT e.ask, e.row_id, b.low, b.high, b.date_from AS day, b.record AS weight,
                greatest(0, coalesce(e.start_hi, e.end_lo, e.on_date) - b.date_to, b.date_from - coalesce(e.end_lo,
                e.end_hi)) AS distance
         FROM e JOIN fact_measurement b ON b.patient = e.patient AND b.test = 'bodyWeight'
              AND b.date_from <= e.base AND b.date_to IS NOT NULL),
     k AS (
-        SELECT ask, record, start_from, period_days, dose,
+        SELECT ask, row_id,
                least_or_null(low) AS light, greatest_or_null(high) AS heavy,
                least_where(low, day = last_day) AS light_last,
                greatest_where(high, day = last_day) AS heavy_last,
                min(distance) AS distance, records_of(weight) AS weights
         FROM (
-            SELECT *, max(day) OVER (PARTITION BY ask, record, start_from, period_days, dose) AS last_day
+            SELECT *, max(day) OVER (PARTITION BY ask, row_id) AS last_day
             FROM weighed
-            QUALIFY distance = min(distance) OVER (PARTITION BY ask, record, start_from, period_days, dose)
+            QUALIFY distance = min(distance) OVER (PARTITION BY ask, row_id)
                     AND distance <= {WEIGHT_WITHIN_DAYS})
-        GROUP BY ask, record, start_from, period_days, dose)"""
+        GROUP BY ask, row_id)"""
 
 
 def rates(feature: Feature, *, current: bool) -> str:
@@ -75,11 +76,8 @@ def rates(feature: Feature, *, current: bool) -> str:
     else:
         low = f"CASE WHEN dose_unit = 'mg' THEN low WHEN {for_upper} > 0 THEN below(low * {kg.format(for_upper)}, 1000000) END"
         high = f"CASE WHEN dose_unit = 'mg' THEN high WHEN {for_lower} > 0 THEN above(high * {kg.format('k.' + heavy)}, 1000000) END"
-    weighing = (
-        "LEFT JOIN k ON k.ask = f.ask AND k.record = f.record AND k.start_from IS NOT DISTINCT FROM f.start_from "
-        "AND k.period_days IS NOT DISTINCT FROM f.period_days AND k.dose IS NOT DISTINCT FROM f.dose"
-    )
-    return f"""{exposure_rows(feature)}, {_weights()},
+    weighing = "LEFT JOIN k ON k.ask = f.ask AND k.row_id = f.row_id"
+    return f"""{exposure_rows()}, {_weights()},
     f AS (
         SELECT e.*,
                CASE WHEN {period} > 0 THEN below({units} * {times} * {factor} * ({low_top}), {period} * ({low_bottom})) END
@@ -94,7 +92,7 @@ def rates(feature: Feature, *, current: bool) -> str:
         FROM f {weighing})"""
 
 
-COMPLETE = """LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'medications' AND c.until >= w.end_possible
+COMPLETE = """LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications' AND c.until >= w.end_possible
     AND NOT w.planned"""
 
 
@@ -106,7 +104,7 @@ def daily_dose(feature: Feature, options: FeatureOptions) -> str:
     """
     combine = "sum" if feature.get("equivalence") == "prednisone" else "max"
     return f"""
-    WITH {window(feature)}, {rates(feature, current=True)},
+    WITH {window()}, {rates(feature, current=True)},
     each_record AS (
         SELECT ask, record,
                sum(low) FILTER (WHERE certain AND start_hi <= on_date AND end_lo >= on_date) AS low,
@@ -139,15 +137,15 @@ def _segments(name: str, rows: str) -> str:
         FROM {name}_steps)"""
 
 
-def runs(name: str, rows: str, gap: int) -> str:
-    """CTE `<name>`: runs of days, from rows (ask, first, last); neighbours at most `gap` days apart are joined.
+def runs(name: str, rows: str) -> str:
+    """CTE `<name>`: runs of days, from rows (ask, first, last, gap); neighbours at most `gap` days apart are joined.
 
     A gap is the start of the next interval minus the end of the one before; the next day (1) always joins.
     """
     return f"""{name}_marked AS (
         SELECT ask, first, last, CASE WHEN first <= max(last) OVER (
                    PARTITION BY ask ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-                   + {max(gap, 1)} THEN 0 ELSE 1 END AS begins
+                   + greatest(gap, 1) THEN 0 ELSE 1 END AS begins
         FROM ({rows}) WHERE first <= last),
     {name}_numbered AS (
         SELECT *, sum(begins) OVER (PARTITION BY ask ORDER BY first, last) AS number FROM {name}_marked),
@@ -162,7 +160,7 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> str:
     possible = """SELECT q.ask, greatest(q.start_lo, w.start_possible) AS first, least(q.end_hi, w.end_possible) AS last,
         q.high AS rate, 0 AS cover FROM q JOIN w USING (ask) WHERE q.high IS NOT NULL"""
     return f"""
-    WITH {window(feature)}, {rates(feature, current=False)},
+    WITH {window()}, {rates(feature, current=False)},
     {_segments("sure", certain)}, {_segments("maybe", possible)},
     lower_bound AS (SELECT ask, max(rate) AS rate, arg_max(first, rate) AS day FROM sure GROUP BY ask),
     upper_bound AS (SELECT ask, max(rate) AS rate FROM maybe GROUP BY ask),
@@ -183,23 +181,25 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> str:
 def _high_dose_runs(feature: Feature) -> str:
     """CTEs `sure_runs` and `maybe_runs`: runs of days at the dose or more, with the concurrent medicine where asked."""
     threshold = int(feature.get("dailyDose") * UNITS_PER_MG)  # type: ignore[operator,arg-type]
-    together = tuple_of(feature, "concurrentWith")
+    together = names_of(feature, "concurrentWith")
     certain = "SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover FROM q WHERE certain AND low IS NOT NULL"
     possible = "SELECT ask, start_lo AS first, end_hi AS last, high AS rate, 0 AS cover FROM q WHERE high IS NOT NULL"
     extra = ""
     covered = "true"
     if together:
         gap = days_of(str(feature.get("concurrentGap", "P1D")))
-        sure = "SELECT ask, start_hi AS first, end_lo AS last FROM x WHERE certain"
-        maybe = "SELECT ask, start_lo AS first, end_hi AS last FROM x"
-        extra = f"""{exposure_rows(feature, "concurrentWith", "x")}, {runs("x_sure", sure, gap)},
-        {runs("x_maybe", maybe, gap)}, """
+        sure = f"SELECT ask, start_hi AS first, end_lo AS last, {gap} AS gap FROM x WHERE certain"
+        maybe = f"SELECT ask, start_lo AS first, end_hi AS last, {gap} AS gap FROM x"
+        extra = f"""{exposure_rows("concurrentWith", "x")}, {runs("x_sure", sure)},
+        {runs("x_maybe", maybe)}, """
         certain += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_sure"
         possible += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_maybe"
         covered = "cover > 0"
-    at_dose = f"SELECT ask, first, last FROM {{}} WHERE last IS NOT NULL AND rate >= {threshold} AND {covered}"
+    at_dose = (
+        f"SELECT ask, first, last, 1 AS gap FROM {{}} WHERE last IS NOT NULL AND rate >= {threshold} AND {covered}"
+    )
     return f"""{extra}{_segments("sure", certain)}, {_segments("maybe", possible)},
-    {runs("sure_runs", at_dose.format("sure"), 1)}, {runs("maybe_runs", at_dose.format("maybe"), 1)}"""
+    {runs("sure_runs", at_dose.format("sure"))}, {runs("maybe_runs", at_dose.format("maybe"))}"""
 
 
 def _longest(name: str) -> str:
@@ -212,7 +212,7 @@ def _longest(name: str) -> str:
 def dose_duration(feature: Feature, options: FeatureOptions) -> str:
     """DoseDurationCondition: the longest run of consecutive days at a dose or more, of runs that overlap the look-back."""
     return f"""
-    WITH {window(feature)}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
+    WITH {window()}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
     l AS ({_longest("sure_runs")}), u AS ({_longest("maybe_runs")}),
     o AS (
         SELECT q.ask, bool_or(q.high IS NULL) AS unknown,
@@ -231,25 +231,20 @@ def treatment_duration(feature: Feature, options: FeatureOptions) -> str:
     Durations are end minus start, or count both ends (`inclusive`). `sinceFirstDose`: a course of pulses may last
     until the day judged (A0-13).
     """
-    gap, measure = days_of(str(feature.get("gap"))), feature.get("measure")
-    extra = " + 1" if feature.get("counting") == "inclusive" else ""
-    length = f"r.last - r.first{extra}"
-    combine, where = {
-        "total": ("sum", "true"),
-        "longestRun": ("max", "r.first <= w.end_possible AND r.last >= w.start_possible"),
-        "runToScreening": ("max", f"r.last >= w.on_date - {gap}"),
-    }[str(measure)]
-    hull_end = "on_date" if feature.get("sinceFirstDose") else "end_hi"
+    length = "r.last - r.first + CASE WHEN w.inclusive THEN 1 ELSE 0 END"
 
     def days(name: str) -> str:
-        return (
-            f"SELECT r.ask, {combine}({length}) AS days FROM {name} r JOIN w USING (ask) WHERE {where} GROUP BY r.ask"
-        )
+        return f"""SELECT r.ask, CASE WHEN any_value(w.measure) = 'total' THEN sum({length}) ELSE max({length}) END AS days
+            FROM {name} r JOIN w USING (ask)
+            WHERE CASE w.measure WHEN 'total' THEN true WHEN 'runToScreening' THEN r.last >= w.on_date - w.gap
+                       ELSE r.first <= w.end_possible AND r.last >= w.start_possible END
+            GROUP BY r.ask"""
 
+    sure = "SELECT ask, start_hi AS first, end_lo AS last, w.gap FROM e JOIN w USING (ask) WHERE certain"
+    maybe = """SELECT ask, start_lo AS first, CASE WHEN w.since_first THEN w.on_date ELSE end_hi END AS last, w.gap
+        FROM e JOIN w USING (ask)"""
     return f"""
-    WITH {window(feature)}, {exposure_rows(feature)},
-    {runs("sure", "SELECT ask, start_hi AS first, end_lo AS last FROM e WHERE certain", gap)},
-    {runs("maybe", f"SELECT ask, start_lo AS first, {hull_end} AS last FROM e", gap)},
+    WITH {window()}, {exposure_rows()}, {runs("sure", sure)}, {runs("maybe", maybe)},
     l AS ({days("sure")}), u AS ({days("maybe")}),
     o AS (SELECT ask, records_of(record) AS records FROM e GROUP BY ask)
     SELECT w.ask, coalesce(l.days, 0) AS lower, CASE WHEN c.ask IS NOT NULL THEN coalesce(u.days, 0) END AS upper,
@@ -275,14 +270,13 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
                         ELSE {passed} + 1 END AS DECIMAL(6, 0))"""
 
     return f"""
-    WITH {window(feature)}, {exposure_rows(feature)}, {_weights()},
+    WITH {window()}, {exposure_rows()}, {_weights()},
     amounts AS (
         SELECT e.ask, e.record, e.certain AND e.route = {route} AND e.start_hi <= e.end_lo AS sure,
                {amount("k.light", "e.start_hi", "e.end_lo")} AS low,
                CASE WHEN e.start_lo > {BEGINNING} AND (e.administration OR e.period_days IS NOT NULL)
                     THEN {amount("k.heavy", "e.start_lo", "e.end_hi")} END AS high
-        FROM e LEFT JOIN k ON k.ask = e.ask AND k.record = e.record AND k.start_from IS NOT DISTINCT FROM e.start_from
-             AND k.period_days IS NOT DISTINCT FROM e.period_days AND k.dose IS NOT DISTINCT FROM e.dose
+        FROM e LEFT JOIN k ON k.ask = e.ask AND k.row_id = e.row_id
         WHERE e.route IS NULL OR e.route = {route}),
     s AS (
         SELECT ask, sum(low) FILTER (WHERE sure) AS low, CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
@@ -335,7 +329,7 @@ def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
     needed = feature.get("dailyDose")
     assert needed is not None
     return f"""
-    WITH {window(feature)}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
+    WITH {window()}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
     b AS (SELECT r.ask, max(r.first) AS first FROM sure_runs r JOIN w USING (ask)
           WHERE r.first <= w.end_possible AND r.last >= w.start_possible AND r.last - r.first + 1 >= 14 GROUP BY r.ask),
     {parts}

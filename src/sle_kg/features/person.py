@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
-from sle_kg.features.presence import BEGINNING, condition_rows, value_sets, window
+from sle_kg.features.presence import BEGINNING, condition_rows, members, window
 from sle_kg.features.results import ALL, POSITIVE, latest
 from sle_kg.features.sql import text
 
@@ -19,7 +19,7 @@ PREGNANCY_LASTS_DAYS = 300
 def age(feature: Feature, options: FeatureOptions) -> str:
     """AgeCondition: completed years at the anchor (A0-01, A1-02); a partial birth date gives a range."""
     return f"""
-    WITH {window(feature)}
+    WITH {window()}
     SELECT w.ask, completed_years(p.birth_to, w.end_certain) AS lower,
            completed_years(p.birth_from, w.end_possible) AS upper, [p.record] AS records
     FROM w JOIN fact_patient p USING (patient)
@@ -43,7 +43,7 @@ def _latest_statements(name: str, keys: str) -> str:
             PARTITION BY w.ask, t.statement))"""
 
 
-STATEMENTS_COMPLETE = "LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'statements' AND c.until >= w.on_date"
+STATEMENTS_COMPLETE = "LEFT JOIN complete c ON c.ask = w.of AND c.section = 'statements' AND c.until >= w.on_date"
 
 
 def statement(feature: Feature, options: FeatureOptions) -> str:
@@ -68,23 +68,24 @@ def contraindication(feature: Feature, options: FeatureOptions) -> str:
     `asDocumented`: what is not documented does not hold (an exception that nobody claims).
     """
     key = "replace(t.statement, 'contraindication:', '')"
-    sets = value_sets(feature)
-    documented = str(bool(feature.get("asDocumented"))).lower()
     return f"""
     WITH {ALL}, {_latest_statements("t", "t.statement LIKE 'contraindication:%'")},
+    named AS (
+        SELECT w.ask, m.concept AS key, bool_or(m.concept = m.value_set) AS single
+        FROM w JOIN wanted_set ws ON ws.feature = w.feature JOIN membership m USING (value_set)
+        WHERE m.status = 'in' GROUP BY w.ask, m.concept
+        UNION SELECT w.ask, ws.value_set, true FROM w JOIN wanted_set ws ON ws.feature = w.feature),
     s AS (
-        SELECT t.ask, bool_and(t.value) FILTER (WHERE t.value OR m.single) AS holds,
-               bool_or(t.value) AS some_true, bool_or(NOT t.value AND m.single) AS denied,
-               records_of(t.record) AS records
-        FROM (SELECT ask, record, statement, value, {key} AS key FROM t) t
-        JOIN (SELECT concept, bool_or(concept = value_set) AS single FROM membership
-              WHERE value_set IN ({sets}) AND status = 'in' GROUP BY concept
-              UNION SELECT value_set, true FROM value_set WHERE value_set IN ({sets})) m ON m.concept = t.key
+        SELECT t.ask, bool_or(t.value) AS some_true,
+               bool_or(t.value AND NOT t.doubtful) AS holds,
+               bool_or(NOT t.value AND n.single) AS denied, records_of(t.record) AS records
+        FROM (SELECT *, {key} AS key, bool_or(NOT value) OVER (PARTITION BY ask, statement) AS doubtful FROM t) t
+        JOIN (SELECT ask, key, bool_or(single) AS single FROM named GROUP BY ask, key) n
+             ON n.ask = t.ask AND n.key = t.key
         GROUP BY t.ask)
-    SELECT w.ask, CASE WHEN s.some_true AND coalesce(s.holds, true) THEN 1 WHEN {documented} THEN 0 END AS lower,
-           CASE WHEN {documented} AND NOT coalesce(s.some_true, false) THEN 0
-                WHEN s.denied AND NOT coalesce(s.some_true, false) THEN 0
-                WHEN c.ask IS NOT NULL AND NOT coalesce(s.some_true, false) THEN 0 END AS upper,
+    SELECT w.ask, CASE WHEN s.holds THEN 1 WHEN w.documented THEN 0 END AS lower,
+           CASE WHEN coalesce(s.some_true, false) THEN NULL
+                WHEN w.documented OR s.denied OR c.ask IS NOT NULL THEN 0 END AS upper,
            coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
     FROM w LEFT JOIN s USING (ask) {STATEMENTS_COMPLETE}
     """
@@ -127,9 +128,8 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> str:
     a test and a diagnosis that disagree leave it open.
     """
     tests = "'hcgSerumQual', 'hcgSerumQuant', 'hcgUrineQual'"
-    current = Feature("DiagnosisCondition", (("valueSet", ("pregnancyCondition",)), ("when", "current")))
     return f"""
-    WITH {window(current)}, {latest("v", tests, options.window("pregnancyTest"))}, {condition_rows(current)},
+    WITH {window()}, {latest("v", tests, options.window("pregnancyTest"))}, {condition_rows("pregnancyCondition")},
     test AS (
         SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
                bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative,
@@ -151,7 +151,7 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> str:
                 THEN list_concat(coalesce(t.records, []), coalesce(s.records, []))
                 WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
     FROM w LEFT JOIN test t USING (ask) LEFT JOIN seen s USING (ask)
-    LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'conditions' AND c.until >= w.on_date
+    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'conditions' AND c.until >= w.on_date
     """
 
 
@@ -160,7 +160,7 @@ def consent(feature: Feature, options: FeatureOptions) -> str:
     return f"""
     WITH {ALL},
     s AS (
-        SELECT w.ask, records_of(n.record) AS records FROM w JOIN anchor n ON n.ask = w.ask AND n.anchor = 'consent'
+        SELECT w.ask, records_of(n.record) AS records FROM w JOIN anchor n ON n.ask = w.of AND n.anchor = 'consent'
         WHERE n.record IS NOT NULL AND n.last <= w.base GROUP BY w.ask
         UNION ALL
         SELECT w.ask, records_of(f.record) FROM w JOIN fact_consent f ON f.patient = w.patient AND f.trial = w.trial
@@ -174,9 +174,8 @@ def donated_volume(feature: Feature, options: FeatureOptions) -> str:
 
     A donation without a volume of the same day leaves the upper bound open.
     """
-    donation = Feature("ProcedureCondition", (*feature.parameters, ("valueSet", ("bloodDonationAny",))))
     return f"""
-    WITH {window(feature)},
+    WITH {window()},
     volumes AS (
         SELECT w.ask, t.record, t.amount, t.date_from, t.date_from >= w.start_certain AND t.date_to <= w.end_certain AS sure
         FROM w JOIN fact_statement t ON t.patient = w.patient AND t.statement = 'bloodDonationVolume'
@@ -186,7 +185,7 @@ def donated_volume(feature: Feature, options: FeatureOptions) -> str:
                EXISTS (SELECT 1 FROM volumes v WHERE v.ask = w.ask AND v.date_from = p.from_from AND v.amount IS NOT NULL)
                    AS measured
         FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
-        JOIN membership m ON m.concept = p.concept AND m.value_set IN ({value_sets(donation)})
+        {members("p.concept", "bloodDonationAny")}
         WHERE p.done <> 'no' AND coalesce(p.end_to, p.from_to, w.on_date) >= w.start_possible),
     s AS (
         SELECT ask, sum(amount) FILTER (WHERE sure) AS sure, sum(amount) AS total, bool_or(amount IS NULL) AS unread,
@@ -199,5 +198,5 @@ def donated_volume(feature: Feature, options: FeatureOptions) -> str:
                 THEN list_concat(coalesce(n.records, []), coalesce(s.records, []))
                 WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
     FROM w LEFT JOIN s USING (ask) LEFT JOIN n USING (ask)
-    LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'procedures' AND c.until >= w.on_date
+    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'procedures' AND c.until >= w.on_date
     """

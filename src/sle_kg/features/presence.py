@@ -7,37 +7,31 @@ being known absent. Absence needs a closed value set and a section that is compl
 from __future__ import annotations
 
 from sle_kg.criteria import Feature
-from sle_kg.features.sql import before, text, texts
+from sle_kg.features.sql import text
 
 BEGINNING = "DATE '0001-01-01'"
 
 
-def tuple_of(feature: Feature, name: str) -> tuple[str, ...]:
-    """A parameter with several values; empty where it is not set."""
-    value = feature.get(name, ())
-    assert isinstance(value, tuple)
-    return value
+def members(concept: str, name: str | None = None, parameter: str = "valueSet", asks: str = "w") -> str:
+    """JOIN to the membership of a concept in the value sets that the feature names, or in one fixed value set."""
+    if name is not None:
+        return f"JOIN membership m ON m.concept = {concept} AND m.value_set = {text(name)}"
+    return f"""JOIN wanted_set ws ON ws.feature = w.feature AND ws.parameter = {text(parameter)}
+        JOIN membership m ON m.concept = {concept} AND m.value_set = ws.value_set"""
 
 
-def value_sets(feature: Feature) -> str:
-    """The value sets of a feature, for SQL IN (…)."""
-    return texts(tuple_of(feature, "valueSet"))
-
-
-def window(feature: Feature) -> str:
+def window() -> str:
     """CTE `w`: ask, patient, base, on_date, the window that is certain and the one that is possible, planned.
 
     A closed interval [anchor − look-back, anchor]; without look-back from the beginning of time. An anchor after the
     date judged is planned (rule 6): facts can still fall into its window, absence cannot be known.
     """
-    anchor = str(feature.get("anchor", "screening"))
-    lookback = feature.get("lookback")
-    start_certain = before("n.last", str(lookback)) if lookback else BEGINNING
-    start_possible = before("n.first", str(lookback)) if lookback else BEGINNING
+    lookback = "CAST({} - to_months(a.months) - to_days(a.days) AS DATE)"
     return f"""w AS (
-        SELECT a.*, {start_certain} AS start_certain, {start_possible} AS start_possible,
+        SELECT a.*, coalesce({lookback.format("n.last")}, {BEGINNING}) AS start_certain,
+               coalesce({lookback.format("n.first")}, {BEGINNING}) AS start_possible,
                n.first AS end_certain, n.last AS end_possible, n.last > a.on_date AS planned
-        FROM a JOIN anchor n ON n.ask = a.ask AND n.anchor = {text(anchor)})"""
+        FROM a JOIN anchor n ON n.ask = a.of AND n.anchor = a.anchor)"""
 
 
 def presence(ctes: str, section: str, *, absence: str = "true", also: str = "false") -> str:
@@ -54,7 +48,7 @@ def presence(ctes: str, section: str, *, absence: str = "true", also: str = "fal
                records_where(r.record, r.possible) AS doubt
         FROM w LEFT JOIN r USING (ask) GROUP BY w.ask),
     closed AS (
-        SELECT w.ask, c.record FROM w JOIN complete c USING (ask)
+        SELECT w.ask, c.record FROM w JOIN complete c ON c.ask = w.of
         WHERE c.section = {text(section)} AND c.until >= w.end_possible AND NOT w.planned AND {absence}),
     refuted AS (SELECT w.ask, {also} AS record FROM w)
     SELECT s.ask,
@@ -74,7 +68,7 @@ NO_REFUTATION = "CAST(NULL AS VARCHAR)"
 # ---- diagnoses ------------------------------------------------------------------------------------------------------
 
 
-def condition_rows(feature: Feature) -> str:
+def condition_rows(value_set: str | None = None) -> str:
     """CTE `d`: the condition records of the value set seen at each ask, with core and hull of their interval.
 
     Core: days on which the condition is known to have been present; hull: days on which it can have been. A condition
@@ -93,8 +87,7 @@ def condition_rows(feature: Feature) -> str:
                     WHEN NOT c.ongoing AND c.abated_from IS NULL THEN w.base
                     ELSE w.on_date END AS hull_end,
                coalesce(c.recorded_from, c.onset_from) AS stated
-        FROM w JOIN fact_condition c ON c.patient = w.patient
-        JOIN membership m ON m.concept = c.concept AND m.value_set IN ({value_sets(feature)})
+        FROM w JOIN fact_condition c ON c.patient = w.patient {members("c.concept", value_set)}
         WHERE coalesce(c.onset_from, c.recorded_from, {BEGINNING}) <= w.base)"""
 
 
@@ -116,38 +109,29 @@ def diagnosis(feature: Feature) -> str:
 
     A record without severity neither proves nor excludes a severity.
     """
-    when, severity = feature.get("when"), feature.get("severity")
-    severe_enough = {None: "true", "moderate": "d.severity IN ('moderate', 'severe')"}.get(
-        severity if severity is None else str(severity), "d.severity = 'severe'"
-    )
-    maybe_severe = "true" if severity is None else f"(d.severity IS NULL OR {severe_enough})"
-    inside = {
-        "ever": ("true", "true"),
-        "current": (
-            "d.active AND coalesce(d.core_start <= d.on_date, true)",
-            "coalesce(d.active, true) AND d.hull_end >= d.on_date",
-        ),
-        "within": (
-            "d.core_start <= d.end_certain AND d.core_end >= d.start_certain AND d.core_start <= d.core_end",
-            "d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible",
-        ),
-    }
-    certainly, possibly = inside[str(when)]
+    enough = """CASE d.severity_needed WHEN 'moderate' THEN d.severity IN ('moderate', 'severe')
+        WHEN 'severe' THEN d.severity = 'severe' ELSE true END"""
+    certainly = """CASE d.when_is WHEN 'ever' THEN true
+        WHEN 'current' THEN d.active AND coalesce(d.core_start <= d.on_date, true)
+        ELSE d.core_start <= d.end_certain AND d.core_end >= d.start_certain AND d.core_start <= d.core_end END"""
+    possibly = """CASE d.when_is WHEN 'ever' THEN true
+        WHEN 'current' THEN coalesce(d.active, true) AND d.hull_end >= d.on_date
+        ELSE d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible END"""
     rows = f"""r AS (
         SELECT d.ask, d.record,
-               d.status = 'confirmed' AND d.member = 'in' AND {severe_enough} AND coalesce({certainly}, false)
+               d.status = 'confirmed' AND d.member = 'in' AND coalesce({enough}, false) AND coalesce({certainly}, false)
                AND NOT {CONTRADICTED} AS certain,
-               d.status <> 'refuted' AND {maybe_severe} AND coalesce({possibly}, true) AS possible
+               d.status <> 'refuted' AND coalesce({enough}, true) AND coalesce({possibly}, true) AS possible
         FROM d)"""
-    closed = f"NOT EXISTS (SELECT 1 FROM value_set v WHERE v.open AND v.value_set IN ({value_sets(feature)}))"
-    ctes = f"{window(feature)}, {condition_rows(feature)}, {rows}"
-    return presence(ctes, "conditions", absence=closed, also=REFUTED)
+    closed = """NOT EXISTS (
+            SELECT 1 FROM wanted_set ws JOIN value_set v USING (value_set) WHERE v.open AND ws.feature = w.feature)"""
+    return presence(f"{window()}, {condition_rows()}, {rows}", "conditions", absence=closed, also=REFUTED)
 
 
 def diagnosis_count(feature: Feature) -> str:
     """DiagnosisCountCondition: distinct episodes, told apart by their onset (or recorded) date."""
     return f"""
-    WITH {window(feature)}, {condition_rows(feature)},
+    WITH {window()}, {condition_rows()},
     counted AS (
         SELECT w.ask,
                count(DISTINCT d.core_start) FILTER (WHERE d.status = 'confirmed' AND d.member = 'in') AS certain,
@@ -157,7 +141,7 @@ def diagnosis_count(feature: Feature) -> str:
     SELECT w.ask, n.certain AS lower, CASE WHEN c.ask IS NOT NULL THEN n.possible END AS upper,
            CASE WHEN n.possible > 0 THEN n.records WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
     FROM w JOIN counted n USING (ask)
-    LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'conditions' AND c.until >= w.on_date
+    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'conditions' AND c.until >= w.on_date
     """
 
 
@@ -166,23 +150,22 @@ def diagnosis_count(feature: Feature) -> str:
 
 def procedure(feature: Feature) -> str:
     """ProcedureCondition: done ever or in a window, by a procedure or by a diagnosis code that says so (Z94.0)."""
-    ever = feature.get("when") == "ever"
     done_then = "p.from_to <= w.end_certain AND coalesce(p.end_from, p.from_to) >= w.start_certain"
     present_then = "d.core_start <= d.end_certain AND d.core_end >= d.start_certain"
     rows = f"""r AS (
         SELECT w.ask, p.record,
-               p.done = 'yes' AND m.status = 'in' AND coalesce({done_then}, {str(ever).lower()}) AS certain,
+               p.done = 'yes' AND m.status = 'in' AND coalesce({done_then}, w.when_is = 'ever') AS certain,
                p.done <> 'no' AND coalesce(p.from_from, {BEGINNING}) <= w.end_possible
                AND coalesce(p.end_to, p.from_to, w.on_date) >= w.start_possible AS possible
         FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
-        JOIN membership m ON m.concept = p.concept AND m.value_set IN ({value_sets(feature)})
+        {members("p.concept")}
         UNION ALL
         SELECT d.ask, d.record,
-               d.status = 'confirmed' AND d.member = 'in' AND coalesce({"true" if ever else present_then}, false)
+               d.status = 'confirmed' AND d.member = 'in' AND (d.when_is = 'ever' OR coalesce({present_then}, false))
                AND NOT {CONTRADICTED},
                d.status <> 'refuted' AND d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible
         FROM d)"""
-    ctes = f"{window(feature)}, {condition_rows(feature)}, {rows}"
+    ctes = f"{window()}, {condition_rows()}, {rows}"
     return presence(ctes, "procedures", also=REFUTED)
 
 
@@ -195,28 +178,27 @@ def immunization(feature: Feature) -> str:
                i.given <> 'no' AND coalesce(i.date_to, w.on_date) >= w.start_possible
                AND coalesce(i.date_from, {BEGINNING}) <= w.end_possible AS possible
         FROM w JOIN fact_immunization i ON i.patient = w.patient AND coalesce(i.date_from, {BEGINNING}) <= w.base
-        JOIN membership m ON m.concept = i.concept AND m.value_set IN ({value_sets(feature)}))"""
-    return presence(f"{window(feature)}, {rows}", "immunizations", also=NO_REFUTATION)
+        {members("i.concept")})"""
+    return presence(f"{window()}, {rows}", "immunizations", also=NO_REFUTATION)
 
 
 # ---- medicines taken ------------------------------------------------------------------------------------------------
 
 
-def exposure_rows(feature: Feature, parameter: str = "valueSet", name: str = "e", asks: str = "w") -> str:
+def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
     """A CTE of the medicines of a value set seen at each ask: core [start_hi, end_lo] and hull [start_lo, end_hi].
 
     An ongoing medicine was last taken on the day judged; `completed` without an end ended up to screening; an order is
     possible, never certain; a product for local use does not count (rules 5, 12, 13).
     """
-    sets = texts(tuple_of(feature, parameter))
     return f"""{name}_raw AS (
-        SELECT {asks}.ask, {asks}.patient, {asks}.on_date, {asks}.base, x.record, x.concept, x.taken, x.ongoing,
-               x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration,
+        SELECT w.ask, w.patient, w.on_date, w.base, x.record, x.concept, x.taken, x.ongoing,
+               x.row_id, x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration,
                min(m.status) AS member,
                x.start_from, x.start_to, x.end_from, x.end_to
-        FROM {asks} JOIN fact_exposure x ON x.patient = {asks}.patient
-             AND coalesce(x.start_from, x.end_from, {BEGINNING}) <= {asks}.base
-        JOIN membership m ON m.concept = x.concept AND m.value_set IN ({sets})
+        FROM w JOIN fact_exposure x ON x.patient = w.patient
+             AND coalesce(x.start_from, x.end_from, {BEGINNING}) <= w.base
+        {members("x.concept", parameter=parameter)}
         WHERE x.taken <> 'no' AND coalesce(x.route, '') <> 'local'
         GROUP BY ALL),
     {name} AS (
@@ -234,23 +216,15 @@ def exposure_rows(feature: Feature, parameter: str = "valueSet", name: str = "e"
 
 def exposure(feature: Feature) -> str:
     """ExposureCondition: taken ever (before screening), ongoing, or in a window."""
-    inside = {
-        "ever": ("coalesce(e.start_hi <= e.base, true)", "true"),
-        "ongoing": (
-            "e.start_hi <= e.on_date AND e.end_lo >= e.on_date",
-            "e.end_hi >= e.on_date",
-        ),
-        "within": (
-            "e.start_hi <= w.end_certain AND e.end_lo >= w.start_certain AND e.start_hi <= e.end_lo",
-            "e.start_lo <= w.end_possible AND e.end_hi >= w.start_possible",
-        ),
-    }
-    certainly, possibly = inside[str(feature.get("when"))]
+    certainly = """CASE w.when_is WHEN 'ever' THEN coalesce(e.start_hi <= e.base, true)
+        WHEN 'ongoing' THEN e.start_hi <= e.on_date AND e.end_lo >= e.on_date
+        ELSE e.start_hi <= w.end_certain AND e.end_lo >= w.start_certain AND e.start_hi <= e.end_lo END"""
+    possibly = """CASE w.when_is WHEN 'ever' THEN true WHEN 'ongoing' THEN e.end_hi >= e.on_date
+        ELSE e.start_lo <= w.end_possible AND e.end_hi >= w.start_possible END"""
     rows = f"""r AS (
         SELECT e.ask, e.record, e.certain AND coalesce({certainly}, false) AS certain, {possibly} AS possible
         FROM e JOIN w USING (ask))"""
-    ctes = f"{window(feature)}, {exposure_rows(feature)}, {rows}"
-    return presence(ctes, "medications", also=NO_REFUTATION)
+    return presence(f"{window()}, {exposure_rows()}, {rows}", "medications", also=NO_REFUTATION)
 
 
 def washout(feature: Feature) -> str:
@@ -258,21 +232,21 @@ def washout(feature: Feature) -> str:
 
     A medicine without known wash-out days leaves the question open for ever, unless it is ongoing.
     """
-    days = f"g.washout{feature.get('halfLives')}"
+    days = "CASE w.half_lives WHEN 3 THEN g.washout3 WHEN 5 THEN g.washout5 END"
     rows = f"""r AS (
         SELECT e.ask, e.record,
                e.certain AND coalesce(e.start_hi <= e.base, true) AND coalesce(e.on_date - e.end_lo
                < coalesce({days}, 1), false) AS certain,
                coalesce(e.on_date - e.end_hi < {days}, true) AS possible
-        FROM e LEFT JOIN drug g ON g.concept = e.concept)"""
-    ctes = f"{window(feature)}, {exposure_rows(feature)}, {rows}"
+        FROM e JOIN w USING (ask) LEFT JOIN drug g ON g.concept = e.concept)"""
+    ctes = f"{window()}, {exposure_rows()}, {rows}"
     return presence(ctes, "medications", also=NO_REFUTATION)
 
 
 def drug_count(feature: Feature) -> str:
     """DrugCountCondition: distinct active moieties ever taken (mofetil and mycophenolic acid are one; rule 14)."""
     return f"""
-    WITH {window(feature)}, {exposure_rows(feature)},
+    WITH {window()}, {exposure_rows()},
     counted AS (
         SELECT w.ask,
                count(DISTINCT coalesce(g.moiety, e.concept)) FILTER (
@@ -283,7 +257,7 @@ def drug_count(feature: Feature) -> str:
     SELECT w.ask, n.certain AS lower, CASE WHEN c.ask IS NOT NULL THEN n.possible END AS upper,
            CASE WHEN n.possible > 0 THEN n.records WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
     FROM w JOIN counted n USING (ask)
-    LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'medications' AND c.until >= w.on_date
+    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications' AND c.until >= w.on_date
     """
 
 
@@ -297,7 +271,7 @@ def allergy(feature: Feature) -> str:
     """
     which = feature.get("which")
     if which == "substance":
-        join = f"JOIN membership m ON m.concept = y.concept AND m.value_set IN ({value_sets(feature)})"
+        join = members("y.concept")
         certainly, possibly = "m.status = 'in'", "true"
     elif which == "severe":
         join, certainly, possibly = "", "y.criticality = 'high'", "coalesce(y.criticality, 'high') = 'high'"
@@ -316,4 +290,4 @@ def allergy(feature: Feature) -> str:
     also = """(SELECT k.record FROM none_known k WHERE k.ask = w.ask AND NOT EXISTS (
         SELECT 1 FROM fact_allergy o WHERE o.patient = w.patient AND NOT coalesce(o.none_known, false)
         AND o.status <> 'refuted'))"""
-    return presence(f"{window(feature)}, {rows}", "allergies", also=also)
+    return presence(f"{window()}, {rows}", "allergies", also=also)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
-from sle_kg.features.presence import BEGINNING, tuple_of
+from sle_kg.features.database import names_of
+from sle_kg.features.presence import BEGINNING, REFUTED, condition_rows
 from sle_kg.features.sql import before, text, texts
 
 Window = Callable[[str], str]
@@ -18,18 +19,23 @@ Window = Callable[[str], str]
 ALL = "w AS (SELECT * FROM a)"
 
 
-def latest(name: str, tests: str, days: int | None, *, usable: str = "true") -> str:
+def latest(name: str, tests: str | None, days: int | None = None, *, usable: str = "true") -> str:
     """CTEs `<name>_seen` and `<name>`: the records that can be the latest, and whether all lie inside the window.
 
-    Results move with the day judged when they are taken as repeated (`shift`). `fresh` is true when every candidate is
+    `tests` and `days` fixed, or (None) as each feature names them. Results move with the day judged when they are taken
+    as repeated (`shift`). `fresh` is true when every candidate is
     certainly no older than `days`; `stale` when none can be.
     """
     limit = BEGINNING if days is None else f"s.on_date - {days}"
+    picked = f"m.test IN ({tests})"
+    if tests is None:
+        limit = f"coalesce(s.on_date - s.valid_days, {BEGINNING})"
+        picked = "m.test IN (SELECT t.test FROM wanted_test t WHERE t.feature = w.feature)"
     return f"""{name}_seen AS (
-        SELECT w.ask, w.patient, w.on_date, w.base, m.* EXCLUDE (patient, date_from, date_to),
+        SELECT w.*, m.* EXCLUDE (patient, date_from, date_to),
                coalesce(m.date_from + w.shift, {BEGINNING}) AS day_lo, coalesce(m.date_to, w.base) + w.shift AS day_hi
         FROM w JOIN fact_measurement m ON m.patient = w.patient
-        WHERE m.test IN ({tests}) AND coalesce(m.date_from, {BEGINNING}) <= w.base AND ({usable})),
+        WHERE {picked} AND coalesce(m.date_from, {BEGINNING}) <= w.base AND ({usable})),
     {name} AS (
         SELECT s.*, day_lo >= {limit} AS fresh
         FROM {name}_seen s
@@ -51,15 +57,11 @@ def measurement(feature: Feature, options: FeatureOptions) -> str:
     Without an upper limit the multiple is not known (formulas.md, ULN comparisons). An ejection fraction counts where
     its code or method says echocardiography.
     """
-    method = feature.get("method")
-    usable = "true" if method is None else f"m.method = {text(str(method))}"
-    days = options.window(str(feature.get("validFor")))
-    low, high = "low", "high"
-    if feature.get("quantity") == "timesUpperLimit":
-        million = "CAST(1000000000000 AS HUGEINT)"
-        low = f"CASE WHEN uln > 0 THEN inexact(below(exact(low) * {million}, exact(uln))) END"
-        high = f"CASE WHEN uln > 0 THEN inexact(above(exact(high) * {million}, exact(uln))) END"
-    return f"WITH {ALL}, {latest('v', texts(tuple_of(feature, 'test')), days, usable=usable)} {bounds('v', low, high)}"
+    ratio = "inexact({}(exact({}) * CAST(1000000000000 AS HUGEINT), exact(uln)))"
+    low = f"CASE WHEN NOT times_limit THEN low WHEN uln > 0 THEN {ratio.format('below', 'low')} END"
+    high = f"CASE WHEN NOT times_limit THEN high WHEN uln > 0 THEN {ratio.format('above', 'high')} END"
+    usable = "w.method_needed IS NULL OR m.method = w.method_needed"
+    return f"WITH {ALL}, {latest('v', None, usable=usable)} {bounds('v', low, high)}"
 
 
 def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
@@ -146,21 +148,19 @@ def positive_test(feature: Feature, options: FeatureOptions) -> str:
     Tests that disagree on the latest day leave it open. `positiveOnlyTest`: a test whose negative does not answer
     (an HIV-1 antibody says nothing of HIV-2). Valid `ever`: one positive proves it, a negative does not disprove it.
     """
-    tests, only = texts(tuple_of(feature, "test")), tuple_of(feature, "positiveOnlyTest")
-    if feature.get("validFor") == "ever":
-        return f"""
-        WITH {ALL}, {latest("v", tests, None)}
-        SELECT ask, 1 AS lower, NULL AS upper, records_of(record) AS records
-        FROM v_seen WHERE {POSITIVE} GROUP BY ask"""
-    usable = f"m.test NOT IN ({texts(only)}) OR coalesce(m.positive, false)" if only else "true"
-    wanted = texts((*tuple_of(feature, "test"), *only))
-    days = options.window(str(feature.get("validFor")))
+    usable = """m.test NOT IN (SELECT t.test FROM wanted_test t WHERE t.feature = w.feature AND t.only_positive)
+        OR coalesce(m.positive, false)"""
     return f"""
-    WITH {ALL}, {latest("v", wanted, days, usable=usable)}
-    SELECT ask, CASE WHEN bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) THEN 1 END AS lower,
-           CASE WHEN bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) THEN 0 END AS upper,
-           records_of(record) AS records
-    FROM v GROUP BY ask
+    WITH {ALL}, {latest("v", None, usable=usable)},
+    answered AS (
+        SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
+               bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative, records_of(record) AS records
+        FROM v GROUP BY ask),
+    ever AS (SELECT ask, records_of(record) AS records FROM v_seen WHERE {POSITIVE} GROUP BY ask)
+    SELECT n.ask, CASE WHEN w.valid_days IS NULL AND e.ask IS NOT NULL OR n.positive THEN 1 END AS lower,
+           CASE WHEN w.valid_days IS NOT NULL AND n.negative THEN 0 END AS upper,
+           CASE WHEN w.valid_days IS NULL THEN coalesce(e.records, n.records) ELSE n.records END AS records
+    FROM answered n JOIN w USING (ask) LEFT JOIN ever e USING (ask)
     """
 
 
@@ -174,9 +174,8 @@ QUANTIFIED = """CASE
 
 def quantified(feature: Feature, options: FeatureOptions) -> str:
     """QuantifiedCondition: viral DNA at or above the limit of quantification in the latest test."""
-    days = options.window(str(feature.get("validFor")))
     return f"""
-    WITH {ALL}, {latest("v", texts(tuple_of(feature, "test")), days)}
+    WITH {ALL}, {latest("v", None)}
     SELECT ask, CASE WHEN bool_and(fresh) AND bool_and(coalesce({QUANTIFIED}, false)) THEN 1 END AS lower,
            CASE WHEN bool_and(fresh) AND bool_and(NOT coalesce({QUANTIFIED}, true)) THEN 0 END AS upper,
            records_of(record) AS records
@@ -351,13 +350,10 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
         "slicc2012": ("false", "false"),
         "eularAcr2019": (f"low >= {CERTAIN_CLINICAL_ITEM} AND ana.positive", "high < 10"),
     }[name]
-    from sle_kg.features.presence import REFUTED, condition_rows
-
-    refuting = Feature("DiagnosisCondition", (("valueSet", (str(feature.get("diagnosis")),)),))
     return f"""
     WITH w AS (SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, a.on_date AS end_certain,
                       a.on_date AS end_possible, false AS planned FROM a),
-    {condition_rows(refuting)},
+    {condition_rows(str(feature.get("diagnosis")))},
     {latest("v", text(name), None)},
     {_items(name)}, {_ANA_EVER},
     nephritis AS (
@@ -387,16 +383,13 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
 
     An onset alone is only the earliest day of the diagnosis (rule 10).
     """
-    from sle_kg.features.presence import condition_rows
-
-    diagnosis = Feature("DiagnosisCondition", (("valueSet", (str(feature.get("diagnosis")),)),))
     name = str(feature.get("classificationSet"))
     return f"""
     WITH w AS (
         SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, n.first AS end_certain,
                n.last AS end_possible, false AS planned
-        FROM a JOIN anchor n ON n.ask = a.ask AND n.anchor = {text(str(feature.get("anchor")))}),
-    {condition_rows(diagnosis)},
+        FROM a JOIN anchor n ON n.ask = a.of AND n.anchor = a.anchor),
+    {condition_rows(str(feature.get("diagnosis")))},
     c AS (
         SELECT w.ask, min(m.date_from) AS first, min(m.date_to) AS last, arg_min(m.record, m.date_from) AS record
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
@@ -424,16 +417,16 @@ BIOPSY = "'isnRpsClass', 'nihActivityIndex', 'nihChronicityIndex'"
 
 def _no_biopsy(records: str) -> str:
     """SQL parts: procedures complete, so that a biopsy not recorded is absent (rule 2)."""
-    return f"""LEFT JOIN complete c ON c.ask = w.ask AND c.section = 'procedures' AND c.until >= w.on_date
+    return f"""LEFT JOIN complete c ON c.ask = w.of AND c.section = 'procedures' AND c.until >= w.on_date
     {records}"""
 
 
 def biopsy_class(feature: Feature, options: FeatureOptions) -> str:
     """BiopsyClassCondition: any biopsy of one of the classes, alone or mixed (A0-10: pure V is none of III and IV)."""
     classes = " OR ".join(
-        f"list_contains(str_split(text, '+'), {text(name)})" for name in tuple_of(feature, "biopsyClass")
+        f"list_contains(str_split(text, '+'), {text(name)})" for name in names_of(feature, "biopsyClass")
     )
-    members = texts(f"lupusNephritisClass{name}" for name in tuple_of(feature, "biopsyClass"))
+    members = texts(f"lupusNephritisClass{name}" for name in names_of(feature, "biopsyClass"))
     return f"""
     WITH {ALL}, {latest("v", "'isnRpsClass'", None)},
     r AS (

@@ -58,6 +58,12 @@ def days_of(duration: str) -> int:
     return days
 
 
+def duration_parts(duration: str) -> tuple[int, int]:
+    """Calendar months and exact days of a duration: `P1Y` gives (12, 0), `P56D` (0, 56)."""
+    years, months, days = _parts(duration)
+    return 12 * years + months, days
+
+
 def before(day: str, duration: str) -> str:
     """SQL for the date one duration before another: weeks and days exact, months and years calendar, clamped."""
     years, months, days = _parts(duration)
