@@ -76,6 +76,25 @@ def test_one_statement_that_would_settle_many_rows_is_told_once_above_them():
     )
 
 
+def test_results_of_one_span_of_days_stand_together():
+    span = "from 2026-10-24 to 2026-11-21"
+    rows = (
+        sample.row("I04", "unknown", missing=(f"SLEDAI-2K total {span}",), open_kind="test"),
+        sample.row("I05", "unknown", missing=("an agreement on tests",), open_kind="test"),
+        sample.row("I06", "unknown", missing=(f"creatinine, or a clearance, {span}",), open_kind="test"),
+    )
+    table = render_table([sample.verdict("p", "NCT06106906", "undetermined", rows)])
+    assert " ".join(section(table, "Tests to be done").split()) == (
+        f"? Results dated {span} • SLEDAI-2K total [NCT06106906 I04] • creatinine, or a clearance [NCT06106906 I06] "
+        "? an agreement on tests [NCT06106906 I05]"
+    )
+
+
+def test_a_quotation_is_read_without_the_escapes_of_the_registry():
+    rows = (sample.row("I03", "fail", text="activity index \\> 6"),)
+    assert "I03 activity index > 6" in render_table([sample.verdict("p", "NCT06106906", "ineligible", rows)])
+
+
 def test_a_question_to_the_investigator_is_asked_in_words():
     asked = "the investigator's statement: Is there another lupus crisis? (attest:NCT06106906/E05)"
     rows = (sample.row("E05", "unknown", missing=(asked,), open_kind="judgement"),)

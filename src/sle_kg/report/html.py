@@ -22,8 +22,8 @@ from sle_kg.report.text import (
     counted,
     earliest_sentence,
     harmless,
+    quotation,
     recruitment_sentence,
-    section_sentence,
     verdict_phrase,
 )
 from sle_kg.verdict import Verdict
@@ -75,9 +75,9 @@ def _environment() -> Environment:
         is_live=summary.is_live,
         open_groups=summary.open_groups,
         open_rows=summary.open_rows,
+        quotation=quotation,
         places_text=summary.places_text,
         recruitment_sentence=recruitment_sentence,
-        section_sentence=section_sentence,
         reading_changes=summary.reading_changes,
         unread_groups=summary.unread_groups,
         verdict_phrase=verdict_phrase,

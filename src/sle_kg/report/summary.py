@@ -28,13 +28,13 @@ class OpenItem:
 
 @dataclass(frozen=True, slots=True)
 class OpenGroup:
-    """Open items that one move would settle: all that one section of the record answers, or a single item.
+    """Open items that have an answer in common: one section of the record, results of one span of days, or one item.
 
-    `section` is `conditions`, `medications` …; None for an item that no section answers.
+    `heading` says what they have in common; None for an item that stands alone.
     """
 
     kind: OpenKind
-    section: str | None
+    heading: str | None
     items: tuple[OpenItem, ...]
 
     @property
@@ -61,7 +61,7 @@ class Expiry:
     """What passes until a date and no longer."""
 
     last_date: str
-    what: str
+    what: tuple[str, ...]
     places: tuple[Place, ...]
 
 
@@ -164,37 +164,39 @@ def open_groups(verdicts: Sequence[Verdict]) -> list[OpenGroup]:
 
     Ordered by whose move it is; within that, what would settle most trials first, then most rows.
     """
-    places: dict[tuple[OpenKind, str | None], dict[str, dict[Place, None]]] = {}
+    found: dict[tuple[OpenKind, str | None, str], dict[str, dict[Place, None]]] = {}
     for verdict in verdicts:
         for row in open_rows(verdict):
             kind = open_kind(row)
             for missing in row.missing or (row.text if kind == "judgement" else row.reason,):
-                section, text = _settling(missing)
-                group = (kind, section) if section else (kind, f"={text}")
-                places.setdefault(group, {}).setdefault(text, {})[Place(verdict.trial, row.id)] = None
-    groups = [
-        OpenGroup(kind, None if section is None or section.startswith("=") else section, _items(found))
-        for (kind, section), found in places.items()
-    ]
+                heading, text = _settling(missing)
+                key = (kind, heading, "" if heading else text)
+                found.setdefault(key, {}).setdefault(text, {})[Place(verdict.trial, row.id)] = None
+    groups = [OpenGroup(kind, heading, _items(texts)) for (kind, heading, _), texts in found.items()]
     return sorted(groups, key=lambda group: (OPEN_KINDS.index(group.kind), -group.trials, -group.rows))
 
 
 _HISTORY = re.compile(
-    r"a record of (.+), a statement that (\w+) are complete up to \S+, or an attestation \(attest:.+\)"
+    r"a record of (.+), a statement that (\w+) are complete up to (\S+), or an attestation \(attest:.+\)"
 )
+_RESULT = re.compile(r"((?!.*, and a value from ).+?),? (from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d)")
 _QUESTION = re.compile(
     r"(?:the (?:investigator|patient)'s statement: )?(.+?)(?:,? or an attestation)? \(attest:[^)]+\)"
 )
 
 
 def _settling(missing: str) -> tuple[str | None, str]:
-    """The section of the record that a missing fact belongs to, if any, and the fact in short words.
+    """What a missing fact has in common with others, if anything, and the fact in short words.
 
-    The words are those of `wording.Words.missing`: where an answer is recorded (`attest:…`) is said once, by the
-    heading, and the row stands beside each item.
+    The words are those of `wording.Words.missing`: what many items share is said once, above them, and where an
+    answer is recorded (`attest:…`) is said once, by the section's title, as the row stands beside each item.
     """
     if history := _HISTORY.fullmatch(missing):
-        return history[2], history[1]
+        fact, section, day = history.groups()
+        complete = f"one statement that {section} are complete up to {day}"
+        return f"{section.capitalize()}: a record of each of these, or {complete}", fact
+    if result := _RESULT.fullmatch(missing):
+        return f"Results dated {result[2]}", result[1]
     if question := _QUESTION.fullmatch(missing):
         return None, question[1]
     return None, missing
@@ -210,15 +212,14 @@ def _items(found: Mapping[str, Mapping[Place, None]]) -> tuple[OpenItem, ...]:
 
 
 def expiries(verdicts: Sequence[Verdict]) -> list[Expiry]:
-    """What will expire when, the earliest first: rows of one date and one kind of evidence together."""
-    found: dict[tuple[str, str], dict[Place, None]] = {}
+    """What will expire when, the earliest first: the rows without parts that pass until a date."""
+    found: dict[str, dict[Place, str]] = {}
     for verdict in verdicts:
         parts = {row.parent for row in verdict.criteria}
         for row in verdict.criteria:
             if row.valid_until is not None and row.status == "pass" and row.id not in parts:
-                key = (row.valid_until, _subject(row))
-                found.setdefault(key, {})[Place(verdict.trial, row.id)] = None
-    return [Expiry(date, what, tuple(places)) for (date, what), places in sorted(found.items(), key=lambda i: i[0][0])]
+                found.setdefault(row.valid_until, {})[Place(verdict.trial, row.id)] = _subject(row)
+    return [Expiry(date, tuple(dict.fromkeys(rows.values())), tuple(rows)) for date, rows in sorted(found.items())]
 
 
 def _subject(row: RowVerdict) -> str:

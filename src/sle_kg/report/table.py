@@ -38,8 +38,8 @@ from sle_kg.report.text import (
     counted,
     earliest_sentence,
     plain,
+    quotation,
     recruitment_sentence,
-    section_sentence,
     shorten,
     verdict_phrase,
 )
@@ -122,7 +122,7 @@ def _patient(summary: PatientSummary) -> list[RenderableType]:
     parts += _section("Against", [line for verdict in summary.verdicts for line in _against(verdict)])
     groups = open_groups(summary.live)
     for kind in OPEN_KINDS:
-        lines = [line for group in groups if group.kind == kind for line in _open_group(group, summary.on)]
+        lines = [line for group in groups if group.kind == kind for line in _open_group(group)]
         parts += _section(_OPEN_HEADINGS[kind], lines)
     parts += _section("Also open in trials that something else rules out", _ruled_out(summary))
     parts += _section("Warnings", _warnings(summary))
@@ -164,7 +164,9 @@ def _against(verdict: Verdict) -> list[_Line]:
 
 def _quoted(row: RowVerdict, trial: str = "") -> Text:
     """The row's id in bold and its words, after the trial where that is not clear."""
-    return Text.assemble(f"{trial} " if trial else "", (plain(row.id), "bold"), f" {shorten(row.text, _QUOTATION)}")
+    return Text.assemble(
+        f"{trial} " if trial else "", (plain(row.id), "bold"), f" {shorten(quotation(row.text), _QUOTATION)}"
+    )
 
 
 def _because(row: RowVerdict) -> str:
@@ -173,13 +175,12 @@ def _because(row: RowVerdict) -> str:
     return plain(row.reason) + when
 
 
-def _open_group(group: OpenGroup, on: str) -> list[_Line]:
-    """A line for each item; those that one section of the record answers stand below what would settle them."""
+def _open_group(group: OpenGroup) -> list[_Line]:
+    """A line for each item; those that have an answer in common stand below it."""
     mark = STATUS_MARKS["unknown"]
-    if group.section is None:
+    if group.heading is None:
         return [_Line(_open_item(item), mark) for item in group.items]
-    heading = _Line(section_sentence(group.section, on), mark)
-    return [heading, *(_Line(_open_item(item), depth=1) for item in group.items)]
+    return [_Line(plain(group.heading), mark), *(_Line(_open_item(item), depth=1) for item in group.items)]
 
 
 def _open_item(item: OpenItem) -> Text:
@@ -220,7 +221,7 @@ def _expiring(summary: PatientSummary) -> list[_Line]:
     """What expires within a year; an age limit years ahead is no coordinator's matter."""
     horizon = (date.fromisoformat(summary.on) + timedelta(days=_SHOWN_EXPIRY_DAYS)).isoformat()
     return [
-        _Line(f"after {expiry.last_date}: {shorten(expiry.what, 70)} [{places_text(expiry.places)}]")
+        _Line(f"after {expiry.last_date}: {plain('; '.join(expiry.what))} [{places_text(expiry.places)}]")
         for expiry in expiries(summary.live)
         if expiry.last_date <= horizon
     ]

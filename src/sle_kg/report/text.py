@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from sle_kg.verdict import OpenKind, Status, Verdict
@@ -28,6 +29,7 @@ STATUS_MARKS: dict[Status, str] = {"pass": "✓", "fail": "✗", "unknown": "?",
 _CLOSED = frozenset({"COMPLETED", "TERMINATED", "WITHDRAWN", "SUSPENDED", "ACTIVE_NOT_RECRUITING"})
 """Statuses of ClinicalTrials.gov under which a trial takes no new patient."""
 
+_ESCAPE = re.compile(r"\\([<>\[\]()*_~#+-])")
 _REPLACEMENT = "�"
 
 
@@ -91,9 +93,9 @@ def recruitment_sentence(verdict: Verdict) -> str:
     return f"{plain(verdict.recruitment_status)} as of {plain(verdict.recruitment_as_of)}{closed}"
 
 
-def section_sentence(section: str, on: str) -> str:
-    """What settles the rows that one section of the record answers."""
-    return f"{section.capitalize()}: a record of each of these, or one statement that {section} are complete up to {on}"
+def quotation(text: str) -> str:
+    """A quotation for people: the registry's Markdown escapes (`\\>`) as the characters that they stand for."""
+    return _ESCAPE.sub(r"\1", plain(text))
 
 
 def counted(number: int, noun: str) -> str:
