@@ -21,8 +21,8 @@ from sle_kg.evaluate import Bound, Bounds, RuleSet
 from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
 from sle_kg.patients.facts import SECTIONS
 from sle_kg.profile import Profile
-from sle_kg.timeline import Case, Probe, courses
-from sle_kg.verdict import Evidence, Unread, Verdict
+from sle_kg.timeline import Case, Probe, courses, may_pass_later
+from sle_kg.verdict import Evidence, Status, Unread, Verdict
 from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, status_of, statuses
 from sle_kg.wording import Words
 
@@ -248,12 +248,7 @@ class _Session:
         status = {case.id: statuses(case.rules.trial, found[case.id]) for case in cases}
         failing = {case.id: [row for row, word in status[case.id].items() if word == "fail"] for case in cases}
         passing = {case.id: [row for row, word in status[case.id].items() if word == "pass"] for case in cases}
-        waiting = {
-            case.id: [row.id for row in case.rules.trial.criteria]
-            if overall(case.rules.trial, status[case.id]) != "eligible"
-            else []
-            for case in cases
-        }
+        waiting = {case.id: _waiting(case, status[case.id]) for case in cases}
         probe = partial(self.probe, {ask.id: ask for ask in asks})
         ahead = courses(cases, waiting, True, probe)
         keeping = courses(cases, passing, False, probe)
@@ -261,7 +256,10 @@ class _Session:
         for ask, case in zip(asks, cases, strict=True):
             first = _days(failing[case.id], ahead[case.id].first_pass if case.id in ahead else None)
             last = _days(passing[case.id], keeping[case.id].last_pass if case.id in keeping else None)
-            eligible = 0 if not waiting[case.id] else ahead[case.id].first_eligible() if case.id in ahead else None
+            if overall(case.rules.trial, status[case.id]) == "eligible":
+                eligible: int | None = 0
+            else:
+                eligible = ahead[case.id].first_eligible() if case.id in ahead else None
             dates[case.id] = Dates(
                 {row: ask.on + dt.timedelta(days=days) for row, days in first.items()},
                 {row: ask.on + dt.timedelta(days=days) for row, days in last.items()},
@@ -373,6 +371,18 @@ def _latest(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return None not in (other["date_from"], fact["date_to"]) and bool(other["date_from"] > fact["date_to"])
 
     return [fact for fact in facts if not any(is_later(other, fact) for other in facts)]
+
+
+def _waiting(case: Case, status: Mapping[str, Status]) -> list[str]:
+    """The rows whose course decides when a failing row, or the whole patient, would pass; none where time is no help.
+
+    Where every top-level row that does not pass may pass later, all rows are watched: others may fail by then.
+    """
+    tops = [row.id for row in case.rules.trial.criteria if row.parent is None]
+    against = [row for row in tops if status[row] in ("fail", "unknown")]
+    if against and all(may_pass_later(case, row) for row in against):
+        return list(status)
+    return [row for row, word in status.items() if word == "fail" and may_pass_later(case, row)]
 
 
 def _days(rows: Sequence[str], find: Callable[[str], int | None] | None) -> dict[str, int]:

@@ -278,3 +278,20 @@ def decimal_text(number: Decimal) -> str:
     text = format(number, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
+
+
+def write_all() -> list[str]:
+    """Write `shapes/eligibility/<NCT>.ttl` for every trial with criteria; returns the file names."""
+    from sle_kg.files import write_whole
+    from sle_kg.resources import path
+    from sle_kg.trials import screenable
+
+    folder = path("shapes") / "eligibility"
+    folder.mkdir(exist_ok=True)
+    for nct, trial in screenable().items():
+        write_whole(folder / f"{nct}.ttl", serialize(trial))
+    return [f"{nct}.ttl" for nct in screenable()]
+
+
+if __name__ == "__main__":
+    print("\n".join(write_all()))

@@ -1,9 +1,9 @@
 """Dates ahead: when a failing row would pass, until when a passing row passes, when a patient would be eligible.
 
 Days are searched with the direct evaluator over feature bounds; no calendar arithmetic is inverted. Each leaf is
-probed on a grid of days and, between two days on which its truth differs, by bisection to the day of the change. That
-finds every change, provided that no leaf changes and changes back between two days of the grid; windows and durations
-only run out or fill up once. Whoever asks for a date has the engine confirm it (`screening.py`).
+probed on a grid of days and, between two days on which its truth differs, ever more finely to the day of the change.
+That finds every change, provided that no leaf changes and changes back between two days of the grid; windows and
+durations only run out or fill up once. Whoever asks for a date has the engine confirm it (`screening.py`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from sle_kg.evaluate import UNBOUNDED, Attestations, Bounds, RowTruth, RuleSet, 
 HORIZON = 731
 """Two years of days: no date further ahead is given for a row that fails, or for a patient."""
 GRID = 28
-"""Days between two probes before bisection: no window of the trials that closes and opens again is shorter."""
+"""Days between the first probes: no window of the trials that closes and opens again is shorter."""
+PARTS = 6
+"""Into so many parts a gap is divided: fewer rounds than by halves, since each costs as much as many days."""
 AGE_YEARS = 100
 """Upper age limits lie further ahead; they are probed year by year up to here."""
 
 UNCHANGING = frozenset(
     {
+        "AllergyCondition",
         "ConsentCondition",
         "ContraindicationCondition",
         "CumulativeDoseCondition",
@@ -54,6 +57,20 @@ EXPIRING = frozenset(
     }
 )
 """Leaf classes that time changes only by the age of a result: unchanging where results are taken as repeated."""
+
+
+RUNNING_OUT = frozenset(
+    {
+        "DiagnosisCondition",
+        "DonatedVolumeCondition",
+        "ExposureCondition",
+        "HighestDoseCondition",
+        "ImmunizationCondition",
+        "ProcedureCondition",
+        "WashoutCondition",
+    }
+)
+"""Leaf classes of facts in a window: without new facts they can leave the window, never enter it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +150,7 @@ def courses(
     found: dict[int, Course] = {}
     by_trial: dict[str, list[_Search]] = {}
     for case in cases:
-        leaves = [leaf for leaf in leaves_of(case.rules, wanted.get(case.id, ())) if changes(leaf.feature, repeat)]
+        leaves = changing_leaves(case, wanted.get(case.id, ()), repeat)
         if leaves:
             by_trial.setdefault(case.rules.trial.id, []).append(_Search(case, leaves, repeat))
     for searches in by_trial.values():
@@ -146,9 +163,33 @@ def courses(
     return found
 
 
-def changes(feature: Feature, repeat: bool) -> bool:
-    """Whether time alone can change a feature."""
-    return feature.kind not in (UNCHANGING | EXPIRING if repeat else UNCHANGING)
+def may_pass_later(case: Case, row: str) -> bool:
+    """Whether time could make a failing or unknown row pass, results taken as repeated.
+
+    It cannot where no leaf changes, nor where the row fails whatever the changing leaves are.
+    """
+    leaves = changing_leaves(case, [row], True)
+    if not leaves:
+        return False
+    open_slugs = {leaf.feature.slug for leaf in leaves}
+    still = {slug: bound for slug, bound in case.bounds.items() if slug not in open_slugs}
+    criterion = case.rules.trial.criterion(row)
+    fails = criterion.kind == "exclusion"
+    return row_truths(case.rules, still, case.attestations)[row].met is not fails
+
+
+def changing_leaves(case: Case, rows: Sequence[str], repeat: bool) -> list[Leaf]:
+    """The leaves of the rows whose truth time alone can change."""
+    still = UNCHANGING | EXPIRING if repeat else UNCHANGING
+
+    def changes(leaf: Leaf) -> bool:
+        kind = leaf.feature.kind
+        if kind in still or (kind == "DiagnosisCondition" and leaf.feature.get("when") == "ever"):
+            return False
+        absent = compare(leaf, case.bounds.get(leaf.feature.slug, UNBOUNDED)) is False
+        return not (kind in RUNNING_OUT and leaf.operator in (">=", ">") and absent)
+
+    return [leaf for leaf in leaves_of(case.rules, rows) if changes(leaf)]
 
 
 def leaves_of(rules: RuleSet, rows: Sequence[str]) -> list[Leaf]:
@@ -176,20 +217,31 @@ class _Search:
     def __init__(self, case: Case, leaves: Sequence[Leaf], repeat: bool) -> None:
         self.case, self.leaves, self.repeat = case, leaves, repeat
         self.known: dict[int, Bounds] = {0: case.bounds}
+        self._slugs = [leaf.feature.slug for leaf in leaves]
+        self._truths: dict[int, tuple[Truth, ...]] = {}
 
     def truths(self, day: int) -> tuple[Truth, ...]:
         """The truth of each leaf on a day that was probed."""
-        bounds = self.known[day]
-        return tuple(compare(leaf, bounds.get(leaf.feature.slug, UNBOUNDED)) for leaf in self.leaves)
+        if day not in self._truths:
+            bounds = self.known[day]
+            self._truths[day] = tuple(
+                compare(leaf, bounds.get(slug, UNBOUNDED)) for leaf, slug in zip(self.leaves, self._slugs, strict=True)
+            )
+        return self._truths[day]
 
-    def gaps(self) -> list[int]:
-        """The middle days between neighbours that differ."""
-        days = sorted(self.known)
-        return [
-            (before + after) // 2
-            for before, after in pairwise(days)
-            if after - before > 1 and self.truths(before) != self.truths(after)
-        ]
+    def gaps(self) -> list[tuple[list[int], set[Feature]]]:
+        """Between neighbours that differ: the days to probe next, and the features that differ."""
+        found = []
+        for before, after in pairwise(sorted(self.known)):
+            changed = {
+                leaf.feature
+                for leaf, now, then in zip(self.leaves, self.truths(before), self.truths(after), strict=True)
+                if now is not then
+            }
+            if changed and after - before > 1:
+                step = -(-(after - before) // PARTS)
+                found.append((list(range(before + step, after, step)), changed))
+        return found
 
     def learn(self, day: int, bounds: Bounds) -> None:
         """What was computed for a day; features that were not asked for stay as on the day known before it."""
@@ -209,12 +261,15 @@ def _age_limit(leaf: Leaf) -> bool:
 
 def _search(searches: Sequence[_Search], first: Sequence[int], probe: Prober, concerns: Callable[[Leaf], bool]) -> None:
     """Probe the `first` days of every search, then the gaps that open, until each change is known to the day."""
-    leaves = {leaf.feature for search in searches for leaf in search.leaves if concerns(leaf)}
-    features = sorted(leaves, key=lambda feature: feature.slug)
-    todo = {index: list(first) for index in range(len(searches))} if features else {}
+    features = {leaf.feature for search in searches for leaf in search.leaves if concerns(leaf)}
+    todo = [(search, day) for search in searches for day in first] if features else []
     while todo:
-        days = [(index, day) for index, some in todo.items() for day in some]
-        probes = [Probe(searches[index].case.id, day, searches[index].repeat) for index, day in days]
-        for (index, day), bounds in zip(days, probe(probes, features), strict=True):
-            searches[index].learn(day, bounds)
-        todo = {index: gaps for index in todo if (gaps := searches[index].gaps())}
+        probes = [Probe(search.case.id, day, search.repeat) for search, day in todo]
+        found = probe(probes, sorted(features, key=lambda feature: feature.slug))
+        for (search, day), bounds in zip(todo, found, strict=True):
+            search.learn(day, {feature.slug: bounds.get(feature.slug, UNBOUNDED) for feature in features})
+        todo, features = [], set()
+        for search in searches:
+            for days, changed in search.gaps():
+                todo += [(search, day) for day in days]
+                features |= changed
