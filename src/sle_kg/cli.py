@@ -107,10 +107,12 @@ def _run() -> int:
         command = context.command_path if context is not None else "sle-kg"
         message = error.format_message().removesuffix(".").replace("Value error, ", "")
         return _complain(f"{message}; see {command} --help") if message else 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
-    except typer.Abort:
-        return 130
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _complain(f"{error.filename or 'standard output'}: {error.strerror}")
 
 
 def _complain(sentence: str) -> int:

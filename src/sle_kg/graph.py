@@ -44,24 +44,27 @@ def as_rdflib(store: ox.Store) -> rdflib.Graph:
 
 
 def build_store() -> ox.Store:
-    """The whole graph in a new in-memory store.
+    """The whole graph in a new in-memory store. Raises as `graph_quads`."""
+    store = ox.Store()
+    store.extend(graph_quads())
+    return store
+
+
+def graph_quads() -> list[ox.Quad]:
+    """Every statement of the graph, literals as they are written (a store keeps numbers by value only).
 
     Raises TrialFileError or InputError naming the file that cannot be read.
     """
-    store = ox.Store()
-    parts = [("ontology", ontology_files()), *(("trial/" + file.stem, [file]) for file in trial_files())]
-    sizes: dict[str, int] = {}
-    for name, files in parts:
-        before = len(store)
-        for file in files:
-            _load(store, file)
-        sizes[name] = len(store) - before
-    before = len(store)
-    modelled = frozenset(file.stem for file in trial_files())
-    store.extend(ox.Quad(*triple) for triple in landscape(modelled))
-    sizes["registry"] = len(store) - before
-    store.extend(ox.Quad(*triple) for triple in _description(sizes, len(store)))
-    return store
+    files = trial_files()
+    parts = {"ontology": [quad for file in ontology_files() for quad in parse_file(file)]}
+    for file in files:
+        parts[f"trial/{file.stem}"] = [*parse_file(file), _source_content(file)]
+    modelled = frozenset(file.stem for file in files)
+    parts["registry"] = [ox.Quad(*triple) for triple in landscape(modelled)]
+    quads = [quad for part in parts.values() for quad in part]
+    sizes = {name: len(set(part)) for name, part in parts.items()}
+    quads += [ox.Quad(*triple) for triple in _description(sizes, len(set(quads)))]
+    return quads
 
 
 def ontology_files() -> list[Path]:
@@ -77,14 +80,23 @@ def trial_files() -> list[Path]:
 def parse_file(file: Path) -> Iterator[ox.Quad]:
     """The statements of a Turtle file of ours. Raises TrialFileError or InputError naming file, line and fault."""
     try:
-        yield from ox.parse(path=file, format=ox.RdfFormat.TURTLE)
+        yield from ox.parse(path=file, format=ox.RdfFormat.TURTLE, rename_blank_nodes=True)
     except (SyntaxError, OSError, ValueError) as error:
         kind = TrialFileError if file.parent.name == "trials" else InputError
         raise kind(f"{file.parent.name}/{file.name}: not readable as Turtle: {error}") from error
 
 
-def _load(store: ox.Store, file: Path) -> None:
-    store.extend(parse_file(file))
+def _source_content(file: Path) -> ox.Quad:
+    """The text that the trial's quotations are from, so that queries can compare the two character by character.
+
+    Raises TrialFileError where the source text is missing or not UTF-8.
+    """
+    source = file.parent / "sources" / f"{file.stem}.txt"
+    try:
+        text = source.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrialFileError(f"trials/sources/{source.name}: the source text cannot be read: {error}") from error
+    return ox.Quad(ox.NamedNode(TRIAL + file.stem), ox.NamedNode(SLE + "sourceContent"), ox.Literal(text))
 
 
 def _description(sizes: dict[str, int], total: int) -> Iterator[ox.Triple]:
