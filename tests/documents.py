@@ -1,6 +1,6 @@
 """Runs the documents: a Markdown file is a script, and the outputs that it prints are those of the program.
 
-- A fence `console` holds commands (`$ …`, continued after a backslash), each followed by its output.
+- A fence `console` holds commands (`$ …`, continued by lines `> …`), each followed by its output.
 - A fence with `file=NAME` in its info line is written to that file before the commands that follow.
 - A fence `sparql` without a file is run as a query.
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -55,23 +56,19 @@ def run(command: str, folder: Path) -> str:
 
 
 def commands(block: str) -> Iterator[str]:
-    """The commands of a console block, without prompt, with their continuation lines."""
-    lines = iter(block.splitlines())
-    for line in lines:
+    """The commands of a console block as they stand in it, with prompts."""
+    lines = block.splitlines()
+    for number, line in enumerate(lines):
         if line.startswith("$ "):
-            command = [line.removeprefix("$ ")]
-            while command[-1].endswith("\\"):
-                command.append(next(lines))
-            yield "\n".join(command)
+            yield "\n".join([line, *takewhile(lambda following: following.startswith("> "), lines[number + 1 :])])
 
 
 def console(block: str, folder: Path) -> str:
     """The console block as the commands print it today."""
     parts = []
     for command in commands(block):
-        printed = run(command, folder)
-        lines = [line.rstrip() for line in printed.splitlines()]
-        parts.append("\n".join([f"$ {command}", *lines]).rstrip() + "\n")
+        printed = run("\n".join(line[2:] for line in command.splitlines()), folder)
+        parts.append("\n".join([command, *map(str.rstrip, printed.splitlines())]).rstrip() + "\n")
     return "".join(parts)
 
 
