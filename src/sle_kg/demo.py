@@ -26,7 +26,7 @@ class Demonstration:
 
 def example_files() -> list[Path]:
     """The example patients that come with the project, sorted by name."""
-    return sorted(file for file in (path("examples") / "patients").glob("*.json") if file.name != "expected.json")
+    return sorted((path("examples") / "patients").glob("*.json"))
 
 
 def run(folder: Path, progress: Callable[[int, int], None] | None = None) -> Demonstration:
