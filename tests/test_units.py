@@ -45,6 +45,8 @@ def test_worked_examples_of_the_fact_base(value, unit, target, mass, expected):
         ("88", "µmol/L", "umol/L", "88"),
         ("9", None, "{score}", "9"),
         ("9", "{score}", "{score}", "9"),
+        ("9", "points", "{score}", "9"),
+        ("9", "{Points}", "{score}", "9"),
         ("160", "1", "{titer}", "160"),
     ],
 )

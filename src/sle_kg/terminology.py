@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RDF, RDFS, SKOS, SLE
+from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RDF, RDFS, RXNORM, SKOS, SLE, SNOMED
 from sle_kg.resources import path
 
 Coding = tuple[str, str, str]
@@ -33,13 +33,24 @@ ECHOCARDIOGRAPHY = frozenset({"lvef2d", "lvefUs"})
 """Tests whose LOINC code itself says echocardiography (labs_and_findings.csv, rows lvef2d and lvefUs)."""
 
 _HIERARCHIES = {ATC: "atc", ICD10: "icd", ICD10CM: "icd", CVX: "cvx"}
+_OIDS = {
+    "urn:oid:2.16.840.1.113883.6.1": LOINC,
+    "urn:oid:2.16.840.1.113883.6.96": SNOMED,
+    "urn:oid:2.16.840.1.113883.6.88": RXNORM,
+    "urn:oid:2.16.840.1.113883.6.90": ICD10CM,
+    "urn:oid:2.16.840.1.113883.6.3": ICD10,
+    "urn:oid:2.16.840.1.113883.6.73": ATC,
+    "urn:oid:2.16.840.1.113883.12.292": CVX,
+}
+"""The same code systems by their HL7 object identifiers, as exports from CDA name them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaboratoryTest:
     """What reading a result needs: unit (UCUM, null for coded results), molar mass (g/mol), kind, range of a score.
 
-    `answerable`: true or false is an answer; of all scores only classification criteria sets are ("met").
+    `answerable`: true or false is an answer; of all scores only of classification criteria sets ("met") and of those
+    that count 0 or 1.
     """
 
     key: str
@@ -234,6 +245,7 @@ class Terminology:
         """The concepts of one coding."""
         if (mapped := code_map.get((system, code.strip()))) is not None:
             return (mapped,)
+        system = _OIDS.get(system, system)
         code = normalise_code(system, code)
         if not code:
             return ()
@@ -265,7 +277,7 @@ class Terminology:
         for system, code, _ in codings:
             if (mapped := (code_map or {}).get((system, code.strip()))) is not None:
                 keys: tuple[str, ...] = () if mapped == OTHER else (mapped,)
-            elif system in (LOINC, LOCAL_CODES):
+            elif _OIDS.get(system, system) in (LOINC, LOCAL_CODES):
                 keys = self._concepts_of(system, code, {})
             else:
                 keys = ()
@@ -299,7 +311,7 @@ class Terminology:
                 molar_mass=Decimal(mass) if mass else None,
                 viral_load=_first(properties, SLE + "viralLoadTest") == "true",
                 qualitative=_first(properties, SLE + "qualitativeTest") == "true",
-                answerable=low is None or key in self._members_of_class.get("ClassificationCriteriaSet", ()),
+                answerable=low is None or high == "1.0" or key in self._members_of_class["ClassificationCriteriaSet"],
                 minimum=Decimal(low) if low else None,
                 maximum=Decimal(high) if high else None,
             )
@@ -307,7 +319,7 @@ class Terminology:
 
     def answer(self, codings: Iterable[Coding]) -> bool | None:
         """Positive or negative, from a coded result (codes_extra.csv: labAssertedPositive, labAssertedNegative)."""
-        keys = {key for system, code, _ in codings for key in self._keys_of_code.get((system, code.strip()), ())}
+        keys = {key for system, code, _ in codings for key in self._concepts_of(system, code, {})}
         positive, negative = "labAssertedPositive" in keys, "labAssertedNegative" in keys
         return positive if positive != negative else None
 
@@ -358,18 +370,24 @@ class Terminology:
             if kind in ("atc", "icd", "cvx") and code:
                 self._decided[text, name] = self._decide_code(kind, code, value_set, name)
             elif text in value_set.keys:
-                self._decided[text, name] = "in"
+                self._decided[text, name] = None if self._is_local_in_systemic(text, name) else "in"
             else:
                 self._decided[text, name] = "undecided" if text in value_set.undecided_keys else None
         return self._decided[text, name]
 
     def _decide_code(self, kind: str, code: str, value_set: _ValueSet, name: str) -> Membership | None:
-        """Membership of a code of a hierarchy: by the drug that an old code means, by prefix, by member, by rank."""
+        """Membership of a code: by the drug that an old code means, else by prefix, else by the members' own codes.
+
+        CVX has no hierarchy: 21 (varicella) says nothing of 210 (a COVID-19 vaccine).
+        """
         if name != "localProduct" and kind == "atc" and self._is_local(code):
             return None
         keys = self._keys_of_hierarchy.get((kind, code), frozenset())
         if code in self._superseded:
             return "in" if keys <= value_set.keys else None
+        if kind == "cvx":
+            codes = {*value_set.prefixes.get(kind, ()), *value_set.member_codes.get(kind, ())}
+            return "in" if code in codes else None
         if any(in_hierarchy(code, prefix) for prefix in value_set.excluded.get(kind, ())):
             return None
         if code in value_set.undecided_codes.get(kind, ()):
@@ -386,12 +404,16 @@ class Terminology:
         return "undecided" if any(is_above(code, prefix) for prefix in below) else None
 
     def _is_local(self, code: str) -> bool:
+        """Whether an ATC code is one of a local product."""
         return "localProduct" in self._concepts and self._decide(f"atc:{code}", "localProduct") == "in"
 
+    def _is_local_in_systemic(self, key: str, name: str) -> bool:
+        """Whether a drug exists only as a local product, and so belongs to no value set of systemic medicines."""
+        is_set = SLE + "ValueSet" in self._concepts[name].get(RDF + "type", ())
+        return is_set and name != "localProduct" and key in self._members_of_class.get("TopicalOnly", ())
+
     def _nearest_keys(self, kind: str, code: str) -> frozenset[str]:
-        """The keys that the tables give to this code, or to the nearest code above it (CVX has no hierarchy)."""
-        if kind == "cvx":
-            return self._keys_of_hierarchy.get((kind, code), frozenset())
+        """The keys that the tables give to this code, or to the nearest code above it."""
         for end in range(len(code), 2, -1):
             if keys := self._keys_of_hierarchy.get((kind, code[:end].rstrip("."))):
                 return keys

@@ -22,7 +22,8 @@ LARGEST = Decimal("1e20")
 _VISUAL_ANALOGUE_SCALE = (Fraction(3, 100), Fraction(0))
 """PGA of 0 to 3 from millimetres of a 100 mm line: mm × 3/100 (labs_and_findings.csv, row pga)."""
 _SURFACE_AREA = re.compile(r"1\.73")
-_WITHOUT_DIMENSION = frozenset({"", "1", "{score}", "{titer}", "{points}", "{count}"})
+_WITHOUT_DIMENSION = re.compile(r"1?|(\{[^{}]*\})|scores?|points?", re.IGNORECASE)
+"""Bare numbers: no unit, 1, an annotation such as `{score}`, or the words that exports write for it."""
 
 
 class UnitError(ValueError):
@@ -59,8 +60,8 @@ def _affine(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fractio
     """Factor and offset of a conversion. Raises UnitError."""
     if unit == target:
         return Fraction(1), Fraction(0)
-    if target in _WITHOUT_DIMENSION:
-        if unit in _WITHOUT_DIMENSION:
+    if _WITHOUT_DIMENSION.fullmatch(target):
+        if _WITHOUT_DIMENSION.fullmatch(unit):
             return Fraction(1), Fraction(0)
         if unit == "mm" and target == "{score}":
             return _VISUAL_ANALOGUE_SCALE

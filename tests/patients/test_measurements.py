@@ -191,6 +191,11 @@ def test_titres_are_stored_as_their_reciprocal(tmp_path):
     assert measured(tmp_path, loinc("5048-4"), valueString="1:160")[0]["low"] == 160
 
 
+def test_bilag_grades(tmp_path):
+    assert measured(tmp_path, local("bilag:renal"), valueString="b")[0]["text"] == "B"
+    assert "no BILAG grade" in measured(tmp_path, local("bilag:renal"), valueString="F")[1][0]
+
+
 def test_pga_from_millimetres(tmp_path):
     assert measured(tmp_path, local("pga"), valueQuantity=quantity(34, "mm"))[0]["low"] == Decimal("1.02")
 

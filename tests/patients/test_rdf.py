@@ -197,3 +197,41 @@ def test_the_vocabulary_defines_every_property_and_class_that_is_written(tmp_pat
     terms = {term for term in written if "sle-kg/ontology#" in term}
     assert len(terms) > 20
     assert [term for term in sorted(terms) if not any(graph.quads_for_pattern(ox.NamedNode(term), None, None))] == []
+
+
+def test_a_misspelt_property_is_counted(tmp_path):
+    data = from_turtle(
+        tmp_path,
+        """
+        ex:anna a sle:Patient .
+        ex:o1 a sle:Measurement ; sle:subject ex:anna ; sle:coding "http://loinc.org|1742-6" ; sle:mesuredValue 25 .
+        """,
+    )
+    assert data.skipped == {"property sle:mesuredValue, which no record has": 1}
+
+
+def test_parts_of_parts_and_circles_end(tmp_path):
+    data = from_turtle(
+        tmp_path,
+        """
+        ex:anna a sle:Patient .
+        ex:whole a sle:Measurement ; sle:subject ex:anna .
+        ex:part a sle:Measurement ; sle:partOfRecord ex:whole ; sle:concept sle:sledai2k-seizure ;
+            sle:statedValue true .
+        ex:a a sle:Measurement ; sle:subject ex:anna ; sle:partOfRecord ex:b ; sle:concept sle:alt .
+        ex:b a sle:Measurement ; sle:partOfRecord ex:a ; sle:concept sle:ast .
+        """,
+    )
+    found = {row["test"]: row["record"] for row in data.tables["measurement"].to_pylist()}
+    assert found == {"sledai2k:seizure": "Observation/whole", "alt": "Observation/b", "ast": "Observation/a"}
+
+
+def test_one_patient_in_fhir_and_rdf(tmp_path):
+    fhir = tmp_path / "p.json"
+    fhir.write_text(json.dumps(bundle(condition(snomed("55464009")))), encoding="utf-8")
+    rdf = tmp_path / "p.ttl"
+    rdf.write_text(PREFIXES + 'patient:p a sle:Patient ; sle:gender "female" .', encoding="utf-8")
+    assert read_patients([fhir, rdf]).tables["patient"].num_rows == 1
+    rdf.write_text(PREFIXES + 'patient:p a sle:Patient ; sle:gender "male" .', encoding="utf-8")
+    with pytest.raises(InputError, match=r"'p' has two birth dates or sexes"):
+        read_patients([fhir, rdf])

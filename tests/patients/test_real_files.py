@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sle_kg.patients.raw import PROPERTIES
 from sle_kg.patients.rdf import to_rdf
 from sle_kg.patients.read import read_patients
 from sle_kg.resources import path
@@ -20,6 +21,7 @@ SYNTHEA = sorted(DATA.glob("synthea/*.json"))
 def test_the_examples_of_hl7_are_read_together():
     data = read_patients(HL7)
     assert len(data.patients) == 22
+    assert {name for raw in data.records for name in raw.values} <= PROPERTIES
     assert data.tables["exposure"].num_rows > 20
     assert {row["why"] for row in data.tables["unread"].to_pylist()} <= {
         "unmapped code",

@@ -113,11 +113,12 @@ class FhirReader:
         for name in ("birthDate", "gender"):
             raw.add(name, scalar(resource.get(name)))
         known = self._patients.setdefault(identifier, raw)
-        if known.values != raw.values:
+        if known.contradicts(raw):
             raise InputError(
                 f"{entry.file}: the patient {identifier!r} contradicts another record of the same id "
                 "(birth date or sex): give the two patients different ids"
             )
+        known.values = raw.values | known.values
         for url in (entry.full_url, f"Patient/{identifier}", f"urn:uuid:{identifier}"):
             if url:
                 self._patient_urls.setdefault((entry.file, url), identifier)
@@ -180,7 +181,8 @@ class FhirReader:
     def _observation(self, resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
         codings, display = concept(resource.get("code"))
         for system, code, _ in codings:
-            if system == LOCAL_CODES and (raw := self._statement(resource, patient, record, code)) is not None:
+            key = self._code_map.get((system, code), code if system == LOCAL_CODES else "")
+            if (raw := self._statement(resource, patient, record, key)) is not None:
                 raw.add("display", display)
                 yield raw
                 return

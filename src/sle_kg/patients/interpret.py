@@ -329,7 +329,9 @@ class Interpreter:
         if raw.text("recordStatus") not in ("active", None):
             self.skipped["Consent that is not active"] += 1
             return
-        dates = self._dates(raw, "effective")
+        dates, sound = self._checked_dates(raw, "effective")
+        if not sound:
+            return
         trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
         for trial in (*trials,) or (None,):
             self._facts.add("consent", raw, trial=trial, date_from=dates[0], date_to=dates[1])
@@ -343,7 +345,7 @@ class Interpreter:
         dates, sound = self._checked_dates(raw, "effective", "effectiveEnd")
         row = {"date_from": dates[0], "date_to": dates[1]}
         if raw.kind == "Attestation":
-            self._attestation(raw, row)
+            self._attestation(raw, row, sound)
         elif raw.kind == "Statement":
             self._statement(raw, row, sound)
         elif raw.kind == "PlannedEvent":
@@ -351,7 +353,7 @@ class Interpreter:
         else:
             self._completeness(raw, row, sound)
 
-    def _attestation(self, raw: RawRecord, row: dict[str, Any]) -> None:
+    def _attestation(self, raw: RawRecord, row: dict[str, Any], sound: bool) -> None:
         trial, criterion, value = raw.text("trialIdentifier"), raw.text("criterionIdentifier"), raw.flag("statedValue")
         if not trial or not criterion:
             self._unread(
@@ -359,7 +361,7 @@ class Interpreter:
             )
         elif value is None:
             self._unread(raw, "an attestation is true or false", UNKNOWN)
-        else:
+        elif sound:
             self._facts.add("attestation", raw, trial=trial, criterion=criterion, value=value, **row)
             self._evidence(raw, f"Statement about {trial} {criterion}", _truth(value), "effective")
 

@@ -39,6 +39,8 @@ class MeasurementReader:
         """
         if test.key == "isnRpsClass":
             return _biopsy_class(raw)
+        if test.key.startswith("bilag:"):
+            return _bilag_grade(raw)
         positive = self._answer(raw, test)
         value, unit = self._number(raw, test)
         if value is None:
@@ -161,6 +163,14 @@ def _biopsy_class(raw: RawRecord) -> dict[str, Any]:
     found = {_ROMAN.get(word, word) for word in re.findall(r"VI|IV|V|III|II|I|[1-6]", bare)}
     ordered = sorted(found, key=list(_ROMAN.values()).index)
     return {"text": "+".join(ordered), "shown": text}
+
+
+def _bilag_grade(raw: RawRecord) -> dict[str, Any]:
+    """The BILAG grade of one system, A to E. Raises UnreadableError."""
+    grade = (raw.text("textValue") or "").strip().upper()
+    if grade not in ("A", "B", "C", "D", "E"):
+        raise UnreadableError(f"{raw.text('textValue')!r} is no BILAG grade from A to E")
+    return {"text": grade, "shown": grade}
 
 
 def _coded(positive: bool) -> str:

@@ -7,7 +7,6 @@ into fact tables, and `rdf` writes them; so the rules of reading stand in one pl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -34,6 +33,18 @@ FHIR_TYPE = {
 """Class of the patient vocabulary → FHIR resource type, by which a record is named."""
 
 
+PROPERTIES = frozenset(
+    """subject partOfRecord coding concept display recordStatus birthDate gender
+    effective effectiveEnd measuredValue statedValue textValue valueCoding comparator ucumUnit interpretation
+    referenceLow referenceHigh referenceLowUnit referenceHighUnit dataAbsentReason methodCoding
+    verificationStatus clinicalStatus onset onsetEnd abatement abatementEnd abated recorded severityCoding
+    intent doNotPerform started ended asserted routeCoding doseValue doseUnit frequency period periodUnit asNeeded
+    allergyType criticality statementKey trialIdentifier criterionIdentifier eventName plannedDate
+    recordSection""".split()  # noqa: SIM905 (a table of names reads better in lines)
+)
+"""Properties of raw records; `ontology/patient.ttl` defines each."""
+
+
 @dataclass(slots=True)
 class RawRecord:
     """One record of a patient, or one component or dosage line of it.
@@ -57,6 +68,10 @@ class RawRecord:
             values = self.values.setdefault(name, [])
             if value not in values:
                 values.append(value)
+
+    def contradicts(self, other: RawRecord) -> bool:
+        """Whether the two say different things of one name."""
+        return any(other.values.get(name, values) != values for name, values in self.values.items())
 
     def text(self, name: str) -> str | None:
         """The first value as text."""
@@ -85,7 +100,3 @@ class RawRecord:
             system, separator, code = str(value).rpartition("|")
             found.append((system if separator else "", code, ""))
         return found
-
-    def keys(self) -> Iterator[str]:
-        """The names that have a value."""
-        return iter(self.values)

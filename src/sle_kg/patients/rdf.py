@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES, PATIENT, PREFIXES, RDF, SLE, XSD
 from sle_kg.patients.facts import PatientData
-from sle_kg.patients.raw import FHIR_TYPE, RawRecord, Scalar
+from sle_kg.patients.raw import FHIR_TYPE, PROPERTIES, RawRecord, Scalar
 
 if TYPE_CHECKING:
     import pyoxigraph as ox
@@ -116,8 +116,11 @@ class RdfReader:
                 return None
             raw = RawRecord(kind, _patient_id(owner), self._record_id(iri, kind, _patient_id(owner)))
         for predicate, values in properties.items():
-            if predicate.startswith(SLE):
-                _add_values(raw, predicate.removeprefix(SLE), values)
+            name = predicate.removeprefix(SLE)
+            if name in PROPERTIES:
+                _add_values(raw, name, values)
+            elif predicate.startswith(SLE):
+                self.skipped[f"property sle:{name}, which no record has"] += 1
         if kind == "Patient" and any(str(v[0]).endswith(" values)") for v in raw.values.values()):
             raise InputError(f"{file}: the patient {raw.patient!r} has two birth dates or two sexes: keep one")
         return raw
@@ -140,14 +143,17 @@ class RdfReader:
         base = f"{PATIENT}{_segment(patient)}/"
         if iri.startswith(base):
             return "/".join(map(unquote, iri.removeprefix(base).split("/")))
-        whole = self._subjects[f"<{iri}>"].get(SLE + "partOfRecord", ())
-        if whole and (parent := whole[0].value) != iri:
-            return (
-                f"{self._record_id(parent, kind, patient)}/{_local_name(iri)}"
-                if f"<{parent}>" in self._subjects
-                else (f"{FHIR_TYPE[kind]}/{_local_name(parent)}/{_local_name(iri)}")
+        names = [_local_name(iri)]
+        seen = {iri}
+        while (whole := self._subjects.get(f"<{iri}>", {}).get(SLE + "partOfRecord", ())) and whole[
+            0
+        ].value not in seen:
+            iri = whole[0].value
+            seen.add(iri)
+            names.insert(
+                0, iri.removeprefix(base + FHIR_TYPE[kind] + "/") if iri.startswith(base) else _local_name(iri)
             )
-        return f"{FHIR_TYPE[kind]}/{_local_name(iri)}"
+        return "/".join([FHIR_TYPE[kind], *names])
 
 
 def to_rdf(data: PatientData) -> bytes:

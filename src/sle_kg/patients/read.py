@@ -38,22 +38,25 @@ def read_patients(
                 fhir.add(value, str(file))
         else:
             rdf.add_text(text, str(file))
-    records = [*fhir.records(), *rdf.records()]
-    _refuse_contradictions(records)
+    records = _one_record_each([*fhir.records(), *rdf.records()], files)
     if not any(raw.kind == "Patient" for raw in records):
         names = ", ".join(map(str, files)) or "no file"
         raise InputError(f"{names}: no patient found: give a file with a FHIR Patient or a sle:Patient")
     return interpret(records, terms, codes, fhir.skipped + rdf.skipped)
 
 
-def _refuse_contradictions(records: list[RawRecord]) -> None:
-    """Keep one of two equal patients; raises InputError for one id with two birth dates or sexes."""
-    known: dict[str, RawRecord] = {}
+def _one_record_each(records: list[RawRecord], files: Sequence[Path]) -> list[RawRecord]:
+    """Of a patient in FHIR and RDF alike, one record; raises InputError where the two contradict each other."""
+    patients: dict[str, RawRecord] = {}
     for raw in [raw for raw in records if raw.kind == "Patient"]:
-        if (other := known.setdefault(raw.patient, raw)) is not raw:
-            if other.values != raw.values:
-                raise InputError(f"the patient {raw.patient!r} is in two files with different birth dates or sexes")
-            records.remove(raw)
+        known = patients.setdefault(raw.patient, raw)
+        if known.contradicts(raw):
+            raise InputError(
+                f"{', '.join(map(str, files))}: the patient {raw.patient!r} has two birth dates or sexes: "
+                "give the two patients different ids"
+            )
+        known.values = raw.values | known.values
+    return [*patients.values(), *(raw for raw in records if raw.kind != "Patient")]
 
 
 def _text(file: Path) -> str:
