@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong in which file of the project (relative to the project's data)."""
+    """What is wrong in which file of the project, or in which check."""
 
     file: str
     message: str
@@ -29,13 +29,13 @@ def run_checks(report: Callable[[str], None] = lambda step: None) -> list[Fault]
     A check that cannot run (no Java for the reasoner, a file that is missing) is a fault that says so.
     """
     checks: tuple[tuple[str, Callable[[], Iterable[Fault]]], ...] = (
-        ("that every Turtle file can be read", _readable),
-        ("trial files against shapes/trial.ttl", _trial_shapes),
+        ("Turtle files", lambda: turtle_faults(path(name) for name in ("ontology", "trials", "shapes"))),
+        ("trial files against shapes/trial.ttl", lambda: trial_shape_faults(path("trials"))),
         ("trial files: conditions, quotations, coverage of the source texts", _trial_contents),
-        ("shapes/eligibility against the trial files", _eligibility),
+        ("shapes/eligibility against the trial files", lambda: eligibility_faults(path("shapes") / "eligibility")),
         ("queries", _queries),
-        ("JSON-LD contexts", _contexts),
-        ("ontology with the reasoner HermiT", _ontology),
+        ("JSON-LD contexts", lambda: context_faults(Path(__file__).parent / "contexts")),
+        ("ontology, with the reasoner HermiT", _ontology),
     )
     faults: list[Fault] = []
     for step, check in checks:
@@ -47,30 +47,30 @@ def run_checks(report: Callable[[str], None] = lambda step: None) -> list[Fault]
     return faults
 
 
-def _readable() -> Iterator[Fault]:
-    """Each Turtle file parses."""
+def turtle_faults(folders: Iterable[Path]) -> Iterator[Fault]:
+    """Every Turtle file below the folders can be read."""
     import pyoxigraph as ox
 
-    for folder in ("ontology", "trials", "shapes"):
-        for file in sorted(path(folder).rglob("*.ttl")):
+    for folder in folders:
+        for file in sorted(folder.rglob("*.ttl")):
             try:
                 for _ in ox.parse(path=str(file), format=ox.RdfFormat.TURTLE):
                     pass
             except SyntaxError as error:
-                yield Fault(_name(file), f"not Turtle: {error}")
+                yield Fault(_name(file, folder), f"not Turtle: {error}")
 
 
-def _trial_shapes() -> Iterator[Fault]:
-    """Each trial file, seen together with the ontology, conforms to the form of a trial file."""
+def trial_shape_faults(folder: Path) -> Iterator[Fault]:
+    """Every trial file in the folder, seen together with the ontology, has the form that shapes/trial.ttl asks for."""
     import rdflib
 
     shapes = rdflib.Graph().parse(path("shapes") / "trial.ttl")
     ontology = rdflib.Graph()
     for file in sorted(path("ontology").rglob("*.ttl")):
         ontology.parse(file)
-    for file in sorted(path("trials").glob("*.ttl")):
+    for file in sorted(folder.glob("*.ttl")):
         for message in shape_faults(rdflib.Graph().parse(file), shapes, ontology):
-            yield Fault(_name(file), message)
+            yield Fault(_name(file, folder), message)
 
 
 def shape_faults(data: rdflib.Graph, shapes: rdflib.Graph, background: rdflib.Graph) -> list[str]:
@@ -78,40 +78,53 @@ def shape_faults(data: rdflib.Graph, shapes: rdflib.Graph, background: rdflib.Gr
     import pyshacl
     from rdflib import SH
 
-    subjects = {str(node) for node in data.subjects()}
+    judged = set(data.subjects())
     _, results, _ = pyshacl.validate(data + background, shacl_graph=shapes, inference="none")
-    faults = set()
-    for result in results.subjects(SH.resultSeverity, SH.Violation):
-        node, message = results.value(result, SH.focusNode), results.value(result, SH.resultMessage)
-        if str(node) in subjects:
-            faults.add(f"{node}: {message}")
-    return sorted(faults)
+    violations = {
+        (results.value(result, SH.focusNode), results.value(result, SH.resultMessage))
+        for result in results.subjects(SH.resultSeverity, SH.Violation)
+    }
+    return sorted(f"{node}: {message}" for node, message in violations if node in judged)
+
+
+def eligibility_faults(folder: Path) -> Iterator[Fault]:
+    """The committed shapes are what the compiler gives: byte for byte, none missing, none left over."""
+    from sle_kg.shapes import serialize
+    from sle_kg.trials import screenable
+
+    expected = {f"{number}.ttl": trial for number, trial in screenable().items()}
+    found = {file.name: file for file in folder.glob("*.ttl")}
+    for name in sorted(expected.keys() | found.keys()):
+        label = f"shapes/{folder.name}/{name}"
+        if name not in found:
+            yield Fault(label, "missing: compile it from the trial file")
+        elif name not in expected:
+            yield Fault(label, "no trial file with eligibility criteria gives it: remove it")
+        elif found[name].read_bytes() != serialize(expected[name]):
+            yield Fault(label, "differs from what the trial file gives: compile it again")
+
+
+def context_faults(folder: Path) -> Iterator[Fault]:
+    """Every JSON-LD context in the folder is JSON, and gives our prefixes their IRIs."""
+    from sle_kg.namespaces import PREFIXES
+
+    for file in sorted(folder.glob("*.jsonld")):
+        try:
+            context = json.loads(file.read_text(encoding="utf-8"))["@context"]
+        except (ValueError, KeyError, TypeError) as error:
+            yield Fault(_name(file, folder), f"not a JSON object with a @context: {error!r}")
+            continue
+        for prefix, iri in PREFIXES.items():
+            if context.get(prefix, iri) != iri:
+                yield Fault(_name(file, folder), f"prefix {prefix!r} is {context[prefix]!r}, not {iri!r}")
 
 
 def _trial_contents() -> Iterator[Fault]:
     """Each trial file can be read as criteria, and its rows and passages cover its source text."""
     from sle_kg import trials
 
-    for file, message in trials.check():
-        yield Fault(file, message)
-
-
-def _eligibility() -> Iterator[Fault]:
-    """The committed shapes are what the compiler gives: byte for byte, none missing, none left over."""
-    from sle_kg.shapes import serialize
-    from sle_kg.trials import screenable
-
-    folder = path("shapes") / "eligibility"
-    expected = {f"{number}.ttl": trial for number, trial in screenable().items()}
-    found = {file.name: file for file in folder.glob("*.ttl")}
-    for name in sorted(expected.keys() | found.keys()):
-        label = f"shapes/eligibility/{name}"
-        if name not in found:
-            yield Fault(label, "missing: compile it again from the trial file")
-        elif name not in expected:
-            yield Fault(label, "no trial file with eligibility criteria gives it: remove it")
-        elif found[name].read_bytes() != serialize(expected[name]):
-            yield Fault(label, "differs from what the trial file gives: compile it again")
+    for fault in trials.check():
+        yield Fault("trials", fault)
 
 
 def _queries() -> Iterator[Fault]:
@@ -130,22 +143,6 @@ def _queries() -> Iterator[Fault]:
             yield Fault(label, str(error))
 
 
-def _contexts() -> Iterator[Fault]:
-    """Each JSON-LD context is JSON, and gives our prefixes their IRIs."""
-    from sle_kg.namespaces import PREFIXES
-
-    for file in sorted((Path(__file__).parent / "contexts").glob("*.jsonld")):
-        label = f"contexts/{file.name}"
-        try:
-            context = json.loads(file.read_text(encoding="utf-8"))["@context"]
-        except (ValueError, KeyError, TypeError) as error:
-            yield Fault(label, f"not a JSON object with a @context: {error}")
-            continue
-        for prefix, iri in context.items():
-            if prefix in PREFIXES and iri != PREFIXES[prefix]:
-                yield Fault(label, f"prefix {prefix!r} is {iri}, not {PREFIXES[prefix]}")
-
-
 def _ontology() -> Iterator[Fault]:
     """The ontology is consistent, classifies as expected, and inferred.ttl holds what the reasoner finds."""
     from sle_kg import reason
@@ -154,9 +151,6 @@ def _ontology() -> Iterator[Fault]:
         yield Fault("ontology", message)
 
 
-def _name(file: Path) -> str:
-    """The file's name under the project's data folders."""
-    for folder in ("ontology", "trials", "shapes"):
-        if file.is_relative_to(path(folder)):
-            return f"{folder}/{file.relative_to(path(folder)).as_posix()}"
-    return file.name
+def _name(file: Path, folder: Path) -> str:
+    """The file's name as the project speaks of it: the folder and what follows."""
+    return f"{folder.name}/{file.relative_to(folder).as_posix()}"
