@@ -199,7 +199,7 @@ class _Explainer:
             return self._contradicted(criterion, data, attested) if attested else self._open(criterion)
         remark = self._remark(criterion)
         if data is None:
-            return _Explanation(f"Attested: {_said(attested)}.", attested)
+            return _Explanation(_sentence(self._said(row)), attested)
         return self._known(self.rules.conditions[row], "", remark, attested)
 
     def _known(
@@ -244,12 +244,20 @@ class _Explainer:
     def _contradicted(self, criterion: Criterion, data: Truth, attested: tuple[Evidence, ...]) -> _Explanation:
         """Data and attestation disagree, or two attestations of one date: both are named."""
         if data is None:
-            reason = f"Two attestations contradict each other: {_said(attested)}."
+            reason = f"Attestations contradict each other: {self._said(criterion.id)}."
             return _Explanation(reason, attested, ("which of the two attestations holds",), "data")
         known = self._known(self.rules.conditions[criterion.id], "", "")
-        reason = f"Records and attestation contradict each other: {known.reason.removesuffix('.')}; but attested: "
+        found = known.reason.removesuffix(".")
+        reason = f"Records and attestation contradict each other: {found}; but {self._said(criterion.id)}."
         missing = ("which holds, the records or the attestation",)
-        return _Explanation(f"{reason}{_said(attested)}.", _unique([*known.evidence, *attested]), missing, "data")
+        return _Explanation(reason, _unique([*known.evidence, *attested]), missing, "data")
+
+    def _said(self, row: str) -> str:
+        """What was attested of a row, and when."""
+        values = sorted(self.subject.attestations.get(row, ()), reverse=True)
+        words = " and ".join("holds" if value else "does not hold" for value in values)
+        dates = sorted({item.date for item in self.subject.attested.get(row, ()) if item.date})
+        return f"attested{' on ' if dates else ''}{' and '.join(dates)}: the quoted sentence {words}"
 
     def _open_nodes(self, condition: Condition, ripe: bool) -> Iterable[tuple[Leaf | Judgement | RowRef, bool]]:
         """The leaves, judgements and rows that leave a condition unknown.
@@ -275,7 +283,7 @@ class _Explainer:
         }
         said = []
         for status, (one, many) in verbs.items():
-            names = [row for row in dict.fromkeys(rows) if self.status[row] == status]
+            names = [row for row in self.status if row in rows and self.status[row] == status]
             if names:
                 listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
                 said.append(f"{listed} {one if len(names) == 1 else many}")
@@ -326,10 +334,6 @@ def _reading(criterion: Criterion, trial: Trial, readings: Mapping[str, str]) ->
     return ", ".join(chosen) or "default"
 
 
-def _said(attested: Sequence[Evidence]) -> str:
-    return " and ".join(f"{item.value or item.what}{f' on {item.date}' if item.date else ''}" for item in attested)
-
-
 def _answerer(question: Judgement) -> str:
     return {
         "judgement": "the investigator's statement",
@@ -339,8 +343,9 @@ def _answerer(question: Judgement) -> str:
 
 
 def _sentence(text: str) -> str:
-    """One sentence: a capital at the start, one full stop at the end."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """One sentence: a capital at the start (not in `hCG`), one full stop or question mark at the end."""
+    start = text[:1] if text[1:2].isupper() else text[:1].upper()
+    return start + text[1:].rstrip(".") + ("" if text.endswith("?") else ".")
 
 
 def _unique(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:

@@ -131,12 +131,12 @@ class Words:
         feature = leaf.feature
         if feature.kind in _PRESENCE:
             present = bound[0] is not None and bound[0] >= 1
-            return f"{self.subject(feature)}: {self._presence(feature, present, evidence)}"
+            return f"{self._named(feature, evidence)}: {self._presence(feature, present, evidence)}"
         comparison = (_WORDS if compare(leaf, bound) else _OPPOSITE)[leaf.operator]
         number = leaf.met_bound if compare(leaf, bound) else leaf.unmet_bound
         value = f"{between(bound, leaf)}{unit_words(leaf.unit)}"
         return (
-            f"{self.subject(feature)}: {value}{_dates(evidence)}, "
+            f"{self._named(feature, evidence)}: {value}{_dates(evidence)}, "
             f"which is {comparison} {shown(number)}{unit_words(leaf.unit)}"
         )
 
@@ -259,6 +259,11 @@ class Words:
         )
         return f"{self._labels(feature, 'valueSet')}{f', {severity}' if severity else ''}{self._when(feature)}"
 
+    def _named(self, feature: Feature, evidence: Sequence[Evidence]) -> str:
+        """The subject; of several tests that would serve, those that were done."""
+        done = list(dict.fromkeys(item.what for item in evidence if item.what))
+        return " and ".join(done[:MOST_NAMED]) if feature.get("test") and done else self.subject(feature)
+
     def _presence(self, feature: Feature, present: bool, evidence: Sequence[Evidence]) -> str:
         yes, no = _ANSWERS.get(feature.kind, ("recorded", "not recorded, and the record is complete for it"))
         if feature.kind == "ExposureCondition":
@@ -324,7 +329,8 @@ class Words:
 
     def _labels(self, feature: Feature, name: str) -> str:
         texts = _texts(feature, name)
-        labels = [self.label(text) for text in texts[:MOST_NAMED]]
+        labels = list(dict.fromkeys(self.label(text) for text in texts))
+        labels = [text for text in labels if not any(text.startswith(f"{other} ") for other in labels)][:MOST_NAMED]
         return " or ".join(labels) + (" …" if len(texts) > MOST_NAMED else "")
 
     def _name(self, anchor: str) -> str:
@@ -389,7 +395,8 @@ def _texts(feature: Feature, name: str) -> tuple[str, ...]:
 
 
 def _dates(evidence: Sequence[Evidence]) -> str:
-    dates = sorted({item.date for item in evidence if item.date})
+    """The dates of the records, birth dates apart."""
+    dates = sorted({item.date for item in evidence if item.date and not item.record.startswith("Patient/")})
     if not dates:
         return ""
     return f" ({dates[0]})" if len(dates) == 1 else f" ({dates[0]} to {dates[-1]})"

@@ -34,7 +34,7 @@ class ShaclEngine:
     name = "shacl"
 
     def __init__(self) -> None:
-        self._shapes: dict[tuple[str, tuple[tuple[str, str], ...]], rdflib.Graph] = {}
+        self._shapes: dict[tuple[Trial, tuple[tuple[str, str], ...]], rdflib.Graph] = {}
 
     def statuses(
         self,
@@ -44,7 +44,7 @@ class ShaclEngine:
         rows: Sequence[str] | None = None,
     ) -> dict[int, dict[str, RowStatus]]:
         """See `Engine`. A row is met by the profiles that conform to its met shape; unmet and na likewise."""
-        key = (trial.id, tuple(sorted(readings.items())))
+        key = (trial, tuple(sorted(readings.items())))
         if key not in self._shapes:
             self._shapes[key] = shapes_graph(trial, readings)
         wanted = [row for row in trial.criteria if rows is None or row.id in rows]
