@@ -11,7 +11,7 @@ import pyoxigraph as ox
 from sle_kg.contexts import context, refuse_remote
 from sle_kg.errors import InputError
 from sle_kg.graph import graph_quads, ontology_files, parse_file, trial_files
-from sle_kg.namespaces import PREFIXES, RDF, SLE, TRIAL, XSD
+from sle_kg.namespaces import OWL, PREFIXES, RDF, SLE, TRIAL, XSD
 from sle_kg.resources import path
 from sle_kg.turtle import canonical_n_quads, canonical_quads, write_turtle
 
@@ -25,6 +25,10 @@ _ROWS = {
     "passages": frozenset({"Passage"}),
 }
 """What belongs to a trial by `ofTrial`: the list of the tree, and the types that stand in it."""
+
+_TYPE = ox.NamedNode(RDF + "type")
+_ONTOLOGY = ox.NamedNode(OWL + "Ontology")
+_IMPORTS = ox.NamedNode(OWL + "imports")
 
 _PLACED = frozenset({"ofTrial", "aboutTrial", "ofAmbiguity"})
 """A node with one of these has its own place in the tree."""
@@ -95,7 +99,7 @@ def _statements(what: str, trial: str | None) -> list[ox.Quad]:
     if what == "graph":
         return graph_quads()
     if what == "ontology":
-        return [quad for file in ontology_files() for quad in parse_file(file)]
+        return _merged([quad for file in ontology_files() for quad in parse_file(file)])
     if what == "trial":
         return _trial_statements(trial)
     folder = path("shapes")
@@ -104,6 +108,17 @@ def _statements(what: str, trial: str | None) -> list[ox.Quad]:
         known = ", ".join(file.stem for file in sorted((folder / "eligibility").glob("*.ttl")))
         raise InputError(f"--trial {trial}: there are no shapes of that trial; there are those of {known}")
     return [quad for file in files for quad in parse_file(file)]
+
+
+def _merged(quads: list[ox.Quad]) -> list[ox.Quad]:
+    """The modules as one ontology: the header of the whole stays, without imports of the modules that are now in it."""
+    whole = ox.NamedNode(SLE.removesuffix("#"))
+    headers = {quad.subject for quad in quads if quad.predicate == _TYPE and quad.object == _ONTOLOGY}
+    return [
+        quad
+        for quad in quads
+        if quad.subject not in headers - {whole} and not (quad.predicate == _IMPORTS and quad.object in headers)
+    ]
 
 
 def _trial_statements(trial: str | None) -> list[ox.Quad]:
