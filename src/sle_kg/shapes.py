@@ -9,7 +9,8 @@ the row. There are no blank nodes; list cells have IRIs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import combinations
@@ -34,7 +35,7 @@ from sle_kg.criteria import (
 )
 from sle_kg.errors import TrialFileError
 from sle_kg.evaluate import RuleSet
-from sle_kg.namespaces import BASE, DCTERMS, OWL, PREFIXES, PROFILE, RDF, RDFS, SH, SHAPE, TRIAL, XSD
+from sle_kg.namespaces import BASE, DCTERMS, OWL, PREFIXES, PROFILE, RDF, RDFS, SH, SHAPE, SLE, TRIAL, XSD
 from sle_kg.turtle import write_turtle
 
 EVERYTHING = SHAPE + "everything"
@@ -72,7 +73,7 @@ def compile_trial(trial: Trial, readings: Mapping[str, str] | None = None) -> li
 
     Raises TrialFileError when rows refer to each other in a circle.
     """
-    compiler = _Compiler(RuleSet.of(trial, readings))
+    compiler = _Compiler(rules=RuleSet.of(trial, readings))
     compiler.compile()
     return compiler.triples
 
@@ -83,11 +84,59 @@ def serialize(trial: Trial) -> bytes:
 
 
 @dataclass(slots=True)
-class _Compiler:
-    """Collects the triples of one trial's shapes."""
+class _Writer:
+    """Collects the triples of shapes."""
 
-    rules: RuleSet
     triples: list[ox.Triple] = field(default_factory=list)
+
+    def header(self, name: str, title: str, comment: str) -> None:
+        """The shapes graph as an ontology: title, comment, licence."""
+        graph = f"{BASE}shapes/{name}"
+        self.add(graph, RDF + "type", ox.NamedNode(OWL + "Ontology"))
+        self.text(graph, RDFS + "label", title)
+        self.text(graph, RDFS + "comment", comment)
+        self.add(graph, DCTERMS + "license", ox.NamedNode("https://creativecommons.org/licenses/by/4.0/"))
+
+    def shape(self, iri: str, kind: str, name: str, message: str) -> None:
+        """A named shape; `kind` is `NodeShape` or `PropertyShape`."""
+        self.add(iri, RDF + "type", ox.NamedNode(SH + kind))
+        self.add(iri, SH + "severity", ox.NamedNode(SH + "Violation"))
+        self.text(iri, RDFS + "label", name)
+        self.text(iri, SH + "message", message)
+        if kind == "PropertyShape":
+            self.text(iri, SH + "name", name)
+
+    def property_of(
+        self, form: str, path: str, message: str, *, one_iri: bool = False, datatype: str | None = None, most: int = 1
+    ) -> str:
+        """A property shape of the node shape `form`, with at most `most` values; returns its IRI."""
+        name = re.split("[#/]", path)[-1]
+        iri = f"{form}-{name}"
+        self.shape(iri, "PropertyShape", name, message)
+        self.add(form, SH + "property", ox.NamedNode(iri))
+        self.add(iri, SH + "path", ox.NamedNode(path))
+        self.add(iri, SH + "maxCount", ox.Literal(str(most), datatype=_INTEGER))
+        if one_iri:
+            self.add(iri, SH + "minCount", ox.Literal("1", datatype=_INTEGER))
+            self.add(iri, SH + "nodeKind", ox.NamedNode(SH + "IRI"))
+        if datatype:
+            self.add(iri, SH + "datatype", ox.NamedNode(XSD + datatype))
+        return iri
+
+    def text(self, subject: str, predicate: str, text: str) -> None:
+        """A statement with a plain string."""
+        self.add(subject, predicate, ox.Literal(text))
+
+    def add(self, subject: str, predicate: str, value: ox.NamedNode | ox.Literal) -> None:
+        """A statement."""
+        self.triples.append(ox.Triple(ox.NamedNode(subject), ox.NamedNode(predicate), value))
+
+
+@dataclass(slots=True)
+class _Compiler(_Writer):
+    """Writes the shapes of one trial."""
+
+    rules: RuleSet = field(kw_only=True)
 
     @property
     def trial(self) -> str:
@@ -107,13 +156,9 @@ class _Compiler:
                 self._counting(criterion)
 
     def _header(self) -> None:
-        graph = f"{BASE}shapes/{self.trial}"
-        self._add(graph, RDF + "type", ox.NamedNode(OWL + "Ontology"))
-        self._text(graph, RDFS + "label", f"Eligibility shapes of {self.trial}")
-        self._text(
-            graph, RDFS + "comment", f"Generated from the criteria of {self.trial}; edit the trial file instead."
-        )
-        self._add(graph, DCTERMS + "source", ox.NamedNode(TRIAL + self.trial))
+        comment = f"Generated from the criteria of {self.trial}; edit the trial file instead."
+        self.header(self.trial, f"Eligibility shapes of {self.trial}", comment)
+        self.add(f"{BASE}shapes/{self.trial}", DCTERMS + "source", ox.NamedNode(TRIAL + self.trial))
         self._node_shape(EVERYTHING, "everything", "Every profile conforms to this shape.")
         self._node_shape(NOTHING, "nothing", "No profile conforms to this shape: only an attestation can tell.")
         self._refer(NOTHING, "not", EVERYTHING)
@@ -214,25 +259,25 @@ class _Compiler:
         side = "Lower" if operator in (">=", ">") else "Upper"
         number = leaf.met_bound if met else leaf.unmet_bound
         wording = f"{leaf.feature.slug} is known to be {operator} {number}{f' {leaf.unit}' if leaf.unit else ''}."
-        self._shape(iri, "PropertyShape", _name(iri), wording)
-        self._add(iri, SH + "path", ox.NamedNode(bound_property(leaf.feature.slug, side)))
-        self._add(iri, SH + "minCount", ox.Literal("1", datatype=_INTEGER))
-        self._add(iri, SH + _BOUND[operator], ox.Literal(decimal_text(number), datatype=_DECIMAL))
+        self.shape(iri, "PropertyShape", _name(iri), wording)
+        self.add(iri, SH + "path", ox.NamedNode(bound_property(leaf.feature.slug, side)))
+        self.add(iri, SH + "minCount", ox.Literal("1", datatype=_INTEGER))
+        self.add(iri, SH + _BOUND[operator], ox.Literal(decimal_text(number), datatype=_DECIMAL))
 
     def _attested(self, row: str, value: bool) -> str:
         """The property shape to which profiles conform where the row is attested to hold (not to hold)."""
         word = "true" if value else "false"
         iri = row_shape(self.trial, row, f"attested-{word}")
-        self._shape(iri, "PropertyShape", _name(iri), f"{row} is attested {word}.")
-        self._add(iri, SH + "path", ox.NamedNode(attestation_property(row)))
-        self._add(iri, SH + "hasValue", ox.Literal(word, datatype=_BOOLEAN))
+        self.shape(iri, "PropertyShape", _name(iri), f"{row} is attested {word}.")
+        self.add(iri, SH + "path", ox.NamedNode(attestation_property(row)))
+        self.add(iri, SH + "hasValue", ox.Literal(word, datatype=_BOOLEAN))
         return iri
 
     def _target(self, criterion: Criterion, outcome: str, words: str) -> None:
         iri = row_shape(self.trial, criterion.id, outcome)
         self._node_shape(iri, f"{self.trial} {criterion.id} {outcome}", f"{criterion.id} {words}: {criterion.text}")
-        self._add(iri, SH + "targetClass", ox.NamedNode(profile_class(self.trial)))
-        self._add(iri, DCTERMS + "source", ox.NamedNode(f"{TRIAL}{self.trial}/{criterion.id}"))
+        self.add(iri, SH + "targetClass", ox.NamedNode(profile_class(self.trial)))
+        self.add(iri, DCTERMS + "source", ox.NamedNode(f"{TRIAL}{self.trial}/{criterion.id}"))
 
     def _all(self, iri: str, parts: list[str]) -> None:
         self._list(iri, "and", parts)
@@ -245,28 +290,14 @@ class _Compiler:
         cells = [f"{iri}-{operator}{number}" for number in range(1, len(members) + 1)]
         self._refer(iri, operator, cells[0])
         for cell, member, rest in zip(cells, members, [*cells[1:], RDF + "nil"], strict=True):
-            self._add(cell, RDF + "first", ox.NamedNode(member))
-            self._add(cell, RDF + "rest", ox.NamedNode(rest))
+            self.add(cell, RDF + "first", ox.NamedNode(member))
+            self.add(cell, RDF + "rest", ox.NamedNode(rest))
 
     def _refer(self, iri: str, constraint: str, shape: str) -> None:
-        self._add(iri, SH + constraint, ox.NamedNode(shape))
+        self.add(iri, SH + constraint, ox.NamedNode(shape))
 
     def _node_shape(self, iri: str, name: str, message: str) -> None:
-        self._shape(iri, "NodeShape", name, message)
-
-    def _shape(self, iri: str, kind: str, name: str, message: str) -> None:
-        self._add(iri, RDF + "type", ox.NamedNode(SH + kind))
-        self._add(iri, SH + "severity", ox.NamedNode(SH + "Violation"))
-        self._text(iri, RDFS + "label", name)
-        self._text(iri, SH + "message", message)
-        if kind == "PropertyShape":
-            self._text(iri, SH + "name", name)
-
-    def _text(self, subject: str, predicate: str, text: str) -> None:
-        self._add(subject, predicate, ox.Literal(text))
-
-    def _add(self, subject: str, predicate: str, value: ox.NamedNode | ox.Literal) -> None:
-        self.triples.append(ox.Triple(ox.NamedNode(subject), ox.NamedNode(predicate), value))
+        self.shape(iri, "NodeShape", name, message)
 
 
 def _name(iri: str) -> str:
@@ -280,18 +311,54 @@ def decimal_text(number: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-def write_all() -> list[str]:
-    """Write `shapes/eligibility/<NCT>.ttl` for every trial with criteria; returns the file names."""
-    from sle_kg.files import write_whole
-    from sle_kg.resources import path
+def profile_form(trials: Iterable[Trial]) -> bytes:
+    """`shapes/profile.ttl`: the form of the profiles that are made for these trials, as deterministic Turtle.
+
+    A profile has one patient, trial and date; each feature at most one lower and one upper bound, in this order.
+    """
+    writer = _Writer()
+    form = SHAPE + "profile"
+    writer.header(
+        "profile",
+        "Form of profiles",
+        "Generated from the features that the trials declare; edit the trial files instead.",
+    )
+    writer.shape(form, "NodeShape", "profile", "A profile has a patient, a trial, a date and bounds of features.")
+    writer.add(form, SH + "targetClass", ox.NamedNode(SLE + "Profile"))
+    writer.property_of(form, SLE + "profileOf", "A profile has exactly one patient, an IRI.", one_iri=True)
+    writer.property_of(form, SLE + "ofTrial", "A profile has exactly one trial, an IRI.", one_iri=True)
+    day = writer.property_of(form, SLE + "onDate", "A profile has exactly one date, an xsd:date.", datatype="date")
+    writer.add(day, SH + "minCount", ox.Literal("1", datatype=_INTEGER))
+    several = list(trials)
+    for slug in sorted({feature.slug for trial in several for feature in trial.features()}):
+        lower, upper = (bound_property(slug, side) for side in ("Lower", "Upper"))
+        iri = writer.property_of(form, lower, f"{slug}: one lower bound, not above the upper one.", datatype="decimal")
+        writer.add(iri, SH + "lessThanOrEquals", ox.NamedNode(upper))
+        writer.property_of(form, upper, f"{slug}: one upper bound, an xsd:decimal.", datatype="decimal")
+    for row in sorted({criterion.id for trial in several for criterion in trial.criteria}):
+        message = f"What is attested of {row} is true, false, or both where attestations contradict each other."
+        writer.property_of(form, attestation_property(row), message, datatype="boolean", most=2)
+    return write_turtle(writer.triples, PREFIXES)
+
+
+def generated_files() -> dict[str, bytes]:
+    """Every generated file of `shapes/`, by its path below that folder, as it must be committed."""
     from sle_kg.trials import screenable
 
-    folder = path("shapes") / "eligibility"
-    folder.mkdir(exist_ok=True)
-    for nct, trial in screenable().items():
-        write_whole(folder / f"{nct}.ttl", serialize(trial))
-    return [f"{nct}.ttl" for nct in screenable()]
+    trials = screenable()
+    files = {f"eligibility/{nct}.ttl": serialize(trial) for nct, trial in trials.items()}
+    return files | {"profile.ttl": profile_form(trials.values())}
+
+
+def write_generated_files() -> None:
+    """Write `generated_files` into the folder `shapes/`: after every change of a trial file."""
+    from sle_kg.files import write_whole
+    from sle_kg.resources import path
+
+    (path("shapes") / "eligibility").mkdir(exist_ok=True)
+    for name, content in generated_files().items():
+        write_whole(path("shapes") / name, content)
 
 
 if __name__ == "__main__":
-    print("\n".join(write_all()))
+    write_generated_files()

@@ -124,7 +124,7 @@ def build_verdict(
             sentence=row.sentence,
             status=status[row.id],
             decisive=row.id in decisive,
-            reason=explained[row.id].reason,
+            reason=_with_date(explained[row.id], dates.passes_from.get(row.id)),
             evidence=explained[row.id].evidence,
             missing=explained[row.id].missing,
             open_kind=explained[row.id].open_kind,
@@ -167,6 +167,7 @@ class _Explanation:
     missing: tuple[str, ...] = ()
     open_kind: OpenKind | None = None
     needs_judgement: bool = False
+    washout: bool = False
 
 
 class _Explainer:
@@ -209,11 +210,15 @@ class _Explainer:
         deciding = list(dict.fromkeys(deciding_leaves(condition, self.subject.bounds, self.counted)))
         leaves = [node for node in deciding if isinstance(node, Leaf)]
         rows = [node.row for node in deciding if isinstance(node, RowRef)]
-        said = [self.subject.words.found(leaf, self._bound(leaf), self._evidence(leaf)) for leaf in leaves]
+        same: dict[str, list[Leaf]] = {}
+        for leaf in leaves:
+            same.setdefault(leaf.feature.slug, []).append(leaf)
+        said = [self.subject.words.found(some, self._bound(some[0]), self._evidence(some[0])) for some in same.values()]
         sentence = "; ".join([*dict.fromkeys(said), *self._parts(rows)]) or "it holds of everybody"
         evidence = [item for leaf in leaves for item in self._evidence(leaf)]
         evidence += [item for row in rows for item in self.done[row].evidence]
-        return _Explanation(_sentence(start + sentence + remark), _unique([*evidence, *attested]))
+        washout = any(leaf.feature.kind == "WashoutCondition" for leaf in leaves)
+        return _Explanation(_sentence(start + sentence + remark), _unique([*evidence, *attested]), washout=washout)
 
     def _open(self, criterion: Criterion) -> _Explanation:
         """Why a row is unknown, what would settle it, and whose move it is."""
@@ -332,6 +337,14 @@ def _reading(criterion: Criterion, trial: Trial, readings: Mapping[str, str]) ->
     concerned = {node.ambiguity for node in walk(criterion.condition) if isinstance(node, ByReading)}
     chosen = [key for name, key in sorted(readings.items()) if name in concerned and (name, key) not in defaults]
     return ", ".join(chosen) or "default"
+
+
+def _with_date(explanation: _Explanation, passes_from: dt.date | None) -> str:
+    """The reason, and for a failing row that waits only for time the day on which it would pass."""
+    if passes_from is None:
+        return explanation.reason
+    what = "the wash-out would end" if explanation.washout else "if nothing else changes, it passes"
+    return f"{explanation.reason.removesuffix('.')}; {what} {'on' if explanation.washout else 'from'} {passes_from}."
 
 
 def _answerer(question: Judgement) -> str:

@@ -126,19 +126,17 @@ class Words:
     on: dt.date
     anchors: Mapping[str, dt.date]
 
-    def found(self, leaf: Leaf, bound: Bound, evidence: Sequence[Evidence]) -> str:
-        """What a known leaf rests on: subject, value, date, and how it stands to the threshold."""
-        feature = leaf.feature
+    def found(self, leaves: Sequence[Leaf], bound: Bound, evidence: Sequence[Evidence]) -> str:
+        """What known leaves over one feature rest on: subject, value, date, and how it stands to each threshold."""
+        feature = leaves[0].feature
         if feature.kind in _PRESENCE:
             present = bound[0] is not None and bound[0] >= 1
+            if feature.kind == "SexCondition":
+                return f"Recorded sex: {'' if present else 'not '}{feature.get('sex')}"
             return f"{self._named(feature, evidence)}: {self._presence(feature, present, evidence)}"
-        comparison = (_WORDS if compare(leaf, bound) else _OPPOSITE)[leaf.operator]
-        number = leaf.met_bound if compare(leaf, bound) else leaf.unmet_bound
-        value = f"{between(bound, leaf)}{unit_words(leaf.unit)}"
-        return (
-            f"{self._named(feature, evidence)}: {value}{_dates(evidence)}, "
-            f"which is {comparison} {shown(number)}{unit_words(leaf.unit)}"
-        )
+        value = f"{between(bound, leaves[0])}{unit_words(leaves[0].unit)}"
+        comparisons = " and ".join(_comparison(leaf, bound) for leaf in leaves)
+        return f"{self._named(feature, evidence)}: {value}{_dates(evidence)}, which is {comparisons}"
 
     def unknown(self, leaf: Leaf, bound: Bound, evidence: Sequence[Evidence]) -> str:
         """Why an open leaf is not known."""
@@ -324,7 +322,7 @@ class Words:
             case "ongoing":
                 return " at screening"
             case "ever":
-                return " ever"
+                return "" if self._labels(feature, "valueSet").endswith(" ever") else " ever"
         return ""
 
     def _labels(self, feature: Feature, name: str) -> str:
@@ -346,6 +344,13 @@ class Words:
             return self.window("result")
         kind = feature.get("validFor")
         return self.window(str(kind)) if kind is not None else None
+
+
+def _comparison(leaf: Leaf, bound: Bound) -> str:
+    """How a value stands to the threshold: `at least 7`."""
+    met = compare(leaf, bound)
+    number = leaf.met_bound if met else leaf.unmet_bound
+    return f"{(_WORDS if met else _OPPOSITE)[leaf.operator]} {shown(number)}{unit_words(leaf.unit)}"
 
 
 def open_kind(kinds: Sequence[OpenKind]) -> OpenKind:
