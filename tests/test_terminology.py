@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sle_kg.codes import in_hierarchy, is_above, normalise_code
 from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RXNORM, SNOMED
-from sle_kg.terminology import in_hierarchy, is_above, normalise_code, terminology
+from sle_kg.terminology import terminology
 
 
 def decide(concept: str, value_set: str) -> str:
@@ -84,6 +85,9 @@ def test_medicines_and_statements_are_no_tests():
         ("lupusNephritis", "proliferativeLupusNephritis", "undecided"),
         ("lupusNephritisClassIII", "proliferativeLupusNephritis", "in"),
         ("lupusNephritisClassV", "proliferativeLupusNephritis", "out"),
+        ("icd:M32.14", "lupusNephritis", "in"),
+        ("icd:M32.14", "lupusNephritisClassIV", "undecided"),
+        ("icd:M32.1", "lupusNephritisClassIV", "undecided"),
         ("icd:M32.19", "cnsDisease", "undecided"),
         ("icd:Z94", "solidOrganTransplantation", "undecided"),
         ("icd:Z94.0", "solidOrganTransplantation", "in"),

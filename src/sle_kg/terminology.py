@@ -1,67 +1,34 @@
 """Codes to concepts, and concepts to value sets: rule 1 of reading (CONTRACT section 4), with the ontology as data.
 
 A *concept text* names what a record is about: one or more of a key of the ontology (`prednisone`), `atc:<code>`,
-`icd:<code>`, `cvx:<code>`, `other`, `unmapped`, joined by `|`. Codes of systems with a hierarchy (ICD-10, ATC) and of
-CVX stay codes, because they can be decided for a closed value set even where no table holds them; codes of other
-systems are replaced by the key that they stand for.
+`icd:<code>`, `cvx:<code>`, `other`, `unmapped`, joined by `|`. Codes of ICD-10, ATC and CVX stay codes, because they
+can be decided for a closed value set even where no table holds them; codes of other systems are replaced by the key
+that they stand for.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RDF, RDFS, RXNORM, SKOS, SLE, SNOMED
-from sle_kg.resources import path
+import pyoxigraph as ox
 
-Coding = tuple[str, str, str]
-"""System URI, code, display text (each may be empty)."""
-CodeMap = Mapping[tuple[str, str], str]
-"""The user's own codes: (system, code) to a key of the ontology, or to `other`."""
+from sle_kg import ontology
+from sle_kg.codes import KINDS, CodeMap, Coding, in_hierarchy, is_above, normalise_code, normalise_system
+from sle_kg.namespaces import ATC, LOCAL_CODES, LOINC, RDF, RDFS, SLE
+from sle_kg.ontology import LaboratoryTest
+
 Membership = Literal["in", "undecided"]
+T = TypeVar("T")
 
 UNMAPPED = "unmapped"
 OTHER = "other"
-ECHOCARDIOGRAPHY = frozenset({"lvef2d", "lvefUs"})
-"""Tests whose LOINC code itself says echocardiography (labs_and_findings.csv, rows lvef2d and lvefUs)."""
-
-_HIERARCHIES = {ATC: "atc", ICD10: "icd", ICD10CM: "icd", CVX: "cvx"}
-_OIDS = {
-    "urn:oid:2.16.840.1.113883.6.1": LOINC,
-    "urn:oid:2.16.840.1.113883.6.96": SNOMED,
-    "urn:oid:2.16.840.1.113883.6.88": RXNORM,
-    "urn:oid:2.16.840.1.113883.6.90": ICD10CM,
-    "urn:oid:2.16.840.1.113883.6.3": ICD10,
-    "urn:oid:2.16.840.1.113883.6.73": ATC,
-    "urn:oid:2.16.840.1.113883.12.292": CVX,
-}
-"""The same code systems by their HL7 object identifiers, as exports from CDA name them."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaboratoryTest:
-    """What reading a result needs: unit (UCUM, null for coded results), molar mass (g/mol), kind, range of a score.
-
-    `answerable`: true or false is an answer; of all scores only of classification criteria sets ("met") and of those
-    that count 0 or 1.
-    """
-
-    key: str
-    label: str
-    unit: str | None
-    molar_mass: Decimal | None
-    viral_load: bool
-    qualitative: bool
-    answerable: bool
-    minimum: Decimal | None
-    maximum: Decimal | None
+LOCAL_PRODUCTS = "localProduct"
+"""The value set of topical, inhaled and other local products: a member is in no other set of medicines (rule 12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,144 +53,74 @@ class DrugAttributes:
 
 
 @dataclass(frozen=True, slots=True)
-class _ValueSet:
-    """A value set with its members resolved to keys, and its codes by hierarchy (`atc`, `icd`, `cvx`)."""
+class _ResolvedSet:
+    """A value set with its members resolved to keys, and its codes by kind (`atc`, `icd`, `cvx`).
 
+    `member_codes` are the codes that the tables give to the members; `above` those that stand above some member.
+    """
+
+    name: str
     keys: frozenset[str]
     undecided_keys: frozenset[str]
-    prefixes: Mapping[str, tuple[str, ...]]
-    excluded: Mapping[str, tuple[str, ...]]
+    prefixes: Mapping[str, frozenset[str]]
+    excluded: Mapping[str, frozenset[str]]
     undecided_codes: Mapping[str, frozenset[str]]
-    undecided_prefixes: Mapping[str, tuple[str, ...]]
+    undecided_prefixes: Mapping[str, frozenset[str]]
     member_codes: Mapping[str, frozenset[str]]
-
-
-def normalise_code(system: str, code: str) -> str:
-    """One spelling of a code: ICD-10 with its point (`M3214` → `M32.14`), ATC in capitals, CVX with two digits."""
-    code = code.strip()
-    kind = _HIERARCHIES.get(system)
-    if kind == "icd":
-        bare = code.upper().replace(".", "")
-        return f"{bare[:3]}.{bare[3:]}" if len(bare) > 3 and "-" not in bare else code.upper()
-    if kind == "atc":
-        return code.upper()
-    if kind == "cvx":
-        return code.zfill(2)
-    return code
-
-
-def in_hierarchy(code: str, prefix: str) -> bool:
-    """Whether a code is the prefix itself or below it; a prefix `C00-C97` is a range of first three characters.
-
-    A code may itself be a block (`A15-A19`): it is below where both its ends are.
-    """
-    if "-" in code:
-        first, last = code.split("-", 1)
-        return in_hierarchy(first, prefix) and in_hierarchy(last, prefix)
-    if "-" in prefix:
-        first, last = prefix.split("-", 1)
-        return len(code) >= 3 and first <= code[:3] <= last
-    return code.replace(".", "").startswith(prefix.replace(".", ""))
-
-
-def is_above(code: str, prefix: str) -> bool:
-    """Whether a code stands strictly above a prefix, so that it may or may not mean something below the prefix."""
-    if in_hierarchy(code, prefix) or not code:
-        return False
-    if "-" in code:
-        first, last = code.split("-", 1)
-        low, high = prefix.split("-", 1) if "-" in prefix else (prefix[:3], prefix[:3])
-        return first[:3] <= high and low <= last[:3]
-    if "-" in prefix:
-        first, last = prefix.split("-", 1)
-        return len(code) < 3 and first[: len(code)] <= code <= last[: len(code)]
-    return prefix.replace(".", "").startswith(code.replace(".", ""))
 
 
 class Terminology:
     """Concepts, codes and value sets of the ontology. Build it once: `terminology()`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read the modules of `folder`; raises FileNotFoundError where it holds none."""
-        graph = _read(folder)
-        self._labels: dict[str, str] = {}
-        self._concepts: dict[str, dict[str, list[str]]] = {}
-        self._graph = graph
-        for subject, properties in graph.items():
-            if not subject.startswith(SLE):
-                continue
-            name = subject.removeprefix(SLE)
-            self._concepts[name] = properties
-            self._labels[name] = _first(properties, RDFS + "label") or name
-        self._notation = {
-            name: notation
-            for name, properties in self._concepts.items()
-            if (notation := _first(properties, SKOS + "notation")) is not None
-        }
-        self._keys = frozenset(self._notation.values())
+    def __init__(self) -> None:
+        self._concepts = ontology.concepts()
+        self._sets = ontology.value_sets()
+        self._drugs = ontology.drugs()
+        self._tests = ontology.laboratory_tests()
+        self._parents = _parents()
+        self._atc_prefixes = _texts("atcPrefix")
+        self._mofetil = _mofetil_equivalents()
+        self._keys_of_class: dict[str, set[str]] = defaultdict(set)
+        for key, concept in self._concepts.items():
+            for name in concept.classes:
+                for ancestor in _closure(name, self._parents):
+                    self._keys_of_class[ancestor].add(key)
         self._read_codes()
-        self._read_types()
-        self._value_sets: dict[str, _ValueSet] = {}
+        self._resolved: dict[str, _ResolvedSet] = {}
         self._decided: dict[tuple[str, str], Membership | None] = {}
-        self._tests: dict[str, LaboratoryTest] = {}
-
-    # ── Reading the ontology ─────────────────────────────────────────────────────────────────────────────
 
     def _read_codes(self) -> None:
-        """Codes by system: the keys with the best rank (rule 1), all keys of a hierarchical code, and local codes."""
+        """Exact codes by their best rank (rule 1), and the hierarchical codes of each key."""
         best: dict[tuple[str, str], tuple[int, set[str]]] = {}
         self._codes_of: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._codes_above: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self._keys_of_hierarchy: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._superseded: set[str] = set()
-        for properties in self._graph.values():
-            if SLE + "CodeAssignment" not in properties.get(RDF + "type", ()):
+        for assignment in ontology.code_assignments():
+            system, key = assignment.system, _key(assignment.concept)
+            code = normalise_code(system, assignment.code)
+            rank, keys = best.setdefault((system, code), (assignment.rank, set()))
+            if assignment.rank < rank:
+                best[system, code] = (assignment.rank, {key})
+            elif assignment.rank == rank:
+                keys.add(key)
+            kind = KINDS.get(system)
+            if kind is None or assignment.local_use:
                 continue
-            key = properties[SLE + "ofConcept"][0].removeprefix(SLE)
-            key = self._notation.get(key, key)
-            system = properties[SLE + "codeSystem"][0]
-            code = normalise_code(system, properties[SLE + "codeValue"][0])
-            rank = int(_first(properties, SLE + "codeRank") or "1")
-            known = best.get((system, code))
-            if known is None or rank < known[0]:
-                best[system, code] = (rank, {key})
-            elif rank == known[0]:
-                known[1].add(key)
-            if kind := _HIERARCHIES.get(system):
-                if _first(properties, SLE + "localUse") == "true":
-                    continue
-                self._codes_of[key][kind].add(code)
-                if _first(properties, SLE + "supersededCode") == "true":
-                    self._superseded.add(code)
+            if assignment.broader:
+                self._codes_above[key][kind].add(code)
+                continue
+            self._codes_of[key][kind].add(code)
+            self._keys_of_hierarchy[kind, code].add(key)
+            if assignment.superseded:
+                self._superseded.add(code)
         self._keys_of_code = {code: tuple(sorted(keys)) for code, (_, keys) in best.items()}
-        self._keys_of_hierarchy: dict[tuple[str, str], frozenset[str]] = {}
-        shared: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for key, kinds in self._codes_of.items():
-            for kind, codes in kinds.items():
-                for code in codes:
-                    shared[kind, code].add(key)
-        self._keys_of_hierarchy = {code: frozenset(keys) for code, keys in shared.items()}
-
-    def _read_types(self) -> None:
-        """The members of every class, by rdf:type (asserted or inferred) and the closure of rdfs:subClassOf."""
-        parents = {
-            name: {p.removeprefix(SLE) for p in properties.get(RDFS + "subClassOf", ()) if p.startswith(SLE)}
-            for name, properties in self._concepts.items()
-        }
-        self._subclasses: dict[str, set[str]] = defaultdict(set)
-        for name in parents:
-            for ancestor in _closure(name, parents):
-                self._subclasses[ancestor].add(name)
-        self._members_of_class: dict[str, set[str]] = defaultdict(set)
-        for name, key in self._notation.items():
-            properties = self._concepts[name]
-            for kind in properties.get(RDF + "type", ()):
-                for ancestor in _closure(kind.removeprefix(SLE), parents):
-                    self._members_of_class[ancestor].add(key)
 
     # ── Codes to concepts ────────────────────────────────────────────────────────────────────────────────
 
     def knows(self, key: str) -> bool:
         """Whether `key` is a key of the fact tables, so that it may be used as a local code."""
-        return key in self._keys
+        return key in self._concepts
 
     def concept(self, codings: Iterable[Coding], code_map: CodeMap | None = None) -> str:
         """The concept text of a record with these codings; `unmapped` where none of them is understood.
@@ -245,77 +142,54 @@ class Terminology:
         """The concepts of one coding."""
         if (mapped := code_map.get((system, code.strip()))) is not None:
             return (mapped,)
-        system = _OIDS.get(system, system)
+        system = normalise_system(system)
         code = normalise_code(system, code)
         if not code:
             return ()
         if system == LOCAL_CODES:
             return (code,) if self.knows(code) else ()
-        if kind := _HIERARCHIES.get(system):
+        if kind := KINDS.get(system):
             return (f"{kind}:{code}",)
         return self._keys_of_code.get((system, code), ())
 
     def is_local_product(self, concept: str) -> bool:
         """Whether the concept is a topical, inhaled or other local product, never a systemic exposure (rule 12)."""
-        return "localProduct" in self._concepts and any(
-            self._decide(text, "localProduct") == "in" for text in concept.split("|")
-        )
+        return any(self._decide(text, LOCAL_PRODUCTS) == "in" for text in concept.split("|"))
 
     def label(self, concept: str) -> str:
-        """What to call a concept text in a sentence: the label of its key, else its codes."""
+        """What to call a concept text in a sentence: the label of its key or drugs, else its codes."""
         for text in concept.split("|"):
-            names = [key.replace(":", "-") for key in (self._drugs_of(text) or (text,))]
-            if all(name in self._labels for name in names):
-                return " or ".join(self._labels[name] for name in names)
+            keys = self._drugs_of(text) or (text,)
+            if all(key in self._concepts for key in keys):
+                return " or ".join(self._concepts[key].label for key in keys)
         return ", ".join(text.partition(":")[2] or text for text in concept.split("|"))
 
     # ── Tests and answers ────────────────────────────────────────────────────────────────────────────────
 
     def tests(self, codings: Iterable[Coding], code_map: CodeMap | None = None) -> tuple[str, ...]:
-        """The keys of the tests, scores or items that an observation's codings name (LOINC, local or mapped codes)."""
+        """The keys of the tests, scores or items that an observation's codings name (LOINC, local or mapped codes).
+
+        Two keys for one test in different units become the first (`serumCreatinineSI` → `serumCreatinine`).
+        """
         found: list[str] = []
         for system, code, _ in codings:
-            if (mapped := (code_map or {}).get((system, code.strip()))) is not None:
-                keys: tuple[str, ...] = () if mapped == OTHER else (mapped,)
-            elif _OIDS.get(system, system) in (LOINC, LOCAL_CODES):
-                keys = self._concepts_of(system, code, {})
-            else:
-                keys = ()
-            tests = (self._same_test(key) for key in keys if self._is_test(key))
-            found.extend(key for key in tests if key not in found)
-        return tuple(found)
+            mapped = (system, code.strip()) in (code_map or {})
+            if mapped or normalise_system(system) in (LOINC, LOCAL_CODES):
+                tests = (self._tests.get(key) for key in self._concepts_of(system, code, code_map or {}))
+                found += [test.same_as or test.key for test in tests if test is not None]
+        return tuple(dict.fromkeys(found))
+
+    def test(self, key: str) -> LaboratoryTest:
+        """What reading a result of this test needs: unit, molar mass, kind, range. KeyError for what is no test."""
+        return self._tests[key]
 
     def is_statement(self, key: str) -> bool:
         """Whether a local code is a statement of the patient or about her (`plansPregnancy`)."""
-        return key in self._members_of_class.get("StatementKind", ())
+        return key in self._keys_of_class["StatementKind"]
 
-    def _is_test(self, key: str) -> bool:
-        """Whether a key is something observed: a test, a score, or an item of one (`sledai2k:seizure`)."""
-        return key in self._members_of_class.get("Observable", ()) or ":" in key
-
-    def _same_test(self, key: str) -> str:
-        """The first key of two that name one test in different units (`serumCreatinineSI` → `serumCreatinine`)."""
-        same = _first(self._concepts.get(key, {}), SLE + "sameTestAs")
-        return same.removeprefix(SLE) if same else key
-
-    def test(self, key: str) -> LaboratoryTest:
-        """The test with this key, in its canonical unit."""
-        if key not in self._tests:
-            properties = self._concepts.get(key.replace(":", "-"), {})
-            mass = _first(properties, SLE + "molarMass")
-            low, high = _first(properties, SLE + "minimumScore"), _first(properties, SLE + "maximumScore")
-            self._tests[key] = LaboratoryTest(
-                key=key,
-                label=self.label(key),
-                unit=_first(properties, SLE + "canonicalUnit"),
-                molar_mass=Decimal(mass) if mass else None,
-                viral_load=_first(properties, SLE + "viralLoadTest") == "true",
-                qualitative=_first(properties, SLE + "qualitativeTest") == "true",
-                answerable=low is None or high == "1.0" or key in self._members_of_class["ClassificationCriteriaSet"],
-                minimum=Decimal(low) if low else None,
-                maximum=Decimal(high) if high else None,
-            )
-        return self._tests[key]
+    def is_classification(self, key: str) -> bool:
+        """Whether a key is a set of classification criteria, which are met or not met as well as counted."""
+        return key in self._keys_of_class["ClassificationCriteriaSet"]
 
     def answer(self, codings: Iterable[Coding]) -> bool | None:
         """Positive or negative, from a coded result (codes_extra.csv: labAssertedPositive, labAssertedNegative)."""
@@ -344,14 +218,13 @@ class Terminology:
 
     def is_open(self, value_set: str) -> bool:
         """Whether the tables hold only examples of this set, so that nothing is known to be outside it."""
-        return _first(self._concepts[value_set], SLE + "openSet") == "true"
+        return value_set in self._sets and self._sets[value_set].open
 
     def broadest_member(self, value_set: str) -> str | None:
         """The key whose refutation refutes the whole set (rule 10): of a key, that key itself."""
-        member = _first(self._concepts[value_set], SLE + "broadestMember")
-        if member is not None:
-            return member.removeprefix(SLE)
-        return self._notation.get(value_set)
+        if value_set in self._sets:
+            return self._sets[value_set].broadest_member
+        return value_set if value_set in self._concepts else None
 
     def refuting(self, concepts: Iterable[str], value_sets: Iterable[str]) -> list[tuple[str, str]]:
         """Pairs (concept, value set) such that refuting the concept refutes the set: its broadest member (rule 10)."""
@@ -365,130 +238,99 @@ class Terminology:
     def _decide(self, text: str, name: str) -> Membership | None:
         """Membership of one part of a concept text."""
         if (text, name) not in self._decided:
-            value_set = self._value_set(name)
+            resolved = self._resolve(name)
             kind, _, code = text.partition(":")
-            if kind in ("atc", "icd", "cvx") and code:
-                self._decided[text, name] = self._decide_code(kind, code, value_set, name)
-            elif text in value_set.keys:
-                self._decided[text, name] = None if self._is_local_in_systemic(text, name) else "in"
+            if kind in KINDS.values() and code:
+                self._decided[text, name] = self._decide_code(kind, code, resolved)
+            elif text in resolved.keys:
+                self._decided[text, name] = "in"
             else:
-                self._decided[text, name] = "undecided" if text in value_set.undecided_keys else None
+                self._decided[text, name] = "undecided" if text in resolved.undecided_keys else None
         return self._decided[text, name]
 
-    def _decide_code(self, kind: str, code: str, value_set: _ValueSet, name: str) -> Membership | None:
+    def _decide_code(self, kind: str, code: str, resolved: _ResolvedSet) -> Membership | None:
         """Membership of a code: by the drug that an old code means, else by prefix, else by the members' own codes.
 
         CVX has no hierarchy: 21 (varicella) says nothing of 210 (a COVID-19 vaccine).
         """
-        if name != "localProduct" and kind == "atc" and self._is_local(code):
-            return None
-        keys = self._keys_of_hierarchy.get((kind, code), frozenset())
-        if code in self._superseded:
-            return "in" if keys <= value_set.keys else None
+        prefixes, members = resolved.prefixes.get(kind, frozenset()), resolved.member_codes.get(kind, frozenset())
         if kind == "cvx":
-            codes = {*value_set.prefixes.get(kind, ()), *value_set.member_codes.get(kind, ())}
-            return "in" if code in codes else None
-        if any(in_hierarchy(code, prefix) for prefix in value_set.excluded.get(kind, ())):
+            return "in" if code in prefixes | members else None
+        if kind == "atc" and resolved.name != LOCAL_PRODUCTS and self.is_local_product(f"atc:{code}"):
             return None
-        if code in value_set.undecided_codes.get(kind, ()):
+        if code in self._superseded:
+            return "in" if self._keys_of_hierarchy[kind, code] <= resolved.keys else None
+        if _any_below(code, resolved.excluded.get(kind, ())):
+            return None
+        if code in resolved.undecided_codes.get(kind, ()):
             return "undecided"
-        if any(in_hierarchy(code, prefix) for prefix in value_set.prefixes.get(kind, ())):
+        if _any_below(code, prefixes):
             return "in"
-        undecided = value_set.undecided_prefixes.get(kind, ())
-        if any(in_hierarchy(code, prefix) for prefix in undecided):
+        undecided = resolved.undecided_prefixes.get(kind, frozenset())
+        if _any_below(code, undecided):
             return "undecided"
-        nearest = self._nearest_keys(kind, code) if kind in value_set.member_codes else frozenset()
-        if inside := nearest & value_set.keys:
+        nearest = self._nearest_keys(kind, code) if members else set()
+        if inside := nearest & resolved.keys:
             return "in" if inside == nearest else "undecided"
-        below = (*value_set.prefixes.get(kind, ()), *undecided, *value_set.member_codes.get(kind, ()))
-        return "undecided" if any(is_above(code, prefix) for prefix in below) else None
+        return "undecided" if any(is_above(code, prefix) for prefix in prefixes | undecided | members) else None
 
-    def _is_local(self, code: str) -> bool:
-        """Whether an ATC code is one of a local product."""
-        return "localProduct" in self._concepts and self._decide(f"atc:{code}", "localProduct") == "in"
-
-    def _is_local_in_systemic(self, key: str, name: str) -> bool:
-        """Whether a drug exists only as a local product, and so belongs to no value set of systemic medicines."""
-        is_set = SLE + "ValueSet" in self._concepts[name].get(RDF + "type", ())
-        return is_set and name != "localProduct" and key in self._members_of_class.get("TopicalOnly", ())
-
-    def _nearest_keys(self, kind: str, code: str) -> frozenset[str]:
+    def _nearest_keys(self, kind: str, code: str) -> set[str]:
         """The keys that the tables give to this code, or to the nearest code above it."""
         for end in range(len(code), 2, -1):
             if keys := self._keys_of_hierarchy.get((kind, code[:end].rstrip("."))):
                 return keys
-        return frozenset()
+        return set()
 
-    def _value_set(self, name: str) -> _ValueSet:
-        """The value set, class or key with this local name, resolved."""
-        if name not in self._value_sets:
-            if name not in self._concepts:
+    def _resolve(self, name: str) -> _ResolvedSet:
+        """The value set, class or key with this local name, resolved. KeyError where the ontology has none."""
+        if name not in self._resolved:
+            if name not in self._sets and name not in self._concepts and name not in self._parents:
                 raise KeyError(f"the ontology defines no value set {name!r}")
-            properties = self._concepts[name]
-            keys, undecided = self._members(name)
-            prefixes = _by_kind(properties.get(SLE + "codePrefix", ()))
-            for member in self._expand(name):
-                for prefix in self._concepts[member].get(SLE + "atcPrefix", ()):
-                    prefixes["atc"].add(prefix)
-                if member != name:
-                    for kind, values in _by_kind(self._concepts[member].get(SLE + "codePrefix", ())).items():
-                        prefixes[kind] |= values
-            self._value_sets[name] = _ValueSet(
+            stated = self._sets.get(name)
+            parts = self._parts(name)
+            keys = self._keys(parts)
+            if stated and name != LOCAL_PRODUCTS:
+                keys -= self._keys_of_class["TopicalOnly"]
+            prefixes = _by_kind(prefix for part in parts for prefix in self._prefixes(part))
+            undecided_codes = _by_kind(stated.undecided_codes if stated else ())
+            undecided_prefixes = _by_kind(stated.undecided_prefixes if stated else ())
+            own = ({*prefixes, *undecided_codes, *undecided_prefixes} - {"atc"}) if stated else set()
+            broader = _union((self._codes_above[key] for key in keys if key in self._codes_above), without=own)
+            self._resolved[name] = _ResolvedSet(
+                name=name,
                 keys=frozenset(keys),
-                undecided_keys=frozenset(undecided),
-                prefixes={kind: tuple(sorted(values)) for kind, values in prefixes.items()},
-                excluded=_tuples(properties.get(SLE + "excludedPrefix", ())),
-                undecided_codes={
-                    kind: frozenset(values)
-                    for kind, values in _by_kind(properties.get(SLE + "undecidedCode", ())).items()
-                },
-                undecided_prefixes=_tuples(properties.get(SLE + "undecidedPrefix", ())),
-                member_codes=self._member_codes(keys, properties),
+                undecided_keys=frozenset(stated.undecided_members if stated else ()) - keys,
+                prefixes=prefixes,
+                excluded=_by_kind(stated.excluded_prefixes if stated else ()),
+                undecided_codes=_union((undecided_codes, broader)),
+                undecided_prefixes=undecided_prefixes,
+                member_codes=_union(
+                    (codes for key in keys for codes in (self._codes_of[key], self._codes_above[key])), without=own
+                ),
             )
-        return self._value_sets[name]
+        return self._resolved[name]
 
-    def _member_codes(self, keys: set[str], properties: Mapping[str, list[str]]) -> dict[str, frozenset[str]]:
-        """The codes that the tables give to the members, by hierarchy.
-
-        Where a set states its ICD-10 codes, these are complete: the table's Z94 for solid organs would else let
-        every transplant in.
-        """
-        stated = {
-            kind
-            for name in ("codePrefix", "undecidedCode", "undecidedPrefix")
-            for kind in _by_kind(properties.get(SLE + name, ()))
-        } - {"atc"}
-        codes: dict[str, set[str]] = defaultdict(set)
-        for key in keys:
-            for kind, values in self._codes_of.get(key, {}).items():
-                if kind not in stated:
-                    codes[kind] |= values
-        return {kind: frozenset(values) for kind, values in codes.items()}
-
-    def _expand(self, name: str) -> set[str]:
+    def _parts(self, name: str) -> set[str]:
         """The value set or class itself, the classes and sets among its members, and their subclasses."""
         found: set[str] = set()
         waiting = [name]
         while waiting:
             current = waiting.pop()
-            if current in found or current not in self._concepts:
-                continue
-            found.add(current)
-            waiting.extend(m.removeprefix(SLE) for m in self._concepts[current].get(SLE + "member", ()))
-            waiting.extend(self._subclasses.get(current, ()))
+            if current not in found:
+                found.add(current)
+                waiting += self._sets[current].members if current in self._sets else ()
+                waiting += [child for child, parents in self._parents.items() if current in parents]
         return found
 
-    def _members(self, name: str) -> tuple[set[str], set[str]]:
-        """Keys inside the set, and keys that may or may not be."""
-        keys: set[str] = set()
-        undecided: set[str] = set()
-        for member in self._expand(name):
-            if member in self._notation:
-                keys.add(self._notation[member])
-            keys |= self._members_of_class.get(member, set())
-            undecided |= {m.removeprefix(SLE) for m in self._concepts[member].get(SLE + "undecidedMember", ())}
-        excluded = {m.removeprefix(SLE) for m in self._concepts[name].get(SLE + "excludedMember", ())}
-        return keys - excluded, undecided - keys - excluded
+    def _keys(self, parts: set[str]) -> set[str]:
+        """The keys among the parts of a value set, and those of its classes."""
+        keys = {_key(part) for part in parts if _key(part) in self._concepts}
+        return keys.union(*(self._keys_of_class[part] for part in parts))
+
+    def _prefixes(self, part: str) -> Iterator[str]:
+        """The code prefixes that a value set or a drug class states."""
+        yield from self._sets[part].code_prefixes if part in self._sets else ()
+        yield from (f"{ATC}|{prefix}" for prefix in self._atc_prefixes.get(part, ()))
 
     # ── Medicines ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -496,87 +338,81 @@ class Terminology:
         """What dose and wash-out rules need, a row for each concept text, sorted."""
         return [self._attributes(concept) for concept in sorted(set(concepts))]
 
-    def _drugs_of(self, text: str) -> tuple[str, ...]:
-        """The drug keys that one part of a concept text stands for; several where an ATC code is shared."""
-        if text.startswith("atc:"):
-            code = text.removeprefix("atc:")
-            return () if self._is_local(code) else tuple(sorted(self._keys_of_hierarchy.get(("atc", code), ())))
-        return (text,) if text in self._members_of_class.get("Drug", ()) else ()
-
     def _attributes(self, concept: str) -> DrugAttributes:
         """Ingredient keys decide over ATC codes, which may be shared by two drugs."""
         texts = concept.split("|")
-        named = sorted({drug for text in texts if ":" not in text for drug in self._drugs_of(text)})
-        coded = sorted({drug for text in texts for drug in self._drugs_of(text)})
-        drugs = named or coded
-        moieties = {self._value(drug, "activeMoiety") for drug in drugs}
-        moiety = moieties.pop() if len(moieties) == 1 else None
-        ambiguous = len({self._ratio(drug) for drug in drugs}) > 1
-        drug = drugs[0] if len(drugs) == 1 else None
-        prednisone = self._prednisone(drug)
-        mmf = self._ratio(drug) if drug else None
-        washout3, washout5 = self._washout(drugs, "washoutDays3"), self._washout(drugs, "washoutDays5")
+        named = {drug for text in texts if ":" not in text for drug in self._drugs_of(text)}
+        drugs = [self._drugs[key] for key in sorted(named or {d for text in texts for d in self._drugs_of(text)})]
+        only = drugs[0] if len(drugs) == 1 else None
+        prednisone = None
+        if only is not None and only.mg_equal_to_5mg_prednisone is not None:
+            prednisone = Fraction(5) / Fraction(only.mg_equal_to_5mg_prednisone)
+        mofetil = self._mofetil.get(only.key) if only else None
         return DrugAttributes(
             concept=concept,
-            drug=drug,
-            moiety=moiety,
+            drug=only.key if only else None,
+            moiety=_common(drug.moiety for drug in drugs),
             prednisone_numerator=prednisone.numerator if prednisone else None,
             prednisone_denominator=prednisone.denominator if prednisone else None,
-            mmf_numerator=mmf.numerator if mmf else None,
-            mmf_denominator=mmf.denominator if mmf else None,
-            ambiguous_mmf=ambiguous,
-            washout3=washout3,
-            washout5=washout5,
+            mmf_numerator=mofetil.numerator if mofetil else None,
+            mmf_denominator=mofetil.denominator if mofetil else None,
+            ambiguous_mmf=len({self._mofetil.get(drug.key) for drug in drugs}) > 1,
+            washout3=_common(drug.washout_days_3 for drug in drugs),
+            washout5=_common(drug.washout_days_5 for drug in drugs),
         )
 
-    def _prednisone(self, drug: str | None) -> Fraction | None:
-        """mg of prednisone equal to 1 mg: 5 divided by the dose that equals 5 mg prednisone (formulas.md)."""
-        equal = _first(self._concepts.get(drug or "", {}), SLE + "mgEqualTo5mgPrednisone")
-        return Fraction(5) / Fraction(equal) if equal else None
-
-    def _ratio(self, drug: str) -> Fraction | None:
-        """mg of mycophenolate mofetil equal to 1 mg (drugs.csv: 720 mg of the acid equal 1000 mg mofetil)."""
-        properties = self._concepts.get(drug, {})
-        numerator = _first(properties, SLE + "mmfEquivalentFactorNumerator")
-        denominator = _first(properties, SLE + "mmfEquivalentFactorDenominator")
-        return Fraction(numerator) / Fraction(denominator) if numerator and denominator else None
-
-    def _washout(self, drugs: list[str], name: str) -> int | None:
-        """The wash-out of the drugs that the code may mean; null where one has none or they differ."""
-        days = {_first(self._concepts.get(drug, {}), SLE + name) for drug in drugs}
-        only = days.pop() if len(days) == 1 else None
-        return int(only) if only is not None else None
-
-    def _value(self, key: str, name: str) -> str | None:
-        value = _first(self._concepts.get(key, {}), SLE + name)
-        return value.removeprefix(SLE) if value else None
+    def _drugs_of(self, text: str) -> tuple[str, ...]:
+        """The drugs that one part of a concept text stands for; several where an ATC code is shared."""
+        if text.startswith("atc:"):
+            code = text.removeprefix("atc:")
+            keys = self._keys_of_hierarchy.get(("atc", code), ()) if not self.is_local_product(text) else ()
+            return tuple(sorted(key for key in keys if key in self._drugs))
+        return (text,) if text in self._drugs else ()
 
 
 @cache
 def terminology() -> Terminology:
     """The terminology of the installed ontology, read once."""
-    return Terminology(path("ontology"))
+    return Terminology()
 
 
-def _read(folder: Path) -> dict[str, dict[str, list[str]]]:
-    """Subject → predicate → values of every module of a folder, alignments left out; blank nodes are passed over."""
-    import pyoxigraph as ox
-
-    graph: dict[str, dict[str, list[str]]] = {}
-    modules = sorted(folder.glob("*.ttl"))
-    if not modules:
-        raise FileNotFoundError(f"the folder {folder} holds no ontology: install sle-kg again")
-    for module in modules:
-        for quad in ox.parse(module.read_bytes(), format=ox.RdfFormat.TURTLE):
-            if isinstance(quad.subject, ox.NamedNode) and not isinstance(quad.object, ox.BlankNode):
-                properties = graph.setdefault(quad.subject.value, {})
-                properties.setdefault(quad.predicate.value, []).append(quad.object.value)
-    return graph
+def _key(name: str) -> str:
+    """The key of an individual from its local name: items have a colon where IRIs have a hyphen."""
+    return name.replace("-", ":", 1)
 
 
-def _first(properties: Mapping[str, list[str]], predicate: str) -> str | None:
-    values = properties.get(predicate)
-    return values[0] if values else None
+def _texts(predicate: str) -> dict[str, list[str]]:
+    """The literal values of a property of the ontology by the local name of their subject, sorted."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for quad in ontology.ontology_store().quads_for_pattern(None, ox.NamedNode(SLE + predicate), None):
+        if isinstance(quad.subject, ox.NamedNode) and isinstance(quad.object, ox.Literal):
+            found[quad.subject.value.removeprefix(SLE)].append(quad.object.value)
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def _parents() -> dict[str, set[str]]:
+    """Every class of the ontology with the named classes directly above it."""
+    store = ontology.ontology_store()
+    owl_class = ox.NamedNode("http://www.w3.org/2002/07/owl#Class")
+    classes = {quad.subject for quad in store.quads_for_pattern(None, ox.NamedNode(RDF + "type"), owl_class)}
+    return {
+        node.value.removeprefix(SLE): {
+            quad.object.value.removeprefix(SLE)
+            for quad in store.quads_for_pattern(node, ox.NamedNode(RDFS + "subClassOf"), None)
+            if isinstance(quad.object, ox.NamedNode)
+        }
+        for node in classes
+        if isinstance(node, ox.NamedNode)
+    }
+
+
+def _mofetil_equivalents() -> dict[str, Fraction]:
+    """mg of mycophenolate mofetil equal to 1 mg of a drug (drugs.csv: 720 mg of the acid equal 1000 mg mofetil)."""
+    denominators = _texts("mmfEquivalentFactorDenominator")
+    return {
+        name: Fraction(values[0]) / Fraction(denominators[name][0])
+        for name, values in _texts("mmfEquivalentFactorNumerator").items()
+    }
 
 
 def _closure(name: str, parents: Mapping[str, set[str]]) -> set[str]:
@@ -591,17 +427,36 @@ def _closure(name: str, parents: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
-def _by_kind(codes: Iterable[str]) -> dict[str, set[str]]:
-    """`<system URI>|<code>` texts by hierarchy."""
+def _any_below(code: str, prefixes: Iterable[str]) -> bool:
+    return any(in_hierarchy(code, prefix) for prefix in prefixes)
+
+
+def _by_kind(texts: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Texts `<system URI>|<code or prefix>` by kind of system. ValueError for a system without hierarchy."""
     found: dict[str, set[str]] = defaultdict(set)
-    for text in codes:
+    for text in texts:
         system, _, code = text.partition("|")
-        kind = _HIERARCHIES.get(system)
-        if kind is None:
+        if system not in KINDS:
             raise ValueError(f"the ontology uses a prefix of the code system {system!r}, which has no hierarchy")
-        found[kind].add(code if re.search("-", code) else normalise_code(system, code))
-    return found
+        found[KINDS[system]].add(normalise_code(system, code))
+    return {kind: frozenset(codes) for kind, codes in found.items()}
 
 
-def _tuples(codes: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    return {kind: tuple(sorted(values)) for kind, values in _by_kind(codes).items()}
+def _union(parts: Iterable[Mapping[str, Iterable[str]]], without: Iterable[str] = ()) -> dict[str, frozenset[str]]:
+    """Codes by kind, of all parts together; kinds in `without` left out.
+
+    Where a set states its ICD-10 codes, these are complete: the table's Z94 for solid organs would else let every
+    transplant in.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for part in parts:
+        for kind, codes in part.items():
+            if kind not in without:
+                found[kind].update(codes)
+    return {kind: frozenset(codes) for kind, codes in found.items()}
+
+
+def _common(values: Iterable[T]) -> T | None:
+    """The value that all have; None where there is none or they differ."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else None

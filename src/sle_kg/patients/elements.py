@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from sle_kg.codes import Coding
 from sle_kg.namespaces import UCUM
-from sle_kg.terminology import Coding
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.dosage import dosage_lines
 from sle_kg.patients.elements import concept, mapping, quantity_unit, scalar, sequence, text_of
 from sle_kg.patients.raw import RawRecord
-from sle_kg.terminology import UNMAPPED, CodeMap, Terminology
+from sle_kg.terminology import UNMAPPED, Terminology
 
 MAX_CHARACTERS = 1 << 30
 """Larger texts are refused: bulk exports come as several files."""

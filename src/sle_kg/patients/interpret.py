@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from sle_kg.codes import CodeMap
 from sle_kg.namespaces import SNOMED
 from sle_kg.patients.dates import UNKNOWN, Interval, in_order, interval
 from sle_kg.patients.facts import EVENTS, SECTIONS, FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
 from sle_kg.patients.words import exposure_words, quantity_words
-from sle_kg.terminology import UNMAPPED, CodeMap, Terminology
+from sle_kg.terminology import UNMAPPED, Terminology
 from sle_kg.units import UnitError, convert, per_kilogram
 
 _NO_KNOWN_ALLERGY = "716186003"

@@ -7,14 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from sle_kg.namespaces import SNOMED
+from sle_kg.ontology import LaboratoryTest
 from sle_kg.patients.raw import RawRecord
 from sle_kg.patients.words import plain, quantity_words
-from sle_kg.terminology import ECHOCARDIOGRAPHY, LaboratoryTest, Terminology
+from sle_kg.terminology import Terminology
 from sle_kg.units import CREATININE_MOLAR_MASS, PLACES, UnitError, convert
 
 _INTERPRETATIONS = {"POS": True, "DET": True, "NEG": False, "ND": False}
 """HL7 v3 ObservationInterpretation: positive, detected, negative, not detected."""
 _ECHOCARDIOGRAPHY_SNOMED = "40701008"
+_ECHOCARDIOGRAPHY_TESTS = frozenset({"lvef2d", "lvefUs"})
+"""Tests whose LOINC code itself says echocardiography (labs_and_findings.csv)."""
 _COMPARATORS = ("<", "<=", ">=", ">")
 _TITER = re.compile(r"1\s*:\s*(\d{1,7})")
 _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "5": "V", "6": "VI"}
@@ -78,14 +81,18 @@ class MeasurementReader:
             (system == SNOMED and code == _ECHOCARDIOGRAPHY_SNOMED) or (not system and "echocardiogr" in code.lower())
             for system, code, _ in methods
         )
-        return "echocardiography" if key in ECHOCARDIOGRAPHY or named else None
+        return "echocardiography" if key in _ECHOCARDIOGRAPHY_TESTS or named else None
+
+    def _is_answerable(self, test: LaboratoryTest) -> bool:
+        """Whether true or false is an answer: of scores only to classification criteria, and to a count of 0 or 1."""
+        return test.minimum is None or test.maximum == 1 or self._terminology.is_classification(test.key)
 
     def _answer(self, raw: RawRecord, test: LaboratoryTest) -> bool | None:
         """The coded, true-or-false or interpreted answer. Raises UnreadableError where answers contradict."""
         answers = {_INTERPRETATIONS.get(str(code)) for code in raw.values.get("interpretation", ())}
         answers.add(self._terminology.answer(raw.codings("valueCoding")))
         stated = raw.flag("statedValue")
-        if stated is not None and not test.answerable:
+        if stated is not None and not self._is_answerable(test):
             raise UnreadableError("a score is a number, not true or false")
         answers = {answer for answer in (*answers, stated) if answer is not None}
         if len(answers) > 1:
@@ -97,7 +104,7 @@ class MeasurementReader:
         value = raw.first("measuredValue")
         if value is None:
             titer = _TITER.fullmatch((raw.text("textValue") or "").strip())
-            return (Decimal(titer[1]), "{titer}") if titer and test.unit == "{titer}" else (None, None)
+            return (Decimal(titer[1]), "{titer}") if titer and test.canonical_unit == "{titer}" else (None, None)
         if not isinstance(value, Decimal):
             raise UnreadableError(f"the value {value!r} is no number")
         if ":" in test.key:
@@ -110,7 +117,7 @@ def _converted(value: Decimal, unit: str | None, test: LaboratoryTest) -> Decima
         raise UnreadableError("the result is a number, and the test is answered by positive or negative")
     mass = CREATININE_MOLAR_MASS if test.key == "upcr" else test.molar_mass
     try:
-        return convert(value, unit, test.unit or "{score}", mass)
+        return convert(value, unit, test.canonical_unit or "{score}", mass)
     except UnitError as error:
         raise UnreadableError(str(error)) from error
 
@@ -123,9 +130,9 @@ def _check(number: Decimal, test: LaboratoryTest) -> None:
         raise UnreadableError(f"{plain(number)} is above the greatest possible value, {plain(test.maximum)}")
     if test.maximum is not None and test.key != "pga" and number != number.to_integral_value():
         raise UnreadableError(f"{plain(number)} is no whole number of points")
-    if number < 0 and test.unit != "Cel":
+    if number < 0 and test.canonical_unit != "Cel":
         raise UnreadableError(f"the value {plain(number)} is negative")
-    if test.unit == "%" and number > 100:
+    if test.canonical_unit == "%" and number > 100:
         raise UnreadableError(f"{plain(number)} % is more than all")
 
 

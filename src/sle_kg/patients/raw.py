@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sle_kg.terminology import Coding
+from sle_kg.codes import Coding
 
 Scalar = str | Decimal | bool
 
