@@ -115,8 +115,8 @@ class Course:
         return [row_truths(self.case.rules, bounds, self.case.attestations) for bounds in self.bounds]
 
     def first_pass(self, row: str) -> int | None:
-        """The first day after screening on which the row passes; None when there is none."""
-        return next((day for day, passing in self._passing(row) if passing and day > 0), None)
+        """The first day on which the row passes, 0 the screening date; None when there is none."""
+        return next((day for day, passing in self._passing(row) if passing), None)
 
     def last_pass(self, row: str) -> int | None:
         """The last day on which the row still passes as it does at screening; None when it still does at the end."""
