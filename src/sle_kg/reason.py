@@ -140,7 +140,7 @@ def java() -> str:
 def infer() -> bytes:
     """The content of `ontology/inferred.ttl`: types of medicines and superclasses that no module states."""
     triples = asserted()
-    return _inferred(triples, classify(triples))
+    return render(triples, classify(triples))
 
 
 def check() -> list[str]:
@@ -154,7 +154,7 @@ def check() -> list[str]:
     found = classify(triples)
     faults = classification_faults(found)
     inferred = path("ontology") / INFERRED
-    if not inferred.is_file() or inferred.read_bytes() != _inferred(triples, found):
+    if not inferred.is_file() or inferred.read_bytes() != render(triples, found):
         faults.append(f"ontology/{INFERRED} is not what HermiT finds: run python -m sle_kg.reason")
     return faults
 
@@ -248,8 +248,8 @@ def _read(world: Any, named_class: Any) -> Classification:
     )
 
 
-def _inferred(triples: list[ox.Triple], found: Classification) -> bytes:
-    """The entailed types of medicines and superclasses that the triples do not state, as Turtle with a header."""
+def render(triples: list[ox.Triple], found: Classification) -> bytes:
+    """The inferred module: types of medicines and superclasses that the triples do not state, as Turtle."""
     stated = set(triples)
     new = [*_header()]
     for key in sorted(found.members("Drug")):
