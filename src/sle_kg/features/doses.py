@@ -11,7 +11,7 @@ from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import names_of
 from sle_kg.features.presence import BEGINNING, exposure_rows, window
-from sle_kg.features.sql import UNITS_PER_MG, before, days_of, text
+from sle_kg.features.sql import PER_KG_TOLERANCE, UNITS_PER_MG, before, days_of, text
 
 WEIGHT_WITHIN_DAYS = 365
 """A dose per kg uses the weight nearest to its interval, within a year (rule 7)."""
@@ -96,6 +96,11 @@ COMPLETE = """LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications'
     AND NOT w.planned"""
 
 
+def _to_mg(feature: Feature) -> str:
+    """The macro that turns the units of a lower bound into mg, or into mg per kg."""
+    return "mg_per_kg" if feature.get("perKilogram") else "mg_below"
+
+
 def daily_dose(feature: Feature, options: FeatureOptions) -> str:
     """DailyDoseCondition: the dose ongoing on the day judged.
 
@@ -115,7 +120,7 @@ def daily_dose(feature: Feature, options: FeatureOptions) -> str:
         SELECT ask, {combine}(low) AS low, CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
                list_distinct(list_concat(list(record), flatten(list(weights)))) AS records
         FROM each_record GROUP BY ask)
-    SELECT w.ask, mg_below(coalesce(s.low, 0)) AS lower,
+    SELECT w.ask, {_to_mg(feature)}(coalesce(s.low, 0)) AS lower,
            CASE WHEN c.ask IS NULL THEN NULL WHEN s.ask IS NULL THEN 0 ELSE mg_above(s.high) END AS upper,
            list_sort(coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END)) AS records
     FROM w LEFT JOIN summed s USING (ask) {COMPLETE}
@@ -170,7 +175,7 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> str:
     proof AS (
         SELECT q.ask, list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
         FROM q JOIN lower_bound b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask)
-    SELECT w.ask, mg_below(coalesce(l.rate, 0)) AS lower,
+    SELECT w.ask, {_to_mg(feature)}(coalesce(l.rate, 0)) AS lower,
            CASE WHEN c.ask IS NOT NULL AND NOT coalesce(o.unknown, false) THEN mg_above(coalesce(u.rate, 0)) END AS upper,
            coalesce(p.records, o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
     FROM w LEFT JOIN lower_bound l USING (ask) LEFT JOIN upper_bound u USING (ask) LEFT JOIN overlapping o USING (ask)
@@ -181,6 +186,7 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> str:
 def _high_dose_runs(feature: Feature) -> str:
     """CTEs `sure_runs` and `maybe_runs`: runs of days at the dose or more, with the concurrent medicine where asked."""
     threshold = int(feature.get("dailyDose") * UNITS_PER_MG)  # type: ignore[operator,arg-type]
+    threshold -= PER_KG_TOLERANCE if feature.get("perKilogram") else 0
     together = names_of(feature, "concurrentWith")
     certain = "SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover FROM q WHERE certain AND low IS NOT NULL"
     possible = "SELECT ask, start_lo AS first, end_hi AS last, high AS rate, 0 AS cover FROM q WHERE high IS NOT NULL"

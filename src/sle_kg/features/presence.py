@@ -71,18 +71,21 @@ NO_REFUTATION = "CAST(NULL AS VARCHAR)"
 def condition_rows(value_set: str | None = None) -> str:
     """CTE `d`: the condition records of the value set seen at each ask, with core and hull of their interval.
 
-    Core: days on which the condition is known to have been present; hull: days on which it can have been. A condition
-    without onset was present when it was recorded; one that is over without a date ended up to screening.
+    Core: from the latest possible first day to the earliest possible last one; hull: from the earliest to the latest.
+    A condition had begun when it was recorded; one that is over without a date ended up to screening.
     """
     return f"""d AS (
         SELECT w.*, c.record, c.status, m.status AS member, m.refutes, c.severity,
                CASE WHEN c.abated_from > w.base THEN true ELSE c.ongoing END AS active,
                coalesce(c.onset_from, {BEGINNING}) AS hull_start,
-               coalesce(c.onset_to, c.recorded_to, CASE WHEN c.ongoing THEN w.base END) AS core_start,
-               CASE WHEN c.abated_from <= w.base THEN c.abated_from
+               greatest(c.onset_from, least(c.onset_to, c.recorded_to, c.abated_to, CASE WHEN
+                   coalesce(c.onset_to, c.recorded_to, c.abated_to) IS NOT NULL OR c.ongoing THEN w.base END))
+                   AS core_start,
+               CASE WHEN c.abated_from <= w.base THEN greatest(c.abated_from, c.onset_from)
                     WHEN c.ongoing OR c.abated_from > w.base THEN w.on_date
-                    WHEN c.ongoing IS NULL THEN greatest(c.onset_to, c.recorded_to)
-                    ELSE c.onset_to END AS core_end,
+                    WHEN c.ongoing IS NULL THEN greatest(c.onset_from, c.recorded_from)
+                    ELSE c.onset_from END AS core_end,
+               coalesce(c.onset_from, c.recorded_from) AS day_from, coalesce(c.onset_to, c.recorded_to) AS day_to,
                CASE WHEN c.abated_from <= w.base THEN least(c.abated_to, w.base)
                     WHEN NOT c.ongoing AND c.abated_from IS NULL THEN w.base
                     ELSE w.on_date END AS hull_end,
@@ -94,9 +97,12 @@ def condition_rows(value_set: str | None = None) -> str:
 REFUTED = """(
         SELECT max(d.record) FROM d WHERE d.ask = w.ask AND d.status = 'refuted' AND d.refutes
         AND NOT EXISTS (
-            SELECT 1 FROM d k WHERE k.ask = d.ask AND k.status = 'confirmed' AND k.member = 'in'
-            AND (k.stated IS NULL OR d.stated IS NULL OR k.stated >= d.stated)))"""
-"""The record that refutes the value set: its broadest diagnosis, and no confirmed one that is as recent or undated."""
+            SELECT 1 FROM d k WHERE k.ask = d.ask AND (
+                k.status = 'confirmed' AND k.member = 'in'
+                AND (k.stated IS NULL OR d.stated IS NULL OR k.stated >= d.stated)
+                OR k.status = 'uncertain' AND k.stated > d.stated)))"""
+"""The record that refutes the value set: its broadest diagnosis, no confirmed one that is as recent or undated, and no
+later suspicion."""
 
 CONTRADICTED = """EXISTS (
         SELECT 1 FROM d k WHERE k.ask = d.ask AND k.status = 'refuted' AND k.refutes
@@ -113,7 +119,7 @@ def diagnosis(feature: Feature) -> str:
         WHEN 'severe' THEN d.severity = 'severe' ELSE true END"""
     certainly = """CASE d.when_is WHEN 'ever' THEN true
         WHEN 'current' THEN d.active AND coalesce(d.core_start <= d.on_date, true)
-        ELSE d.core_start <= d.end_certain AND d.core_end >= d.start_certain AND d.core_start <= d.core_end END"""
+        ELSE d.core_start <= d.end_certain AND d.core_end >= d.start_certain END"""
     possibly = """CASE d.when_is WHEN 'ever' THEN true
         WHEN 'current' THEN coalesce(d.active, true) AND d.hull_end >= d.on_date
         ELSE d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible END"""
@@ -129,12 +135,18 @@ def diagnosis(feature: Feature) -> str:
 
 
 def diagnosis_count(feature: Feature) -> str:
-    """DiagnosisCountCondition: distinct episodes, told apart by their onset (or recorded) date."""
+    """DiagnosisCountCondition: distinct episodes, told apart by their onset (or recorded) date.
+
+    Episodes on different exact days are different ones; one whose date is partial or missing may be any of them.
+    """
+    proven = f"(d.status = 'confirmed' AND d.member = 'in' AND NOT {CONTRADICTED})"
     return f"""
     WITH {window()}, {condition_rows()},
     counted AS (
         SELECT w.ask,
-               count(DISTINCT d.core_start) FILTER (WHERE d.status = 'confirmed' AND d.member = 'in') AS certain,
+               greatest(
+                   count(DISTINCT CASE WHEN d.day_from = d.day_to THEN d.day_from END) FILTER (WHERE {proven}),
+                   CASE WHEN bool_or({proven}) THEN 1 ELSE 0 END) AS certain,
                count(*) FILTER (WHERE d.status <> 'refuted') AS possible,
                records_where(d.record, d.status <> 'refuted') AS records
         FROM w LEFT JOIN d USING (ask) GROUP BY w.ask)
@@ -150,13 +162,13 @@ def diagnosis_count(feature: Feature) -> str:
 
 def procedure(feature: Feature) -> str:
     """ProcedureCondition: done ever or in a window, by a procedure or by a diagnosis code that says so (Z94.0)."""
-    done_then = "p.from_to <= w.end_certain AND coalesce(p.end_from, p.from_to) >= w.start_certain"
+    done_then = "least(p.from_to, w.base) <= w.end_certain AND greatest(p.end_from, p.from_from) >= w.start_certain"
     present_then = "d.core_start <= d.end_certain AND d.core_end >= d.start_certain"
     rows = f"""r AS (
         SELECT w.ask, p.record,
                p.done = 'yes' AND m.status = 'in' AND coalesce({done_then}, w.when_is = 'ever') AS certain,
                p.done <> 'no' AND coalesce(p.from_from, {BEGINNING}) <= w.end_possible
-               AND coalesce(p.end_to, p.from_to, w.on_date) >= w.start_possible AS possible
+               AND coalesce(p.end_to, w.on_date) >= w.start_possible AS possible
         FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
         {members("p.concept")}
         UNION ALL
@@ -173,8 +185,8 @@ def immunization(feature: Feature) -> str:
     """ImmunizationCondition: given in the look-back."""
     rows = f"""r AS (
         SELECT w.ask, i.record,
-               i.given = 'yes' AND m.status = 'in' AND i.date_from >= w.start_certain AND i.date_to <= w.end_certain
-                   AS certain,
+               i.given = 'yes' AND m.status = 'in' AND i.date_from >= w.start_certain
+               AND least(i.date_to, w.base) <= w.end_certain AS certain,
                i.given <> 'no' AND coalesce(i.date_to, w.on_date) >= w.start_possible
                AND coalesce(i.date_from, {BEGINNING}) <= w.end_possible AS possible
         FROM w JOIN fact_immunization i ON i.patient = w.patient AND coalesce(i.date_from, {BEGINNING}) <= w.base
@@ -186,39 +198,39 @@ def immunization(feature: Feature) -> str:
 
 
 def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
-    """A CTE of the medicines of a value set seen at each ask: core [start_hi, end_lo] and hull [start_lo, end_hi].
+    """A CTE of the medicines of a value set seen at each ask: first day [start_lo, start_hi], last day [end_lo, end_hi].
 
-    An ongoing medicine was last taken on the day judged; `completed` without an end ended up to screening; an order is
-    possible, never certain; a product for local use does not count (rules 5, 12, 13).
+    What is seen began up to `base`. An end after `base` is not seen: such a medicine, like one that is ongoing, was
+    last taken on the day judged. `completed` without an end ended up to screening; an order is possible, never certain;
+    a product for local use does not count (rules 5, 12, 13).
     """
+    going_on = "(end_from > base OR (end_from IS NULL AND coalesce(ongoing, false)))"
     return f"""{name}_raw AS (
         SELECT w.ask, w.patient, w.on_date, w.base, x.record, x.concept, x.taken, x.ongoing,
                x.row_id, x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration,
                min(m.status) AS member,
                x.start_from, x.start_to, x.end_from, x.end_to
-        FROM w JOIN fact_exposure x ON x.patient = w.patient
-             AND coalesce(x.start_from, x.end_from, {BEGINNING}) <= w.base
+        FROM w JOIN fact_exposure x ON x.patient = w.patient AND coalesce(x.start_from, {BEGINNING}) <= w.base
         {members("x.concept", parameter=parameter)}
         WHERE x.taken <> 'no' AND coalesce(x.route, '') <> 'local'
         GROUP BY ALL),
     {name} AS (
         SELECT *, taken = 'yes' AND member = 'in' AS certain,
                coalesce(start_from, {BEGINNING}) AS start_lo,
-               CASE WHEN end_from > base OR (end_from IS NULL AND ongoing) THEN least(coalesce(end_from, on_date), on_date)
-                    ELSE coalesce(end_from, start_to) END AS end_lo,
-               CASE WHEN end_from > base OR (end_from IS NULL AND (ongoing OR ongoing IS NULL))
-                    THEN least(coalesce(end_to, on_date), on_date)
-                    ELSE least(coalesce(end_to, base), base) END AS end_hi,
-               coalesce(start_to, CASE WHEN end_from > base OR (end_from IS NULL AND ongoing) THEN base ELSE end_from END)
-                   AS start_hi
+               CASE WHEN start_to IS NOT NULL OR (end_from IS NULL AND ongoing) THEN least(start_to, end_to, base)
+                    WHEN end_from <= base THEN least(end_to, base) END AS start_hi,
+               start_to IS NOT NULL OR coalesce(end_from <= base, true) AS began,
+               CASE WHEN {going_on} THEN on_date ELSE greatest(end_from, start_from) END AS end_lo,
+               CASE WHEN {going_on} OR (end_from IS NULL AND ongoing IS NULL) THEN on_date
+                    ELSE least(end_to, base) END AS end_hi
         FROM {name}_raw)"""
 
 
 def exposure(feature: Feature) -> str:
     """ExposureCondition: taken ever (before screening), ongoing, or in a window."""
-    certainly = """CASE w.when_is WHEN 'ever' THEN coalesce(e.start_hi <= e.base, true)
+    certainly = """CASE w.when_is WHEN 'ever' THEN e.began
         WHEN 'ongoing' THEN e.start_hi <= e.on_date AND e.end_lo >= e.on_date
-        ELSE e.start_hi <= w.end_certain AND e.end_lo >= w.start_certain AND e.start_hi <= e.end_lo END"""
+        ELSE e.start_hi <= w.end_certain AND e.end_lo >= w.start_certain END"""
     possibly = """CASE w.when_is WHEN 'ever' THEN true WHEN 'ongoing' THEN e.end_hi >= e.on_date
         ELSE e.start_lo <= w.end_possible AND e.end_hi >= w.start_possible END"""
     rows = f"""r AS (
@@ -235,8 +247,7 @@ def washout(feature: Feature) -> str:
     days = "CASE w.half_lives WHEN 3 THEN g.washout3 WHEN 5 THEN g.washout5 END"
     rows = f"""r AS (
         SELECT e.ask, e.record,
-               e.certain AND coalesce(e.start_hi <= e.base, true) AND coalesce(e.on_date - e.end_lo
-               < coalesce({days}, 1), false) AS certain,
+               e.certain AND e.began AND coalesce(e.on_date - e.end_lo < coalesce({days}, 1), false) AS certain,
                coalesce(e.on_date - e.end_hi < {days}, true) AS possible
         FROM e JOIN w USING (ask) LEFT JOIN drug g ON g.concept = e.concept)"""
     ctes = f"{window()}, {exposure_rows()}, {rows}"
@@ -244,14 +255,17 @@ def washout(feature: Feature) -> str:
 
 
 def drug_count(feature: Feature) -> str:
-    """DrugCountCondition: distinct active moieties ever taken (mofetil and mycophenolic acid are one; rule 14)."""
+    """DrugCountCondition: distinct active moieties ever taken (mofetil and mycophenolic acid are one; rule 14).
+
+    A code of several drugs may be one that is counted already, or another.
+    """
     return f"""
     WITH {window()}, {exposure_rows()},
     counted AS (
         SELECT w.ask,
-               count(DISTINCT coalesce(g.moiety, e.concept)) FILTER (
-                   WHERE e.certain AND coalesce(e.start_hi <= e.base, true)) AS certain,
-               count(DISTINCT coalesce(g.moiety, e.concept)) AS possible,
+               greatest(count(DISTINCT g.moiety) FILTER (WHERE e.certain AND e.began),
+                        CASE WHEN bool_or(e.certain AND e.began) THEN 1 ELSE 0 END) AS certain,
+               count(DISTINCT coalesce(g.moiety, e.record)) AS possible,
                records_of(e.record) AS records
         FROM w LEFT JOIN e USING (ask) LEFT JOIN drug g ON g.concept = e.concept GROUP BY w.ask)
     SELECT w.ask, n.certain AS lower, CASE WHEN c.ask IS NOT NULL THEN n.possible END AS upper,
@@ -289,5 +303,5 @@ def allergy(feature: Feature) -> str:
         WHERE y.none_known AND y.status = 'confirmed' GROUP BY w.ask)"""
     also = """(SELECT k.record FROM none_known k WHERE k.ask = w.ask AND NOT EXISTS (
         SELECT 1 FROM fact_allergy o WHERE o.patient = w.patient AND NOT coalesce(o.none_known, false)
-        AND o.status <> 'refuted'))"""
+        AND o.status <> 'refuted' AND coalesce(o.recorded_from, DATE '0001-01-01') <= w.base))"""
     return presence(f"{window()}, {rows}", "allergies", also=also)

@@ -54,12 +54,16 @@ def bounds(name: str, low: str, high: str) -> str:
 def measurement(feature: Feature, options: FeatureOptions) -> str:
     """MeasurementCondition: the latest value in the canonical unit, or as multiple of its own upper limit of normal.
 
-    Without an upper limit the multiple is not known (formulas.md, ULN comparisons). An ejection fraction counts where
+    Without an upper limit the multiple is not known (formulas.md, ULN comparisons). The 10⁻¹² by which `>120` lies above
+    120 survives the division: > 120 of 40 is more than three times. An ejection fraction counts where
     its code or method says echocardiography.
     """
     ratio = "inexact({}(exact({}) * CAST(1000000000000 AS HUGEINT), exact(uln)))"
-    low = f"CASE WHEN NOT times_limit THEN low WHEN uln > 0 THEN {ratio.format('below', 'low')} END"
-    high = f"CASE WHEN NOT times_limit THEN high WHEN uln > 0 THEN {ratio.format('above', 'high')} END"
+    below, above = ratio.format("below", "{0}"), ratio.format("above", "{0}")
+    low = f"""CASE WHEN NOT times_limit THEN low WHEN uln > 0 AND exact(low) % 10 = 1 THEN {above.format("low")}
+        WHEN uln > 0 THEN {below.format("low")} END"""
+    high = f"""CASE WHEN NOT times_limit THEN high WHEN uln > 0 AND exact(high) % 10 = 9 THEN {below.format("high")}
+        WHEN uln > 0 THEN {above.format("high")} END"""
     usable = "w.method_needed IS NULL OR m.method = w.method_needed"
     return f"WITH {ALL}, {latest('v', None, usable=usable)} {bounds('v', low, high)}"
 

@@ -13,6 +13,9 @@ from sle_kg.errors import TrialFileError
 UNITS_PER_MG = 1_260_000_000
 """Doses are whole numbers of 1/1 260 000 000 mg: equivalents (20/3, 25/18) and dosing periods (1/7) add without loss."""
 
+PER_KG_TOLERANCE = UNITS_PER_MG // 200_000_000
+"""Units by which a sum of rates per kg may lie below a limit that it reaches: half of 10⁻⁸ mg/kg."""
+
 MACROS = f"""
 CREATE MACRO exact(x) AS
     CAST(CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT);
@@ -24,6 +27,8 @@ CREATE MACRO above(numerator, denominator) AS
     (numerator + denominator - 1) // denominator;
 CREATE MACRO mg_below(units) AS inexact(below(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}));
 CREATE MACRO mg_above(units) AS inexact(above(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}));
+CREATE MACRO mg_per_kg(units) AS
+    inexact((units * 100000000 + {UNITS_PER_MG // 2}) // {UNITS_PER_MG} * 10000);
 CREATE MACRO completed_years(birth, day) AS
     year(day) - year(birth)
     - CASE WHEN (month(day), day(day)) < (month(birth), day(birth)) THEN 1 ELSE 0 END;
@@ -35,7 +40,8 @@ CREATE MACRO records_where(x, c) AS list_sort(list_distinct(list(x) FILTER (WHER
 CREATE MACRO records_of(x) AS list_sort(list_distinct(list(x)));
 """
 """`exact` scales a decimal to a whole number of 10⁻¹²; `below` and `above` are floor and ceiling of an exact ratio, so
-that a ratio which is exactly k stays exactly k (no doubles anywhere)."""
+that a ratio which is exactly k stays exactly k (no doubles anywhere). A sum of rates per kg, each of them rounded, is
+rounded to 10⁻⁸ mg/kg (`mg_per_kg`): 40/60 and 20/60 are 1."""
 
 _DURATION = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T0S)?$")
 
