@@ -26,7 +26,7 @@ LAYERS = [
     {"screening"},
     {"landscape"},
     {"graph"},
-    {"queries", "compare", "export"},
+    {"queries", "compare", "contexts", "export"},
     {"report"},
     {"demo", "check"},
     {"cli"},

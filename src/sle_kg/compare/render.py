@@ -174,7 +174,7 @@ def _design_grid(comparison: Comparison) -> Any:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_lines=True)
-    table.add_column("design", ratio=2)
+    table.add_column("design", min_width=15, overflow="fold")
     for trial in comparison.trials:
         table.add_column(trial.id, ratio=3, overflow="fold")
     for feature in comparison.design:
