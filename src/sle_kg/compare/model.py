@@ -10,6 +10,7 @@ import pyoxigraph as ox
 from sle_kg.compare.reader import Reader
 from sle_kg.errors import InputError
 from sle_kg.graph import build_store
+from sle_kg.landscape import SNAPSHOT_SOURCE
 from sle_kg.namespaces import DCTERMS, RDFS, SLE, TRIAL
 
 _KINDS = {
@@ -202,7 +203,10 @@ def _fact(reader: Reader, node: ox.NamedNode) -> Statement:
 
 
 def _source(reader: Reader, node: ox.NamedNode) -> str:
-    return ", ".join(value.value for value in reader.values(node, "source", DCTERMS))
+    """The sources in words; the snapshot's address by what it is."""
+    snapshot = "Rheumatology CAR-T Trials Monitor, snapshot "
+    sources = (value.value for value in reader.values(node, "source", DCTERMS))
+    return ", ".join(source.replace(f"{SNAPSHOT_SOURCE}/", snapshot) for source in sources)
 
 
 def _sites(reader: Reader, trial: ox.NamedNode) -> tuple[Statement, ...]:

@@ -51,8 +51,9 @@ def quoted(text: str) -> str:
 
 
 def provenance(statement: Statement) -> str:
-    """`source, date`, as far as they are known."""
-    return ", ".join(part for part in (statement.source, statement.as_of) if part)
+    """The source, with the date where the source does not say it."""
+    dated = statement.as_of is None or statement.as_of in statement.source
+    return statement.source if dated else f"{statement.source}, {statement.as_of}"
 
 
 def status(trial: TrialColumn) -> str:
