@@ -121,10 +121,10 @@ def context_faults(folder: Path) -> Iterator[Fault]:
 
 def _trial_contents() -> Iterator[Fault]:
     """Each trial file can be read as criteria, and its rows and passages cover its source text."""
-    from sle_kg import trials
+    from sle_kg import trial_sources
 
-    for fault in trials.check():
-        yield Fault("trials", fault)
+    for file, message in trial_sources.check():
+        yield Fault(file, message)
 
 
 def _queries() -> Iterator[Fault]:
