@@ -21,7 +21,17 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-READ_BY_COMMANDS = ("src", "ontology", "shapes", "trials", "registry", "examples", "Makefile")
+READ_BY_COMMANDS = (
+    "src",
+    "ontology",
+    "shapes",
+    "trials",
+    "registry",
+    "examples",
+    "Makefile",
+    "pyproject.toml",
+    "setup.py",
+)
 
 
 def copy_checkout(target: Path) -> Path:
@@ -50,7 +60,9 @@ def run(command: str, folder: Path) -> str:
         "PYTHONPATH": search_path,
         "COLUMNS": "100",
     }
-    done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, f"{command!r} ended with {done.returncode}: {done.stderr[-2000:]}"
     return done.stdout
 
