@@ -31,7 +31,6 @@ UNCHANGING = frozenset(
         "AllergyCondition",
         "ConsentCondition",
         "ContraindicationCondition",
-        "CumulativeDoseCondition",
         "DrugCountCondition",
         "FertilityCondition",
         "NoChildbearingPotentialCondition",

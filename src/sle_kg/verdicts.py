@@ -111,6 +111,7 @@ def build_verdict(
     """The verdict with every row explained. `found` is what the engine says; it decides."""
     trial = rules.trial
     explainer = _Explainer(subject, rules, found)
+    raised = _flags(explainer, readings)
     explained = explainer.explain()
     status = statuses(trial, found)
     decisive = decisive_rows(rules, subject.bounds, subject.attestations)
@@ -129,7 +130,7 @@ def build_verdict(
             missing=explained[row.id].missing,
             open_kind=explained[row.id].open_kind,
             needs_judgement=explained[row.id].needs_judgement,
-            flags=explainer.flags(row),
+            flags=raised[row.id],
             reading=_reading(row, trial, readings),
             other_readings=tuple(others.get(row.id, ())),
             passes_from=_iso(dates.passes_from.get(row.id)),
@@ -185,10 +186,6 @@ class _Explainer:
         for criterion in self.rules.order:
             self.done[criterion.id] = self._row(criterion)
         return self.done
-
-    def flags(self, criterion: Criterion) -> tuple[str, ...]:
-        """The warnings of the fact base whose condition is met."""
-        return tuple(flag.text for flag in criterion.flags if self._truth(flag.condition) is True)
 
     def _row(self, criterion: Criterion) -> _Explanation:
         row = criterion.id
@@ -269,12 +266,12 @@ class _Explainer:
 
         A judgement is ripe when nothing else beside it is open that would have to hold as well: then it alone is asked.
         """
-        if self._truth(condition) is not None:
+        if self.truth(condition) is not None:
             return
         if isinstance(condition, Leaf | Judgement | RowRef):
             yield condition, ripe
             return
-        unknown = [child for child in children(condition) if self._truth(child) is None]
+        unknown = [child for child in children(condition) if self.truth(child) is None]
         for child in unknown:
             yield from self._open_nodes(child, ripe and not (isinstance(condition, AllOf) and len(unknown) > 1))
 
@@ -307,7 +304,8 @@ class _Explainer:
                 note += f"; no date of {name} is recorded, so the screening date stands in"
         return note
 
-    def _truth(self, condition: Condition) -> Truth:
+    def truth(self, condition: Condition) -> Truth:
+        """The truth of a condition of this subject."""
         return evaluate(condition, self.subject.bounds, self.counted)
 
     def _bound(self, leaf: Leaf) -> Bound:
@@ -315,6 +313,16 @@ class _Explainer:
 
     def _evidence(self, leaf: Leaf) -> list[Evidence]:
         return [self.subject.evidence(record) for record in self.subject.records.get(leaf.feature.slug, ())]
+
+
+def _flags(explainer: _Explainer, readings: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """By row, the warnings of the fact base whose condition is met under these readings."""
+    return {
+        row.id: tuple(
+            flag.text for flag in row.flags if explainer.truth(under_readings(flag.condition, readings)) is True
+        )
+        for row in explainer.rules.trial.criteria
+    }
 
 
 def _other_readings(
