@@ -14,6 +14,7 @@ import pyoxigraph as ox
 import pytest
 
 from sle_kg import ontology
+from sle_kg.errors import InputError
 from sle_kg.namespaces import CODE, DCTERMS, OWL, RDF, RDFS, SKOS, SLE, VANN
 from sle_kg.ontology import module_files, ontology_store, parse_module
 from sle_kg.resources import path
@@ -188,14 +189,15 @@ def test_no_value_of_an_object_property_is_a_class() -> None:
             assert types and not types & KINDS, use
 
 
-def test_blank_nodes_are_class_expressions_only() -> None:
+def test_blank_nodes_are_class_expressions_and_axioms_over_lists_only() -> None:
     store = ontology_store()
+    kinds = {OWL + name for name in ("Class", "Restriction", "AllDisjointClasses", "AllDifferent")}
     allowed = (RDF + "first", RDF + "rest", OWL)
     for quad in store:
         if isinstance(quad.subject, ox.BlankNode):
             assert quad.predicate == A or quad.predicate.value.startswith(allowed), quad
             if quad.predicate == A:
-                assert quad.object.value in (OWL + "Class", OWL + "Restriction"), quad
+                assert quad.object.value in kinds, quad
 
 
 def test_numbers_are_decimals_or_integers() -> None:
@@ -516,6 +518,27 @@ def test_grades(index: int) -> None:
 def test_sources(row: dict[str, str]) -> None:
     assert value(f"source-{row['source_id']}", DCTERMS + "identifier") == row["source_id"]
     assert value(f"source-{row['source_id']}", DCTERMS + "bibliographicCitation")
+
+
+def test_every_source_that_is_cited_is_described() -> None:
+    described = {row["source_id"] for row in rows("sources")}
+    store = ontology_store()
+    cited = {q.object.value for q in store.quads_for_pattern(None, ox.NamedNode(DCTERMS + "source"), None)}
+    found = {identifier for text in cited for identifier in re.findall(r"\b[SW]-[A-Za-z0-9]+", text)}
+    assert found <= described
+    assert len(found) > 20
+
+
+def test_a_module_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "broken.ttl"
+    file.write_text("sle:alt a sle:LaboratoryTest .", encoding="utf-8")
+    with pytest.raises(InputError, match=r"broken\.ttl is not readable as Turtle"):
+        list(parse_module(file))
+
+
+def test_an_unknown_classification_set_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        ontology.classification_items("eular")
 
 
 def test_every_topical_code_belongs_to_local_products() -> None:
