@@ -1,0 +1,73 @@
+"""Hostile and broken records: whatever stands in a bundle, reading gives facts or one plain refusal."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sle_kg.errors import InputError
+from sle_kg.patients.rdf import to_rdf
+from sle_kg.patients.read import read_patients
+from sle_kg.resources import path
+
+BUNDLES = [
+    json.loads((path("examples") / "patients" / f"{name}.json").read_text(encoding="utf-8"))
+    for name in ("a-01", "b-38")
+]
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.sampled_from(["", "0000", "2026-13-01", "9999-12-31", "NaN", "urn:uuid:", "#", "/", "|", "1e400", "\u0000"]),
+    st.just([]),
+    st.just({}),
+    st.just([[]]),
+    st.just([None]),
+    st.just({"coding": [{"system": None, "code": "x"}]}),
+    st.just({"value": "x", "code": "mg/dL", "comparator": "="}),
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every element of a JSON value as its container and key."""
+    found: list[tuple[Any, Any]] = []
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        keys = list(item) if isinstance(item, dict) else range(len(item))
+        found += [(item, key) for key in keys]
+        waiting += [item[key] for key in keys if isinstance(item[key], (dict, list))]
+    return found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(BUNDLES), st.lists(st.tuples(st.integers(0, 10**6), ODD), min_size=1, max_size=5))
+def test_odd_values_anywhere_in_a_bundle(tmp_path, bundle, changes):
+    broken = deepcopy(bundle)
+    for number, value in changes:
+        found = places(broken)
+        container, key = found[number % len(found)]
+        container[key] = deepcopy(value)
+    file = tmp_path / "broken.json"
+    file.write_text(json.dumps(broken), encoding="utf-8")
+    try:
+        data = read_patients([file])
+    except InputError as error:
+        assert "\n" not in str(error)
+        return
+    copy = tmp_path / "copy.ttl"
+    copy.write_bytes(to_rdf(data))
+    assert read_patients([copy]).tables["measurement"].num_rows == data.tables["measurement"].num_rows
+
+
+@pytest.mark.parametrize("cut", range(40, 16_000, 797))
+def test_a_truncated_file_is_refused(tmp_path, cut):
+    file = tmp_path / "cut.json"
+    file.write_text(json.dumps(BUNDLES[0])[:cut], encoding="utf-8")
+    with pytest.raises(InputError, match=r"not readable as JSON"):
+        read_patients([file])
