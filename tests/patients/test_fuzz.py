@@ -65,7 +65,7 @@ def test_odd_values_anywhere_in_a_bundle(tmp_path, bundle, changes):
     assert read_patients([copy]).tables["measurement"].num_rows == data.tables["measurement"].num_rows
 
 
-@pytest.mark.parametrize("cut", range(40, 16_000, 797))
+@pytest.mark.parametrize("cut", range(40, len(json.dumps(BUNDLES[0])), 797))
 def test_a_truncated_file_is_refused(tmp_path, cut):
     file = tmp_path / "cut.json"
     file.write_text(json.dumps(BUNDLES[0])[:cut], encoding="utf-8")
