@@ -141,7 +141,8 @@ class FeatureBuilder:
             f"""CREATE OR REPLACE TEMP TABLE a AS
             SELECT CAST(k.ask AS BIGINT) * {count} + f.feature AS ask, k.ask AS of, k.patient, k.trial, k.on_date,
                    k.base, k.shift, f.* EXCLUDE (trials)
-            FROM ask k JOIN wanted f ON list_contains(f.trials, k.trial) AND f.feature IN ({", ".join(map(str, batch))})"""
+            FROM ask k JOIN wanted f ON list_contains(f.trials, k.trial)
+            WHERE f.feature IN ({", ".join(map(str, batch))})"""
         )
         query = QUERIES[numbered[batch[0]].kind](numbered[batch[0]], options)
         rows = self._connection.execute(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sle_kg.features.asks import Ask, FeatureOptions
 from sle_kg.criteria import Feature
+from sle_kg.features.asks import Ask, FeatureOptions
 from sle_kg.features.sql import MACROS, days_of, duration_parts
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ lower and up in upper bounds.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import names_of
@@ -40,7 +42,7 @@ def _weights() -> str:
              AND b.date_from <= e.base AND b.date_to IS NOT NULL),
     k AS (
         SELECT ask, row_id,
-               least_or_null(low) AS light, greatest_or_null(high) AS heavy,
+               least_or_null(low) AS light, greatest_or_null(high) AS heavy, min(high) AS lightest,
                least_where(low, day = last_day) AS light_last,
                greatest_where(high, day = last_day) AS heavy_last,
                min(distance) AS distance, records_of(weight) AS weights
@@ -52,44 +54,56 @@ def _weights() -> str:
         GROUP BY ask, row_id)"""
 
 
-def rates(feature: Feature, *, current: bool) -> str:
+def _scaled(value: str) -> str:
+    """SQL: a decimal as whole number of 10⁻⁶."""
+    return f"CAST(CAST({value} AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+
+
+def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
+    """SQL: the daily dose from below and above, per kg or in all, over the weights `lower` and `upper` of CTE `k`."""
+
+    def rate(rounding: str, side: str, kilograms: str, other: str) -> str:
+        if feature.get("perKilogram"):
+            return f"""CASE WHEN dose_unit = 'mg/kg' THEN {side}
+                WHEN k.{kilograms} > 0 THEN {rounding}({side} * 1000000, {_scaled(f"k.{kilograms}")}) END"""
+        return f"""CASE WHEN dose_unit = 'mg' THEN {side}
+            WHEN k.{other} > 0 THEN {rounding}({side} * {_scaled(f"k.{other}")}, 1000000) END"""
+
+    return rate("below", "low", lower, upper), rate("above", "high", upper, lower)
+
+
+def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> str:
     """CTEs down to `q`: each medicine with its daily dose from below (`low`) and above (`high`), null where not known.
 
-    `current`: the dose on the day judged, with the latest weight of the interval; else a dose of the past, which
-    reached its highest per kg on the day of the lowest weight inside the interval.
+    Of several weights inside one interval, the dose `now` takes the latest; the `highest` dose per kg was reached on
+    the day of the lowest; a dose kept up `throughout` is bounded by the lightest and the heaviest.
     """
     low_top, low_bottom, high_top, high_bottom = _FACTORS[str(feature.get("equivalence", "none"))]
-    units = "CAST(CAST(e.dose AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
-    times = """CAST(CAST(CASE WHEN e.administration AND e.start_from = e.end_to THEN coalesce(e.times, 1) ELSE e.times END
-        AS DECIMAL(12, 3)) * 1000 AS HUGEINT)"""
-    period = """CAST(CAST(CASE WHEN e.administration AND e.start_from = e.end_to THEN coalesce(e.period_days, 1)
-        ELSE e.period_days END AS DECIMAL(12, 3)) * 1000 AS HUGEINT)"""
-    factor = UNITS_PER_MG // 1_000_000
-    light, heavy = ("light_last", "heavy_last") if current else ("light", "heavy")
-    for_lower = heavy if current else "CASE WHEN k.distance = 0 THEN k.light ELSE k.heavy END"
-    for_lower = f"k.{heavy}" if current else for_lower
-    for_upper = f"k.{light}"
-    kg = "CAST(CAST({} AS DECIMAL(12, 6)) * 1000000 AS HUGEINT)"
-    if feature.get("perKilogram"):
-        low = f"CASE WHEN dose_unit = 'mg/kg' THEN low WHEN {for_lower} > 0 THEN below(low * 1000000, {kg.format(for_lower)}) END"
-        high = f"CASE WHEN dose_unit = 'mg/kg' THEN high WHEN {for_upper} > 0 THEN above(high * 1000000, {kg.format(for_upper)}) END"
-    else:
-        low = f"CASE WHEN dose_unit = 'mg' THEN low WHEN {for_upper} > 0 THEN below(low * {kg.format(for_upper)}, 1000000) END"
-        high = f"CASE WHEN dose_unit = 'mg' THEN high WHEN {for_lower} > 0 THEN above(high * {kg.format('k.' + heavy)}, 1000000) END"
-    weighing = "LEFT JOIN k ON k.ask = f.ask AND k.row_id = f.row_id"
+    single = "e.administration AND e.start_from = e.end_to"
+    times = f"CASE WHEN {single} THEN coalesce(e.times, 1) ELSE e.times END"
+    period = f"CASE WHEN {single} THEN coalesce(e.period_days, 1) ELSE e.period_days END"
+    units = f"{_scaled('e.dose')} * CAST(CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
+    unit = UNITS_PER_MG // 1_000_000
+    days = f"CAST(CAST({period} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
+    heavy, light = {
+        "now": ("heavy_last", "light_last"),
+        "highest": ("reached", "light"),
+        "throughout": ("heavy", "light"),
+    }[use]
+    low, high = _per_day(feature, heavy, light)
+    weighed = str(bool(feature.get("perKilogram"))).lower()
+    below = f"below({units} * {unit} * ({low_top}), {days} * ({low_bottom}))"
+    above = f"above({units} * {unit} * ({high_top}), {days} * ({high_bottom}))"
     return f"""{exposure_rows()}, {_weights()},
     f AS (
-        SELECT e.*,
-               CASE WHEN {period} > 0 THEN below({units} * {times} * {factor} * ({low_top}), {period} * ({low_bottom})) END
-                   AS low,
-               CASE WHEN {period} > 0 THEN above({units} * {times} * {factor} * ({high_top}), {period} * ({high_bottom})) END
-                   AS high
+        SELECT e.*, CASE WHEN {period} > 0 THEN TRY({below}) END AS low,
+               CASE WHEN {period} > 0 THEN TRY({above}) END AS high
         FROM e LEFT JOIN drug g ON g.concept = e.concept),
     q AS (
         SELECT f.* EXCLUDE (low, high), {low} AS low, {high} AS high,
-               CASE WHEN {str(bool(feature.get("perKilogram"))).lower()} OR dose_unit = 'mg/kg' THEN coalesce(k.weights, [])
-                    ELSE [] END AS weights
-        FROM f {weighing})"""
+               CASE WHEN {weighed} OR dose_unit = 'mg/kg' THEN coalesce(k.weights, []) ELSE [] END AS weights
+        FROM f LEFT JOIN (SELECT *, CASE WHEN distance = 0 THEN lightest ELSE heavy END AS reached FROM k) k
+        ON k.ask = f.ask AND k.row_id = f.row_id)"""
 
 
 COMPLETE = """LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications' AND c.until >= w.end_possible
@@ -109,7 +123,7 @@ def daily_dose(feature: Feature, options: FeatureOptions) -> str:
     """
     combine = "sum" if feature.get("equivalence") == "prednisone" else "max"
     return f"""
-    WITH {window()}, {rates(feature, current=True)},
+    WITH {window()}, {rates(feature, use="now")},
     each_record AS (
         SELECT ask, record,
                sum(low) FILTER (WHERE certain AND start_hi <= on_date AND end_lo >= on_date) AS low,
@@ -159,37 +173,53 @@ def runs(name: str, rows: str) -> str:
 
 
 def highest_dose(feature: Feature, options: FeatureOptions) -> str:
-    """HighestDoseCondition: the highest daily dose on any day, ever or in the window of an anchor."""
+    """HighestDoseCondition: the highest daily dose on any day, ever or in the window of an anchor.
+
+    A medicine surely taken in the window was taken on some day, even where its dates are too vague for one sure day.
+    """
     certain = """SELECT q.ask, greatest(q.start_hi, w.start_certain) AS first, least(q.end_lo, w.end_certain) AS last,
         q.low AS rate, 0 AS cover FROM q JOIN w USING (ask) WHERE q.certain AND q.low IS NOT NULL"""
-    possible = """SELECT q.ask, greatest(q.start_lo, w.start_possible) AS first, least(q.end_hi, w.end_possible) AS last,
-        q.high AS rate, 0 AS cover FROM q JOIN w USING (ask) WHERE q.high IS NOT NULL"""
+    inside = """(w.when_is = 'ever' AND q.began) OR (q.start_hi <= w.end_certain AND q.end_lo >= w.start_certain)"""
+    possible = """SELECT q.ask, greatest(q.start_lo, w.start_possible) AS first,
+        least(q.end_hi, w.end_possible) AS last, q.high AS rate, 0 AS cover
+        FROM q JOIN w USING (ask) WHERE q.high IS NOT NULL"""
     return f"""
-    WITH {window()}, {rates(feature, current=False)},
+    WITH {window()}, {rates(feature, use="highest")},
     {_segments("sure", certain)}, {_segments("maybe", possible)},
-    lower_bound AS (SELECT ask, max(rate) AS rate, arg_max(first, rate) AS day FROM sure GROUP BY ask),
+    daily AS (SELECT ask, max(rate) AS rate, arg_max(first, rate) AS day FROM sure GROUP BY ask),
+    alone AS (
+        SELECT q.ask, max(q.low) AS rate, arg_max(q.record, q.low) AS record, arg_max(q.weights, q.low) AS weights
+        FROM q JOIN w USING (ask) WHERE q.certain AND ({inside}) GROUP BY q.ask),
     upper_bound AS (SELECT ask, max(rate) AS rate FROM maybe GROUP BY ask),
     overlapping AS (
         SELECT q.ask, bool_or(q.high IS NULL) AS unknown, records_of(q.record) AS records
         FROM q JOIN w USING (ask) WHERE q.start_lo <= w.end_possible AND q.end_hi >= w.start_possible GROUP BY q.ask),
     proof AS (
         SELECT q.ask, list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
-        FROM q JOIN lower_bound b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask)
-    SELECT w.ask, {_to_mg(feature)}(coalesce(l.rate, 0)) AS lower,
-           CASE WHEN c.ask IS NOT NULL AND NOT coalesce(o.unknown, false) THEN mg_above(coalesce(u.rate, 0)) END AS upper,
-           coalesce(p.records, o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
-    FROM w LEFT JOIN lower_bound l USING (ask) LEFT JOIN upper_bound u USING (ask) LEFT JOIN overlapping o USING (ask)
-    LEFT JOIN proof p USING (ask) {COMPLETE}
+        FROM q JOIN daily b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask)
+    SELECT w.ask, {_to_mg(feature)}(greatest(coalesce(l.rate, 0), coalesce(s.rate, 0))) AS lower,
+           CASE WHEN c.ask IS NOT NULL AND NOT coalesce(o.unknown, false) THEN mg_above(coalesce(u.rate, 0))
+           END AS upper,
+           CASE WHEN s.rate > coalesce(l.rate, 0) THEN list_sort(list_distinct(list_append(s.weights, s.record)))
+                ELSE coalesce(p.records, o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END)
+           END AS records
+    FROM w LEFT JOIN daily l USING (ask) LEFT JOIN alone s USING (ask) LEFT JOIN upper_bound u USING (ask)
+    LEFT JOIN overlapping o USING (ask) LEFT JOIN proof p USING (ask) {COMPLETE}
     """
 
 
 def _high_dose_runs(feature: Feature) -> str:
-    """CTEs `sure_runs` and `maybe_runs`: runs of days at the dose or more, with the concurrent medicine where asked."""
+    """CTEs `sure_runs` and `maybe_runs`: runs of days at the dose or more, with the concurrent medicine where asked.
+
+    A medicine whose dose is not known may be at that dose.
+    """
     threshold = int(feature.get("dailyDose") * UNITS_PER_MG)  # type: ignore[operator,arg-type]
     threshold -= PER_KG_TOLERANCE if feature.get("perKilogram") else 0
     together = names_of(feature, "concurrentWith")
-    certain = "SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover FROM q WHERE certain AND low IS NOT NULL"
-    possible = "SELECT ask, start_lo AS first, end_hi AS last, high AS rate, 0 AS cover FROM q WHERE high IS NOT NULL"
+    certain = """SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover FROM q
+        WHERE certain AND low IS NOT NULL"""
+    possible = f"""SELECT ask, start_lo AS first, end_hi AS last, coalesce(high, {threshold}) AS rate, 0 AS cover
+        FROM q"""
     extra = ""
     covered = "true"
     if together:
@@ -216,23 +246,22 @@ def _longest(name: str) -> str:
 
 
 def dose_duration(feature: Feature, options: FeatureOptions) -> str:
-    """DoseDurationCondition: the longest run of consecutive days at a dose or more, of runs that overlap the look-back."""
+    """DoseDurationCondition: the longest run of days at a dose or more, of runs that overlap the look-back (E02c)."""
     return f"""
-    WITH {window()}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
+    WITH {window()}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)},
     l AS ({_longest("sure_runs")}), u AS ({_longest("maybe_runs")}),
     o AS (
-        SELECT q.ask, bool_or(q.high IS NULL) AS unknown,
-               list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
+        SELECT q.ask, list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
         FROM q JOIN w USING (ask) WHERE q.start_lo <= w.end_possible AND q.end_hi >= w.start_possible GROUP BY q.ask)
     SELECT w.ask, coalesce(l.days, 0) AS lower,
-           CASE WHEN c.ask IS NOT NULL AND NOT coalesce(o.unknown, false) THEN coalesce(u.days, 0) END AS upper,
+           CASE WHEN c.ask IS NOT NULL THEN coalesce(u.days, 0) END AS upper,
            coalesce(o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
     FROM w LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask) {COMPLETE}
     """
 
 
 def treatment_duration(feature: Feature, options: FeatureOptions) -> str:
-    """TreatmentDurationCondition: days of treatment, in total, in the longest run, or in the run that reaches screening.
+    """TreatmentDurationCondition: days of treatment, in total, of the longest run, or of a run to screening.
 
     Durations are end minus start, or count both ends (`inclusive`). `sinceFirstDose`: a course of pulses may last
     until the day judged (A0-13).
@@ -240,7 +269,8 @@ def treatment_duration(feature: Feature, options: FeatureOptions) -> str:
     length = "r.last - r.first + CASE WHEN w.inclusive THEN 1 ELSE 0 END"
 
     def days(name: str) -> str:
-        return f"""SELECT r.ask, CASE WHEN any_value(w.measure) = 'total' THEN sum({length}) ELSE max({length}) END AS days
+        days = f"CASE WHEN any_value(w.measure) = 'total' THEN sum({length}) ELSE max({length}) END"
+        return f"""SELECT r.ask, {days} AS days
             FROM {name} r JOIN w USING (ask)
             WHERE CASE w.measure WHEN 'total' THEN true WHEN 'runToScreening' THEN r.last >= w.on_date - w.gap
                        ELSE r.first <= w.end_possible AND r.last >= w.start_possible END
@@ -268,18 +298,19 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
     route = text(str(feature.get("route")))
 
     def amount(weight: str, first: str, last: str) -> str:
-        """Dose × administrations at a time × times in the interval (× kg), an exact decimal."""
-        passed = f"floor(CAST({last} - {first} AS DOUBLE) / CAST(e.period_days AS DOUBLE))"
-        return f"""CAST(e.dose AS DECIMAL(12, 3)) * CAST(coalesce(e.times, 1) AS DECIMAL(6, 1))
-            * CASE WHEN e.dose_unit = 'mg/kg' THEN CAST({weight} AS DECIMAL(6, 2)) ELSE CAST(1 AS DECIMAL(6, 2)) END
-            * CAST(CASE WHEN e.administration OR e.period_days IS NULL OR e.period_days <= 0 THEN 1
-                        ELSE {passed} + 1 END AS DECIMAL(6, 0))"""
+        """Dose × administrations at a time × times in the interval (× kg), a whole number of 10⁻¹⁸ mg."""
+        times = "CAST(CAST(coalesce(e.times, 1) AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+        days = "CAST(CAST(e.period_days AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+        kilograms = f"CASE WHEN e.dose_unit = 'mg/kg' THEN {_scaled(weight)} ELSE 1000000 END"
+        passed = f"below(CAST(greatest({last} - {first}, 0) AS HUGEINT) * 1000000, {days})"
+        once = "e.administration OR e.period_days IS NULL OR e.period_days <= 0"
+        return f"{_scaled('e.dose')} * {times} * {kilograms} * CASE WHEN {once} THEN 1 ELSE {passed} + 1 END"
 
     return f"""
     WITH {window()}, {exposure_rows()}, {_weights()},
     amounts AS (
-        SELECT e.ask, e.record, e.certain AND e.route = {route} AND e.start_hi <= e.end_lo AS sure,
-               {amount("k.light", "e.start_hi", "e.end_lo")} AS low,
+        SELECT e.ask, e.record, e.certain AND e.began AND e.route = {route} AS sure,
+               {amount("k.light", "coalesce(e.start_hi, e.end_lo)", "coalesce(e.end_lo, e.start_hi)")} AS low,
                CASE WHEN e.start_lo > {BEGINNING} AND (e.administration OR e.period_days IS NOT NULL)
                     THEN {amount("k.heavy", "e.start_lo", "e.end_hi")} END AS high
         FROM e LEFT JOIN k ON k.ask = e.ask AND k.row_id = e.row_id
@@ -288,8 +319,9 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
         SELECT ask, sum(low) FILTER (WHERE sure) AS low, CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
                records_of(record) AS records
         FROM amounts GROUP BY ask)
-    SELECT w.ask, coalesce(s.low, 0) AS lower,
-           CASE WHEN c.ask IS NULL THEN NULL WHEN s.ask IS NULL THEN 0 ELSE s.high END AS upper,
+    SELECT w.ask, inexact(below(coalesce(s.low, 0), 1000000)) AS lower,
+           CASE WHEN c.ask IS NULL THEN NULL WHEN s.ask IS NULL THEN 0 ELSE inexact(above(s.high, 1000000))
+           END AS upper,
            coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
     FROM w LEFT JOIN s USING (ask) {COMPLETE}
     """
@@ -335,7 +367,7 @@ def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
     needed = feature.get("dailyDose")
     assert needed is not None
     return f"""
-    WITH {window()}, {rates(feature, current=False)}, {_high_dose_runs(feature)},
+    WITH {window()}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)},
     b AS (SELECT r.ask, max(r.first) AS first FROM sure_runs r JOIN w USING (ask)
           WHERE r.first <= w.end_possible AND r.last >= w.start_possible AND r.last - r.first + 1 >= 14 GROUP BY r.ask),
     {parts}

@@ -1,4 +1,4 @@
-"""Features of the person and of what was stated: age, sex, consent, agreements, contraindications, pregnancy, donations."""
+"""Features of the person and of what was stated: age, sex, consent, agreements, contraindications, pregnancy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STATEMENTS_COMPLETE = "LEFT JOIN complete c ON c.ask = w.of AND c.section = 'sta
 
 
 def statement(feature: Feature, options: FeatureOptions) -> str:
-    """StatementCondition: the latest statement wins and does not age (rule 3); two of one day that differ leave it open."""
+    """StatementCondition: the latest statement wins and does not age (rule 3); two of one day that differ: open."""
     key = str(feature.get("statement"))
     covered = str(key in STATEMENTS_COMPLETE_COVERS).lower()
     return f"""
@@ -94,6 +94,7 @@ def contraindication(feature: Feature, options: FeatureOptions) -> str:
 def _without_potential(by_age: bool) -> str:
     """A documented absence of childbearing potential, unless a statement says that there is potential."""
     years = f"p.sex = 'female' AND completed_years(p.birth_to, w.on_date) >= {CHILDBEARING_ENDS_AT}"
+    old_enough = years if by_age else "false"
     return f"""
     WITH {ALL},
     {_latest_statements("t", "t.statement IN ('childbearingPotential', 'postmenopausal', 'sterilised')")},
@@ -103,7 +104,7 @@ def _without_potential(by_age: bool) -> str:
                records_of(record) AS records
         FROM t GROUP BY ask)
     SELECT w.ask,
-           CASE WHEN NOT coalesce(s.potential, false) AND (coalesce(s.excluded, false) OR {years if by_age else "false"})
+           CASE WHEN NOT coalesce(s.potential, false) AND (coalesce(s.excluded, false) OR {old_enough})
                 THEN 1 END AS lower,
            CASE WHEN s.potential AND NOT s.excluded THEN 0 END AS upper,
            coalesce(s.records, [p.record]) AS records
@@ -156,7 +157,7 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> str:
 
 
 def consent(feature: Feature, options: FeatureOptions) -> str:
-    """ConsentCondition: consent to this trial signed on or before the day judged; never known to be refused (rule 3)."""
+    """ConsentCondition: consent to this trial signed up to the day judged; never known to be refused (rule 3)."""
     return f"""
     WITH {ALL},
     s AS (
@@ -177,16 +178,18 @@ def donated_volume(feature: Feature, options: FeatureOptions) -> str:
     return f"""
     WITH {window()},
     volumes AS (
-        SELECT w.ask, t.record, t.amount, t.date_from, t.date_from >= w.start_certain AND t.date_to <= w.end_certain AS sure
+        SELECT w.ask, t.record, t.amount, t.date_from,
+               t.date_from >= w.start_certain AND least(t.date_to, w.base) <= w.end_certain AS sure
         FROM w JOIN fact_statement t ON t.patient = w.patient AND t.statement = 'bloodDonationVolume'
         WHERE coalesce(t.date_from, {BEGINNING}) <= w.base AND coalesce(t.date_to, w.on_date) >= w.start_possible),
     donations AS (
         SELECT w.ask, p.record,
-               EXISTS (SELECT 1 FROM volumes v WHERE v.ask = w.ask AND v.date_from = p.from_from AND v.amount IS NOT NULL)
-                   AS measured
+               EXISTS (
+                   SELECT 1 FROM volumes v
+                   WHERE v.ask = w.ask AND v.date_from = p.from_from AND v.amount IS NOT NULL) AS measured
         FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
         {members("p.concept", "bloodDonationAny")}
-        WHERE p.done <> 'no' AND coalesce(p.end_to, p.from_to, w.on_date) >= w.start_possible),
+        WHERE p.done <> 'no' AND coalesce(p.end_to, w.on_date) >= w.start_possible),
     s AS (
         SELECT ask, sum(amount) FILTER (WHERE sure) AS sure, sum(amount) AS total, bool_or(amount IS NULL) AS unread,
                records_of(record) AS records FROM volumes GROUP BY ask),

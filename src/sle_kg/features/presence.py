@@ -198,7 +198,7 @@ def immunization(feature: Feature) -> str:
 
 
 def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
-    """A CTE of the medicines of a value set seen at each ask: first day [start_lo, start_hi], last day [end_lo, end_hi].
+    """A CTE of the medicines of a value set seen at each ask: first day `start_lo`…`start_hi`, last `end_lo`…`end_hi`.
 
     What is seen began up to `base`. An end after `base` is not seen: such a medicine, like one that is ongoing, was
     last taken on the day judged. `completed` without an end ended up to screening; an order is possible, never certain;

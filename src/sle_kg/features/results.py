@@ -33,7 +33,8 @@ def latest(name: str, tests: str | None, days: int | None = None, *, usable: str
         picked = "m.test IN (SELECT t.test FROM wanted_test t WHERE t.feature = w.feature)"
     return f"""{name}_seen AS (
         SELECT w.*, m.* EXCLUDE (patient, date_from, date_to),
-               coalesce(m.date_from + w.shift, {BEGINNING}) AS day_lo, coalesce(m.date_to, w.base) + w.shift AS day_hi
+               coalesce(m.date_from + w.shift, {BEGINNING}) AS day_lo,
+               least(coalesce(m.date_to, w.base), w.base) + w.shift AS day_hi
         FROM w JOIN fact_measurement m ON m.patient = w.patient
         WHERE {picked} AND coalesce(m.date_from, {BEGINNING}) <= w.base AND ({usable})),
     {name} AS (
@@ -54,11 +55,11 @@ def bounds(name: str, low: str, high: str) -> str:
 def measurement(feature: Feature, options: FeatureOptions) -> str:
     """MeasurementCondition: the latest value in the canonical unit, or as multiple of its own upper limit of normal.
 
-    Without an upper limit the multiple is not known (formulas.md, ULN comparisons). The 10⁻¹² by which `>120` lies above
-    120 survives the division: > 120 of 40 is more than three times. An ejection fraction counts where
-    its code or method says echocardiography.
+    Without an upper limit the multiple is not known (formulas.md, ULN comparisons). The 10⁻¹² by which `>120` lies
+    above 120 survives the division: > 120 of 40 is more than three times. An ejection fraction counts where its code or
+    method says echocardiography.
     """
-    ratio = "inexact({}(exact({}) * CAST(1000000000000 AS HUGEINT), exact(uln)))"
+    ratio = "TRY(inexact({}(exact({}) * CAST(1000000000000 AS HUGEINT), exact(uln))))"
     below, above = ratio.format("below", "{0}"), ratio.format("above", "{0}")
     low = f"""CASE WHEN NOT times_limit THEN low WHEN uln > 0 AND exact(low) % 10 = 1 THEN {above.format("low")}
         WHEN uln > 0 THEN {below.format("low")} END"""
@@ -75,14 +76,13 @@ def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
     by the same formula widens the bounds, so that a disagreement across the limit stays open (rule 9).
     """
     result, weight = options.window("result"), options.window("weight")
-    scale = "CAST(1000000000000 AS HUGEINT)"
 
     def formula(rounding: str, age: str, kilograms: str, creatinine: str) -> str:
-        top = f"CAST(140 - {age} AS HUGEINT) * (exact({kilograms}) // 1000000) * p.percent * 1000000"
-        bottom = f"(CAST(7200 AS HUGEINT) * (exact({creatinine}) // 1000000))"
-        return f"inexact({rounding}({top} * 1000000, {bottom}))"
+        top = f"CAST(140 - {age} AS HUGEINT) * exact({kilograms}) * p.percent * 1000000000000"
+        return f"TRY(inexact({rounding}({top}, CAST(7200 AS HUGEINT) * exact({creatinine}))))"
 
-    del scale
+    lower = formula("below", "p.oldest", "k.lower", "c.upper")
+    upper = formula("above", "p.youngest", "k.upper", "c.lower")
     return f"""
     WITH {ALL},
     {latest("creatinine", "'serumCreatinine'", result)},
@@ -97,9 +97,8 @@ def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
         FROM w JOIN fact_patient f ON f.patient = w.patient),
     computed AS (
         SELECT p.ask,
-               CASE WHEN c.upper > 0 AND k.lower > 0 THEN {formula("below", "p.oldest", "k.lower", "c.upper")} END AS lower,
-               CASE WHEN c.lower > 0 AND k.upper > 0 THEN {formula("above", "p.youngest", "k.upper", "c.lower")} END
-                   AS upper,
+               CASE WHEN c.upper > 0 AND k.lower > 0 THEN {lower} END AS lower,
+               CASE WHEN c.lower > 0 AND k.upper > 0 THEN {upper} END AS upper,
                list_concat([p.record], list_concat(c.records, k.records)) AS records
         FROM p JOIN c USING (ask) JOIN k USING (ask))
     SELECT w.ask,
@@ -126,8 +125,8 @@ def room_air(feature: Feature, options: FeatureOptions) -> str:
         ON g.patient = v.patient AND g.statement = 'supplementalOxygen'
         AND g.date_from = g.date_to AND v.day_lo = v.day_hi
         AND g.date_from = v.day_lo - (SELECT shift FROM a WHERE a.ask = v.ask))
-    SELECT o.ask, CASE WHEN bool_and(NOT o.positive) THEN 1 END AS lower, CASE WHEN bool_and(o.positive) THEN 0 END AS upper,
-           records_of(o.record) AS records
+    SELECT o.ask, CASE WHEN bool_and(NOT o.positive) THEN 1 END AS lower,
+           CASE WHEN bool_and(o.positive) THEN 0 END AS upper, records_of(o.record) AS records
     FROM o WHERE o.positive IS NOT NULL GROUP BY o.ask
     """
 
@@ -194,57 +193,54 @@ def _total(name: str, instrument: str, days: int | None) -> str:
     """CTE `<name>`: bounds of the latest total of an instrument, from recorded totals and from items of one date.
 
     Items of one date give a sum with a lower bound (items present) and an upper bound (items not known to be absent).
-    A total that fits them stands; one that does not forms a range with them (rule 7).
+    A total that fits them stands; one that does not forms a range with them (rule 7). Where several dates can be the
+    latest, their totals form a range.
     """
     tests = f"SELECT test FROM score_item WHERE total = {text(instrument)} UNION ALL SELECT {text(instrument)}"
+    all_items = f"(SELECT sum(weight) FROM score_item WHERE total = {text(instrument)})"
     return f"""{latest(name + "_each", tests, days)},
     {name}_items AS (
-        SELECT v.ask, i.key, any_value(i.weight) AS weight,
+        SELECT v.ask, v.day_lo, v.day_hi, i.key, any_value(i.weight) AS weight,
                bool_and(coalesce(v.positive, v.low > 0, false)) AS present,
                bool_and(NOT coalesce(v.positive, v.low > 0, true)) AS absent
         FROM {name}_each v JOIN score_item i ON i.test = v.test AND i.total = {text(instrument)}
-        GROUP BY v.ask, i.key),
+        GROUP BY v.ask, v.day_lo, v.day_hi, i.key),
     {name}_sums AS (
-        SELECT ask, coalesce(sum(weight) FILTER (WHERE present), 0) AS least,
-               (SELECT sum(weight) FROM score_item WHERE total = {text(instrument)})
-               - coalesce(sum(weight) FILTER (WHERE absent), 0) AS most
-        FROM {name}_items GROUP BY ask),
+        SELECT ask, day_lo, day_hi,
+               CASE WHEN day_lo = day_hi THEN coalesce(sum(weight) FILTER (WHERE present), 0) ELSE 0 END AS least,
+               CASE WHEN day_lo = day_hi THEN {all_items} - coalesce(sum(weight) FILTER (WHERE absent), 0)
+                    ELSE {all_items} END AS most
+        FROM {name}_items GROUP BY ask, day_lo, day_hi),
     {name}_totals AS (
-        SELECT ask, least_or_null(low) AS low, greatest_or_null(high) AS high
-        FROM {name}_each WHERE test = {text(instrument)} GROUP BY ask),
+        SELECT ask, day_lo, day_hi, true AS stated, least_or_null(low) AS low, greatest_or_null(high) AS high
+        FROM {name}_each WHERE test = {text(instrument)} GROUP BY ask, day_lo, day_hi),
+    {name}_days AS (
+        SELECT ask, CASE WHEN t.stated IS NULL THEN s.least WHEN t.low IS NOT NULL THEN least(t.low, s.most) END AS low,
+               CASE WHEN t.stated IS NULL THEN s.most WHEN t.high IS NOT NULL THEN greatest(t.high, s.least) END AS high
+        FROM {name}_totals t FULL JOIN {name}_sums s USING (ask, day_lo, day_hi)),
+    {name}_ranges AS (
+        SELECT ask, least_or_null(low) AS lower, greatest_or_null(high) AS upper FROM {name}_days GROUP BY ask),
     {name} AS (
-        SELECT v.ask, records_of(v.record) AS records,
-               CASE WHEN bool_and(v.fresh) THEN
-                   CASE WHEN any_value(t.ask) IS NULL THEN any_value(s.least) ELSE least(any_value(t.low), any_value(s.most)) END
-               END AS lower,
-               CASE WHEN bool_and(v.fresh) THEN
-                   CASE WHEN any_value(t.ask) IS NULL THEN any_value(s.most) ELSE greatest(any_value(t.high), any_value(s.least)) END
-               END AS upper,
-               bool_or(any_value_unread.unread) AS unread
-        FROM {name}_each v LEFT JOIN {name}_sums s USING (ask) LEFT JOIN {name}_totals t USING (ask)
-        LEFT JOIN (SELECT ask, true AS unread FROM {name}_totals WHERE low IS NULL OR high IS NULL) any_value_unread
-            USING (ask)
-        GROUP BY v.ask)"""
+        SELECT v.ask, bool_and(v.fresh) AS fresh, CASE WHEN bool_and(v.fresh) THEN any_value(r.lower) END AS lower,
+               CASE WHEN bool_and(v.fresh) THEN any_value(r.upper) END AS upper, records_of(v.record) AS records
+        FROM {name}_each v JOIN {name}_ranges r USING (ask) GROUP BY v.ask)"""
 
 
 def score(feature: Feature, options: FeatureOptions) -> str:
-    """ScoreCondition: the latest total of one instrument; another instrument serves only where the reading allows it."""
+    """ScoreCondition: the latest total of one instrument.
+
+    Another instrument serves only where the reading allows it, and only where this one has no result in its window.
+    """
     days = options.window(str(feature.get("validFor")))
     instrument, other = str(feature.get("instrument")), feature.get("alsoAccepts")
     ctes = f"{ALL}, {_total('v', instrument, days)}"
-    read = "CASE WHEN unread THEN NULL ELSE {} END"
     if other is None:
-        return (
-            f"WITH {ctes} SELECT ask, {read.format('lower')} AS lower, {read.format('upper')} AS upper, records FROM v"
-        )
+        return f"WITH {ctes} SELECT ask, lower, upper, records FROM v"
     return f"""
-    WITH {ctes}, {_total("o", str(other), days)},
-    chosen AS (
-        SELECT ask, lower, upper, records, unread FROM v WHERE lower IS NOT NULL OR unread
-        UNION ALL
-        SELECT ask, lower, upper, records, unread FROM o
-        WHERE ask NOT IN (SELECT ask FROM v WHERE lower IS NOT NULL OR unread))
-    SELECT ask, {read.format("lower")} AS lower, {read.format("upper")} AS upper, records FROM chosen
+    WITH {ctes}, {_total("o", str(other), days)}
+    SELECT ask, lower, upper, records FROM v WHERE fresh OR ask NOT IN (SELECT ask FROM o)
+    UNION ALL
+    SELECT ask, lower, upper, records FROM o WHERE ask NOT IN (SELECT ask FROM v WHERE fresh)
     """
 
 
@@ -259,7 +255,8 @@ def highest_score(feature: Feature, options: FeatureOptions) -> str:
     s AS (
         SELECT w.ask, w.on_date, m.record, m.low, m.high,
                CASE WHEN m.date_from = max(m.date_from) OVER (PARTITION BY w.ask) THEN w.shift ELSE 0 END AS moved,
-               coalesce(m.date_from, {BEGINNING}) AS day_from, coalesce(m.date_to, w.base) AS day_to
+               coalesce(m.date_from, {BEGINNING}) AS day_from,
+               least(coalesce(m.date_to, w.base), w.base) AS day_to
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(str(feature.get("instrument")))}
         WHERE coalesce(m.date_from, {BEGINNING}) <= w.base),
     v AS (
@@ -311,12 +308,14 @@ _FROM_ITEMS = {
                (count(*) FILTER (WHERE present) >= 4
                 AND count(*) FILTER (WHERE present AND kind = 'clinical') >= 1
                 AND count(*) FILTER (WHERE present AND kind = 'immunologic') >= 1)
-               OR (bool_or(present AND key IN ('ana', 'antiDsDNA'))
-                   AND any_value(ask) IN (SELECT ask FROM nephritis)) AS met,
+               OR (any_value(ask) IN (SELECT ask FROM nephritis)
+                   AND (bool_or(present AND key IN ('ana', 'antiDsDNA')) OR any_value(ask) IN (SELECT ask FROM ana)))
+                   AS met,
                (count(*) FILTER (WHERE coalesce(present, true)) < 4
                 OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'clinical') = 0
                 OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'immunologic') = 0)
-               AND NOT bool_or(coalesce(present, true) AND key IN ('ana', 'antiDsDNA')) AS unmet,
+               AND NOT bool_or(coalesce(present, true) AND key IN ('ana', 'antiDsDNA'))
+               AND any_value(ask) NOT IN (SELECT ask FROM ana) AS unmet,
                flatten(list(records)) AS records
         FROM i GROUP BY ask""",
     "eularAcr2019": """
@@ -395,11 +394,12 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
         FROM a JOIN anchor n ON n.ask = a.of AND n.anchor = a.anchor),
     {condition_rows(str(feature.get("diagnosis")))},
     c AS (
-        SELECT w.ask, min(m.date_from) AS first, min(m.date_to) AS last, arg_min(m.record, m.date_from) AS record
+        SELECT w.ask, min(m.date_from) AS first, least(min(m.date_to), any_value(w.base)) AS last,
+               arg_min(m.record, m.date_from) AS record
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
         WHERE m.positive OR (m.positive IS NULL AND m.low >= {NEEDED[name]}) GROUP BY w.ask),
     x AS (
-        SELECT d.ask, min(f.recorded_from) AS first, min(f.recorded_to) AS last,
+        SELECT d.ask, min(f.recorded_from) AS first, least(min(f.recorded_to), any_value(d.base)) AS last,
                arg_min(d.record, f.recorded_from) AS record,
                min(f.onset_from) AS onset, arg_min(d.record, f.onset_from) AS onset_record
         FROM d JOIN fact_condition f ON f.patient = d.patient AND f.record = d.record
@@ -437,7 +437,8 @@ def biopsy_class(feature: Feature, options: FeatureOptions) -> str:
         SELECT ask, record, coalesce({classes}, false) AS certain, text IS NULL OR {classes} AS possible FROM v_seen
         UNION ALL
         SELECT w.ask, d.record, d.status = 'confirmed', d.status <> 'refuted'
-        FROM w JOIN fact_condition d ON d.patient = w.patient AND coalesce(d.onset_from, d.recorded_from, {BEGINNING}) <= w.base
+        FROM w JOIN fact_condition d ON d.patient = w.patient
+             AND coalesce(d.onset_from, d.recorded_from, {BEGINNING}) <= w.base
         WHERE d.concept IN ({members})),
     s AS (
         SELECT ask, bool_or(certain) AS certain, bool_or(possible) AS possible, records_of(record) AS records,
@@ -466,7 +467,7 @@ def _latest_biopsy() -> str:
     return f"""{
         latest("v", BIOPSY, None)
         .replace("m.date_from + w.shift", "m.date_from")
-        .replace("coalesce(m.date_to, w.base) + w.shift", "coalesce(m.date_to, w.base)")
+        .replace("w.base) + w.shift", "w.base)")
     }"""
 
 

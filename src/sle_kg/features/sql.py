@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from sle_kg.errors import TrialFileError
 
 UNITS_PER_MG = 1_260_000_000
-"""Doses are whole numbers of 1/1 260 000 000 mg: equivalents (20/3, 25/18) and dosing periods (1/7) add without loss."""
+"""Doses are whole numbers of 1/1 260 000 000 mg: equivalents (20/3, 25/18) and periods (1/7) add without loss."""
 
 PER_KG_TOLERANCE = UNITS_PER_MG // 200_000_000
 """Units by which a sum of rates per kg may lie below a limit that it reaches: half of 10⁻⁸ mg/kg."""
