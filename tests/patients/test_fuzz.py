@@ -45,7 +45,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(BUNDLES), st.lists(st.tuples(st.integers(0, 10**6), ODD), min_size=1, max_size=5))
 def test_odd_values_anywhere_in_a_bundle(tmp_path, bundle, changes):
     broken = deepcopy(bundle)

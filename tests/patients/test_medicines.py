@@ -56,6 +56,12 @@ def test_timing(tmp_path, frequency, period, unit, times, days):
     assert (row["times"], row["period_days"]) == (times, days)
 
 
+@pytest.mark.parametrize(("frequency", "period"), [(-1, 1), (1, 0), (1, -2), (10**9, 1), (1, 10**30), (1, 1e-30)])
+def test_impossible_timing_is_no_timing(tmp_path, frequency, period):
+    row = only(tmp_path, statement(PREDNISONE, dosage=[dosage(quantity(5, "mg"), frequency, period)]))
+    assert (row["times"], row["period_days"]) == (None, None)
+
+
 def test_several_lines_of_a_dosage_are_rows_of_one_record(tmp_path):
     lines = [dosage(quantity(10, "mg")), dosage(quantity(5, "mg"))]
     found = exposures(tmp_path, statement(PREDNISONE, dosage=lines))

@@ -19,7 +19,7 @@ from sle_kg.patients.measurement import MeasurementReader, UnreadableError
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
 from sle_kg.patients.words import exposure_words, quantity_words
 from sle_kg.terminology import UNMAPPED, Terminology
-from sle_kg.units import UnitError, convert, per_kilogram
+from sle_kg.units import PLACES, UnitError, convert, per_kilogram
 
 _NO_KNOWN_ALLERGY = "716186003"
 _SEVERITIES = {"255604002": "mild", "6736007": "moderate", "24484000": "severe"}
@@ -54,17 +54,12 @@ _OVER = frozenset({"inactive", "remission", "resolved"})
 _RESULT_STATUSES = frozenset({"final", "amended", "corrected"})
 _NO_ORDER = frozenset({"draft", "cancelled", "on-hold", "entered-in-error"})
 _NO_INTENT = frozenset({"plan", "proposal", "option"})
-_PERIODS = {
-    "s": Decimal(1) / 86400,
-    "min": Decimal(1) / 1440,
-    "h": Decimal(1) / 24,
-    "d": Decimal(1),
-    "wk": Decimal(7),
-    "mo": Decimal("30.4375"),
-    "a": Decimal("365.25"),
-}
+_PERIODS = {"d": Decimal(1), "wk": Decimal(7), "mo": Decimal("30.4375"), "a": Decimal("365.25")}
 """Days of a unit of time (UCUM; formulas.md for months and years)."""
-_MASSES = ("mg", "g", "ug", "ng", "kg")
+_IN_A_DAY = {"s": 86400, "min": 1440, "h": 24}
+_LARGEST_TIMING = 10_000
+"""No dosage is given more often in a period, or has a period of more units."""
+_SMALLEST_PERIOD = Decimal("0.01")
 
 
 class Interpreter:
@@ -523,13 +518,15 @@ def _ongoing(raw: RawRecord) -> bool | None:
 def _timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
     """Administrations in a period of days; hours are brought to a day, so that every 8 hours is exactly 3 a day."""
     frequency, period, unit = raw.number("frequency"), raw.number("period"), raw.text("periodUnit")
-    if frequency is None or period is None or unit not in _PERIODS or frequency < 0 or period <= 0:
+    if frequency is None or period is None or unit is None:
         return None, None
-    if unit in ("s", "min", "h"):
-        in_a_day = {"s": 86400, "min": 1440, "h": 24}[unit]
-        times = frequency * in_a_day / period
-        return times.quantize(Decimal("1e-12")), Decimal(1)
-    return frequency, period * _PERIODS[unit]
+    if not (0 <= frequency <= _LARGEST_TIMING and _SMALLEST_PERIOD <= period <= _LARGEST_TIMING):
+        return None, None
+    if unit in _IN_A_DAY:
+        return (frequency * _IN_A_DAY[unit] / period).quantize(PLACES), Decimal(1)
+    if unit in _PERIODS:
+        return frequency.quantize(PLACES), (period * _PERIODS[unit]).quantize(PLACES)
+    return None, None
 
 
 def interpret(
