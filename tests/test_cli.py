@@ -1,21 +1,55 @@
 """The command line: exit codes, one plain sentence for a mistake, results on standard output and nothing else there."""
 
-import os
+import io
+import json
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from sle_kg import __version__
+from sle_kg.cli import main
+from sle_kg.resources import path
+
 COMMANDS = ["demo", "trials", "screen", "compare", "query", "export", "profile", "check"]
 
 
-def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess:
-    """Run `sle-kg` as a user does, without a terminal; the streams are text."""
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
+@dataclass(frozen=True)
+class Done:
+    """What a command gave back."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str | Path) -> Done:
+    """Run `sle-kg` in this process, without a terminal."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
+    before = sys.argv
+    sys.argv = ["sle-kg", *map(str, arguments)]
+    try:
+        with redirect_stdout(streams[0]), redirect_stderr(streams[1]), pytest.raises(SystemExit) as exit_:
+            main()
+    finally:
+        sys.argv = before
+    return Done(exit_.value.code, *(stream.buffer.getvalue().decode() for stream in streams))
+
+
+def run_process(*arguments: str | Path) -> subprocess.CompletedProcess:
+    """Run `sle-kg` as a user does, in a process of its own."""
     command = [sys.executable, "-m", "sle_kg", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(autouse=True)
+def columns(monkeypatch):
+    """A terminal of 100 columns, whatever the tests run in."""
+    monkeypatch.setenv("COLUMNS", "100")
 
 
 def refused(*arguments: str | Path) -> str:
@@ -42,9 +76,7 @@ def test_help_of_every_command_has_an_example(command):
 
 
 def test_version():
-    from sle_kg import __version__
-
-    assert run("--version").stdout == f"sle-kg {__version__}\n"
+    assert run_process("--version").stdout == f"sle-kg {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -107,3 +139,106 @@ def test_output_that_cannot_be_written_is_said(tmp_path):
 def test_output_holds_what_standard_output_would(tmp_path):
     assert run("query", "--list", "--output", tmp_path / "list.txt").stdout == ""
     assert (tmp_path / "list.txt").read_text() == run("query", "--list").stdout
+
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "patients"
+"""The example patients; a-08 is undetermined for NCT06892145."""
+
+SCREEN = ["screen", EXAMPLES / "a-08.json", "--on", "2026-11-21", "--trial", "NCT06892145"]
+
+
+def test_screen_gives_json():
+    done = run(*SCREEN, "--format", "json")
+    [verdict] = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (verdict["patient"], verdict["trial"], verdict["on"]) == ("a-08", "NCT06892145", "2026-11-21")
+    assert verdict["verdict"] == "undetermined"
+
+
+def test_screen_prints_a_table_by_default():
+    done = run(*SCREEN)
+    assert done.returncode == 0
+    assert "a-08 on 2026-11-21" in done.stdout
+    assert "pre-screening aid" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("csv", "patient,trial,"), ("html", "<!DOCTYPE html>"), ("turtle", "@prefix")]
+)
+def test_screen_writes_its_other_formats(form, start, tmp_path):
+    done = run(*SCREEN, "--format", form, "--output", tmp_path / "result")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "result").read_text().startswith(start)
+
+
+def test_verdicts_of_real_patients_conform_to_their_shape(tmp_path):
+    import pyshacl
+
+    run("screen", EXAMPLES / "a-08.json", "--on", "2026-11-21", "--format", "turtle", "--output", tmp_path / "v.ttl")
+    conforms, _, text = pyshacl.validate(str(tmp_path / "v.ttl"), shacl_graph=str(path("shapes") / "verdict.ttl"))
+    assert conforms, text
+
+
+def test_a_mistake_leaves_no_output_behind(tmp_path):
+    (tmp_path / "bad.json").write_text("{")
+    assert "bad.json" in refused("screen", tmp_path / "bad.json", "--output", tmp_path / "result.json")
+    assert [file.name for file in tmp_path.iterdir()] == ["bad.json"]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--event", "party=2026-01-01"), "consent"),
+        (("--complete", "everything"), "conditions"),
+        (("--window", "mood=3"), "pregnancyTest"),
+        (("--reading", "A9-99=x"), "A3-04"),
+        (("--reading", "A3-04=x"), "at-least-two"),
+        (("--trial", "NCT00000000"), "NCT06892145"),
+        (("--trial", "NCT06710717"), "holds no eligibility criteria"),
+        (("--engine", "abacus"), "shacl"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_the_right_ones(option, words):
+    assert words in refused("screen", EXAMPLES / "a-08.json", *option)
+
+
+def test_profile_shows_what_the_shapes_see():
+    done = run(
+        "profile", EXAMPLES / "a-08.json", "--on", "2026-11-21", "--trial", "NCT06892145", "--format", "n-triples"
+    )
+    assert done.returncode == 0
+    assert "<https://w3id.org/sle-kg/patient/a-08/profile/NCT06892145/2026-11-21>" in done.stdout
+
+
+def test_compare_two_trials():
+    done = run("compare", "NCT06892145", "NCT06150651", "--format", "json")
+    assert [trial["id"] for trial in json.loads(done.stdout)["trials"]] == ["NCT06892145", "NCT06150651"]
+
+
+def test_query_with_a_parameter():
+    done = run("query", "criteria-of-a-trial", "--param", "trial=NCT06150651", "--format", "turtle")
+    assert done.returncode == 0
+    assert "NCT06150651" in done.stdout
+    assert "NCT06892145" not in done.stdout
+
+
+def test_export_is_the_same_in_every_process():
+    first, second = (run_process("export", "--what", "trial", "--trial", "NCT06892145") for _ in range(2))
+    assert first.stdout.startswith("@prefix")
+    assert first.stdout == second.stdout
+
+
+def test_demo_says_where_the_graph_and_the_report_are(tmp_path):
+    done = run("demo", "--folder", tmp_path / "demo")
+    assert done.returncode == 0
+    assert {file.stem for file in EXAMPLES.glob("?-*.json")} <= set(re.findall(r"━ (\S+) on 2026-11-21", done.stdout))
+    for name in ("graph.ttl", "report.html"):
+        assert str(tmp_path / "demo" / name) in done.stdout
+        assert (tmp_path / "demo" / name).stat().st_size > 100_000
+
+
+def test_check_announces_its_steps_and_finds_nothing():
+    done = run("check")
+    assert (done.returncode, done.stdout) == (0, "no faults\n")
+    assert "checking queries" in done.stderr
