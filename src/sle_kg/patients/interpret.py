@@ -16,31 +16,15 @@ from sle_kg.namespaces import SNOMED
 from sle_kg.patients.dates import UNKNOWN, Interval, in_order, interval
 from sle_kg.patients.facts import EVENTS, SECTIONS, FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
+from sle_kg.patients.medicine import how_taken, is_ongoing, route, timing, why_no_fact
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
 from sle_kg.patients.words import exposure_words, quantity_words
 from sle_kg.terminology import UNMAPPED, Terminology
-from sle_kg.units import PLACES, UnitError, convert, per_kilogram
+from sle_kg.units import UnitError, convert, per_kilogram
 
 _NO_KNOWN_ALLERGY = "716186003"
 _SEVERITIES = {"255604002": "mild", "6736007": "moderate", "24484000": "severe"}
 """SNOMED CT severities (CONTRACT section 4)."""
-_ROUTES = {
-    "26643006": "oral",
-    "47625008": "intravenous",
-    "34206005": "other-systemic",
-    "78421000": "other-systemic",
-    "37839007": "other-systemic",
-    "45890007": "other-systemic",
-    "6064005": "local",
-    "46713006": "local",
-    "54485002": "local",
-    "10547007": "local",
-    "12130007": "local",
-    "16857009": "local",
-    "447694001": "local",
-}
-"""SNOMED CT routes: oral and intravenous by CONTRACT section 4; RECALLED high: subcutaneous, intramuscular, sublingual
-and transdermal are systemic; topical, nasal, ophthalmic, otic, intra-articular, vaginal and respiratory are local."""
 _SECTIONS = {
     "ConditionRecord": "conditions",
     "ProcedureRecord": "procedures",
@@ -52,14 +36,6 @@ _VERIFICATION = {"confirmed": "confirmed", "refuted": "refuted"}
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
 _OVER = frozenset({"inactive", "remission", "resolved"})
 _RESULT_STATUSES = frozenset({"final", "amended", "corrected"})
-_NO_ORDER = frozenset({"draft", "cancelled", "on-hold", "entered-in-error"})
-_NO_INTENT = frozenset({"plan", "proposal", "option"})
-_PERIODS = {"d": Decimal(1), "wk": Decimal(7), "mo": Decimal("30.4375"), "a": Decimal("365.25")}
-"""Days of a unit of time (UCUM; formulas.md for months and years)."""
-_IN_A_DAY = {"s": 86400, "min": 1440, "h": 24}
-_LARGEST_TIMING = 10_000
-"""No dosage is given more often in a period, or has a period of more units."""
-_SMALLEST_PERIOD = Decimal("0.01")
 
 
 class Interpreter:
@@ -142,8 +118,8 @@ class Interpreter:
 
     def _condition(self, raw: RawRecord) -> None:
         status = _VERIFICATION.get(raw.text("verificationStatus") or "confirmed", "uncertain")
-        onset, onset_sound = self._period(raw, "onset", "onsetEnd")
-        abated, abated_sound = self._period(raw, "abatement", "abatementEnd")
+        onset, onset_sound = self._checked_dates(raw, "onset", "onsetEnd")
+        abated, abated_sound = self._checked_dates(raw, "abatement", "abatementEnd")
         recorded, recorded_sound = self._checked_dates(raw, "recorded")
         clinical = raw.text("clinicalStatus")
         over = abated != UNKNOWN or raw.flag("abated") is True
@@ -180,9 +156,9 @@ class Interpreter:
     # ── Medicines ────────────────────────────────────────────────────────────────────────────────────────
 
     def _exposure(self, raw: RawRecord) -> None:
-        taken = _taken(raw)
+        taken = how_taken(raw)
         if taken is None:
-            self.skipped[f"{FHIR_TYPE[raw.kind]} that is no fact ({_why_no_fact(raw)})"] += 1
+            self.skipped[f"{FHIR_TYPE[raw.kind]} that is no fact ({why_no_fact(raw)})"] += 1
             return
         start, start_sound = self._checked_dates(raw, "started")
         end, end_sound = self._checked_dates(raw, "ended")
@@ -196,7 +172,7 @@ class Interpreter:
         if end != UNKNOWN or not sound:
             ongoing = False if sound else None
         else:
-            ongoing = _ongoing(raw)
+            ongoing = is_ongoing(raw)
             if ongoing is False:
                 end = (start[0], None)
         if not sound and taken != "no":
@@ -206,7 +182,7 @@ class Interpreter:
             dose, unit = None, None
         else:
             dose, unit = self._dose(raw)
-        times, period_days = _timing(raw)
+        times, period_days = timing(raw)
         administration = raw.kind == "AdministeredExposure"
         if raw.flag("asNeeded"):
             dose = None
@@ -234,8 +210,7 @@ class Interpreter:
         """The route; a product for local use is local whatever the record says (rule 12)."""
         if self._terminology.is_local_product(concept):
             return "local"
-        routes = {_ROUTES.get(code) for system, code, _ in raw.codings("routeCoding") if system == SNOMED} - {None}
-        return routes.pop() if len(routes) == 1 else None
+        return route(raw.codings("routeCoding"))
 
     def _dose(self, raw: RawRecord) -> tuple[Decimal | None, str | None]:
         """The quantity of one administration in mg or mg/kg; what does not convert is reported, and unknown."""
@@ -473,9 +448,6 @@ class Interpreter:
             return UNKNOWN, False
         return (first, last), True
 
-    def _period(self, raw: RawRecord, start: str, end: str) -> tuple[Interval, bool]:
-        return self._checked_dates(raw, start, end)
-
 
 def _statement_section(key: str) -> str | None:
     """`statements` where completeness covers the statement (rule 2)."""
@@ -484,49 +456,6 @@ def _statement_section(key: str) -> str | None:
 
 def _truth(value: bool | None) -> str:
     return {True: "yes", False: "no", None: "not readable"}[value]
-
-
-def _taken(raw: RawRecord) -> str | None:
-    """Whether the record says that the medicine was taken; None for plans, drafts and prohibitions."""
-    status = raw.text("recordStatus") or "unknown"
-    if raw.kind == "OrderedExposure":
-        no_order = status in _NO_ORDER or raw.text("intent") in _NO_INTENT or raw.flag("doNotPerform")
-        return None if no_order else "ordered"
-    if raw.kind == "AdministeredExposure":
-        known = {"completed": "yes", "in-progress": "yes", "stopped": "yes", "not-done": "no"}
-        return known.get(status, "uncertain")
-    if status == "intended":
-        return None
-    known = {"active": "yes", "completed": "yes", "stopped": "yes", "on-hold": "yes", "not-taken": "no"}
-    return known.get(status, "uncertain")
-
-
-def _why_no_fact(raw: RawRecord) -> str:
-    if raw.text("recordStatus") in (*_NO_ORDER, "intended"):
-        return str(raw.text("recordStatus"))
-    return str(raw.text("intent")) if raw.text("intent") in _NO_INTENT else "not to be performed"
-
-
-def _ongoing(raw: RawRecord) -> bool | None:
-    """Whether a medicine without an end still runs: only `active` says so (rule 5)."""
-    status = raw.text("recordStatus")
-    if status in ("active", "in-progress"):
-        return True
-    return False if status in ("completed", "stopped", "on-hold") else None
-
-
-def _timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
-    """Administrations in a period of days; hours are brought to a day, so that every 8 hours is exactly 3 a day."""
-    frequency, period, unit = raw.number("frequency"), raw.number("period"), raw.text("periodUnit")
-    if frequency is None or period is None or unit is None:
-        return None, None
-    if not (0 <= frequency <= _LARGEST_TIMING and _SMALLEST_PERIOD <= period <= _LARGEST_TIMING):
-        return None, None
-    if unit in _IN_A_DAY:
-        return (frequency * _IN_A_DAY[unit] / period).quantize(PLACES), Decimal(1)
-    if unit in _PERIODS:
-        return frequency.quantize(PLACES), (period * _PERIODS[unit]).quantize(PLACES)
-    return None, None
 
 
 def interpret(

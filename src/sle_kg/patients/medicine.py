@@ -1,0 +1,86 @@
+"""What a record of a medicine says, whoever wrote it: taken or not, still running, how often, by which route."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sle_kg.codes import Coding
+from sle_kg.namespaces import SNOMED
+from sle_kg.patients.raw import RawRecord
+from sle_kg.units import PLACES
+
+_ROUTES = {
+    "26643006": "oral",
+    "47625008": "intravenous",
+    "34206005": "other-systemic",
+    "78421000": "other-systemic",
+    "37839007": "other-systemic",
+    "45890007": "other-systemic",
+    "6064005": "local",
+    "46713006": "local",
+    "54485002": "local",
+    "10547007": "local",
+    "12130007": "local",
+    "16857009": "local",
+    "447694001": "local",
+}
+"""SNOMED CT routes: oral and intravenous by CONTRACT section 4; RECALLED high: subcutaneous, intramuscular, sublingual
+and transdermal are systemic; topical, nasal, ophthalmic, otic, intra-articular, vaginal and respiratory are local."""
+_NO_ORDER = frozenset({"draft", "cancelled", "on-hold", "entered-in-error"})
+_NO_INTENT = frozenset({"plan", "proposal", "option"})
+_PERIODS = {"d": Decimal(1), "wk": Decimal(7), "mo": Decimal("30.4375"), "a": Decimal("365.25")}
+"""Days of a unit of time (UCUM; formulas.md for months and years)."""
+_IN_A_DAY = {"s": 86400, "min": 1440, "h": 24}
+_LARGEST_TIMING = 10_000
+"""No dosage is given more often in a period, or has a period of more units."""
+_SMALLEST_PERIOD = Decimal("0.01")
+
+
+def how_taken(raw: RawRecord) -> str | None:
+    """Whether the record says that the medicine was taken; None for plans, drafts and prohibitions."""
+    status = raw.text("recordStatus") or "unknown"
+    if raw.kind == "OrderedExposure":
+        no_order = status in _NO_ORDER or raw.text("intent") in _NO_INTENT or raw.flag("doNotPerform")
+        return None if no_order else "ordered"
+    if raw.kind == "AdministeredExposure":
+        known = {"completed": "yes", "in-progress": "yes", "stopped": "yes", "not-done": "no"}
+        return known.get(status, "uncertain")
+    if status == "intended":
+        return None
+    known = {"active": "yes", "completed": "yes", "stopped": "yes", "on-hold": "yes", "not-taken": "no"}
+    return known.get(status, "uncertain")
+
+
+def why_no_fact(raw: RawRecord) -> str:
+    """The status or intent that makes a record of a medicine no fact."""
+    if raw.text("recordStatus") in (*_NO_ORDER, "intended"):
+        return str(raw.text("recordStatus"))
+    return str(raw.text("intent")) if raw.text("intent") in _NO_INTENT else "not to be performed"
+
+
+def is_ongoing(raw: RawRecord) -> bool | None:
+    """Whether a medicine without an end still runs: only `active` says so (rule 5)."""
+    status = raw.text("recordStatus")
+    if status in ("active", "in-progress"):
+        return True
+    return False if status in ("completed", "stopped", "on-hold") else None
+
+
+def timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
+    """Administrations in a period of days; hours are brought to a day, so that every 8 hours is exactly 3 a day."""
+    frequency, period, unit = raw.number("frequency"), raw.number("period"), raw.text("periodUnit")
+    if frequency is None or period is None or unit is None:
+        return None, None
+    if not (0 <= frequency <= _LARGEST_TIMING and _SMALLEST_PERIOD <= period <= _LARGEST_TIMING):
+        return None, None
+    if unit in _IN_A_DAY:
+        return (frequency * _IN_A_DAY[unit] / period).quantize(PLACES), Decimal(1)
+    if unit in _PERIODS:
+        return frequency.quantize(PLACES), (period * _PERIODS[unit]).quantize(PLACES)
+    return None, None
+
+
+def route(codings: list[Coding]) -> str | None:
+    """The route of a medicine by its SNOMED CT codes; None where they say nothing or differ."""
+    found = {_ROUTES[code] for system, code, _ in codings if system == SNOMED and code in _ROUTES}
+    return found.pop() if len(found) == 1 else None
