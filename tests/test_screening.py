@@ -307,3 +307,47 @@ def test_profiles_are_written_for_every_trial_asked_for() -> None:
     text = profile_document([EXAMPLES / "a-01.json"], Options(trials=(MC150,), on=ON), "turtle").decode()
     assert f"profile\\/{MC150}\\/2026-11-21" in text
     assert "prov:wasDerivedFrom patient:a-01\\/Observation\\/" in text
+
+
+def medicine(code: str, start: str, end: str | None = None) -> dict[str, Any]:
+    """A medicine taken since a date, up to another one or still."""
+    return {
+        "resourceType": "MedicationStatement",
+        "id": f"medicine-{code.lower()}",
+        "status": "completed" if end else "active",
+        "subject": {"reference": "Patient/p"},
+        "medicationCodeableConcept": {"coding": [{"system": LOCAL_CODES, "code": code}]},
+        "effectivePeriod": {"start": start} | ({"end": end} if end else {}),
+    }
+
+
+def test_a_washout_ends_on_the_day_on_which_its_row_passes(tmp_path: Path) -> None:
+    taken = medicine("belimumab", "2025-01-01", "2026-09-01")
+    found = row(judge(tmp_path, CD19, taken, complete=("medications",)), "E22")
+    assert (found.status, found.passes_from) == ("fail", "2026-12-07")
+    assert "the wash-out would end on 2026-12-07" in found.reason
+
+
+def test_a_washout_that_an_ongoing_medicine_blocks_has_no_date(tmp_path: Path) -> None:
+    found = row(judge(tmp_path, CD19, medicine("belimumab", "2025-01-01"), complete=("medications",)), "E22")
+    assert (found.status, found.passes_from) == ("fail", None)
+    assert "stop" not in found.reason
+
+
+def test_a_duration_that_still_runs_has_a_date(tmp_path: Path) -> None:
+    found = row(judge(tmp_path, CD19, medicine("hydroxychloroquine", "2026-11-01"), complete=("medications",)), "I06")
+    assert (found.status, found.passes_from) == ("fail", "2026-12-27")
+
+
+def test_a_question_for_the_investigator_alone_is_marked(tmp_path: Path) -> None:
+    severe_or_not = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "subject": {"reference": "Patient/p"},
+        "code": {"coding": [{"system": LOCAL_CODES, "code": "vasculitis"}]},
+        "onsetDateTime": "2020",
+    }
+    found = row(judge(tmp_path, CD19, severe_or_not), "E07")
+    assert (found.status, found.open_kind, found.needs_judgement) == ("unknown", "judgement", True)
+    unasked = row(judge(tmp_path, CD19), "E07")
+    assert (unasked.status, unasked.open_kind, unasked.needs_judgement) == ("unknown", "data", False)

@@ -24,7 +24,7 @@ from sle_kg.profile import Profile
 from sle_kg.timeline import Case, Probe, courses, may_pass_later
 from sle_kg.verdict import Evidence, Status, Unread, Verdict
 from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, status_of, statuses
-from sle_kg.wording import Words
+from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -228,7 +228,8 @@ class _Session:
             attested=self.facts.attested(ask.patient, ask.trial),
             evidence=lambda record: self.facts.evidence(ask.patient, record),
             words=Words(
-                self.terminology.label,
+                ontology_label,
+                self.terminology.is_open,
                 self.feature_options.window,
                 ask.on,
                 {name: event.first for name, event in ask.events.items()},

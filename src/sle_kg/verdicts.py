@@ -9,7 +9,19 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sle_kg.criteria import AllOf, ByReading, Condition, Criterion, Judgement, Leaf, RowRef, Trial, children, walk
+from sle_kg.criteria import (
+    AllOf,
+    ByReading,
+    Condition,
+    Criterion,
+    Judgement,
+    Leaf,
+    RowRef,
+    Trial,
+    children,
+    under_readings,
+    walk,
+)
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import (
     UNBOUNDED,

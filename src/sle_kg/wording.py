@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import Bound, compare
+from sle_kg.namespaces import RDFS, SLE
 from sle_kg.verdict import Evidence, OpenKind
 
 MOST_NAMED = 3
@@ -97,6 +99,7 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "QuantifiedCondition": ("quantified", "below quantification"),
     "RoomAirCondition": ("without supplemental oxygen", "with supplemental oxygen"),
     "ClassificationCondition": ("met", "not met"),
+    "ContraindicationCondition": ("documented", "not documented"),
     "WashoutCondition": ("still within the wash-out", "no dose within the wash-out"),
     "StatementCondition": ("stated", "denied"),
     "PregnancyCondition": ("pregnant", "not pregnant"),
@@ -117,11 +120,13 @@ _STATEMENTS = {
 class Words:
     """Wording for one patient, trial and date.
 
-    `label` names a key, class or value set; `window` gives the days that a kind of result serves (None: for ever);
-    `anchors` are the first dates of the trial's events that are known.
+    `label` names a key, class or value set; `is_open` says of a value set that completeness never settles it; `window`
+    gives the days that a kind of result serves (None: for ever); `anchors` are the first dates of the trial's events
+    that are known.
     """
 
     label: Callable[[str], str]
+    is_open: Callable[[str], bool]
     window: Callable[[str], int | None]
     on: dt.date
     anchors: Mapping[str, dt.date]
@@ -225,7 +230,7 @@ class Words:
             case "WashoutCondition":
                 return f"{self._labels(feature, 'valueSet')} ({feature.get('halfLives')} half-lives)"
             case "ContraindicationCondition":
-                return f"Contraindication to {self._labels(feature, 'valueSet').lower()}"
+                return f"Contraindication to {lower_first(self._labels(feature, 'valueSet'))}"
             case "AllergyCondition":
                 return self._allergy(feature)
             case "StatementCondition":
@@ -289,21 +294,21 @@ class Words:
         return f"{self.subject(feature)}{method}{limit}"
 
     def _history(self, feature: Feature, row_code: str) -> str:
-        subject = self.subject(feature)
+        subject = lower_first(self.subject(feature))
         section = _SECTIONS.get(feature.kind)
-        if section is None:
-            return f"a record of: {subject}"
-        dose = " with doses" if "Dose" in feature.kind else " with dates" if "Duration" in feature.kind else ""
+        details = " with doses" if "Dose" in feature.kind else " with dates" if "Duration" in feature.kind else ""
         weight = " and body weight" if feature.get("perKilogram") is True else ""
-        return (
-            f"a record of {subject}{dose}{weight}, a statement that {section} are complete up to {self.on}, "
-            f"or an attestation ({row_code})"
-        )
+        record = f"a record of {subject}{details}{weight}"
+        if section is None:
+            return record
+        if any(self.is_open(name) for name in _texts(feature, "valueSet")):
+            return f"{record}, or an attestation ({row_code})"
+        return f"{record}, a statement that {section} are complete up to {self.on}, or an attestation ({row_code})"
 
     def _allergy(self, feature: Feature) -> str:
         match feature.get("which"):
             case "substance":
-                return f"Allergy to {self._labels(feature, 'valueSet').lower()}"
+                return f"Allergy to {lower_first(self._labels(feature, 'valueSet'))}"
             case "severe":
                 return "Severe allergy"
         return "Any allergy"
@@ -353,6 +358,25 @@ def _comparison(leaf: Leaf, bound: Bound) -> str:
     return f"{(_WORDS if met else _OPPOSITE)[leaf.operator]} {shown(number)}{unit_words(leaf.unit)}"
 
 
+@cache
+def ontology_labels() -> Mapping[str, str]:
+    """The label of every term of the ontology by its local name: concepts, value sets, classes, anchors, statements."""
+    import pyoxigraph as ox
+
+    from sle_kg.ontology import ontology_store
+
+    found = {}
+    for quad in ontology_store().quads_for_pattern(None, ox.NamedNode(RDFS + "label"), None):
+        if isinstance(quad.subject, ox.NamedNode) and quad.subject.value.startswith(SLE):
+            found[quad.subject.value.removeprefix(SLE)] = str(getattr(quad.object, "value", ""))
+    return found
+
+
+def ontology_label(name: str) -> str:
+    """What to call a term of the ontology in a sentence; its local name where it has no label."""
+    return ontology_labels().get(name, name)
+
+
 def open_kind(kinds: Sequence[OpenKind]) -> OpenKind:
     """Whose move a row is: history to look up first, then tests, agreements; judgement only where nothing else is."""
     return next((kind for kind in ("data", "test", "agreement") if kind in kinds), "judgement")
@@ -379,6 +403,11 @@ def shown(number: Decimal, leaf: Leaf | None = None) -> str:
         rounded = number
     text = format(rounded, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def lower_first(text: str) -> str:
+    """The text as it stands inside a sentence: a small first letter, except in acronyms and hyphenated names."""
+    return text[:1].lower() + text[1:] if re.match(r"[A-Z][a-z]+\b(?!-)", text) else text
 
 
 def unit_words(unit: str | None) -> str:
