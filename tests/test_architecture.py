@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"namespaces", "errors", "resources", "verdict"},
-    {"files", "turtle", "criteria", "units"},
+    {"files", "turtle", "criteria", "units", "codes"},
     {"ontology"},
     {"reason", "terminology"},
     {"trials"},
