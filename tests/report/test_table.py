@@ -52,10 +52,16 @@ def test_what_would_settle_most_trials_comes_first():
     assert "[NCT06106906 E21; NCT06892145 E21]" in data
 
 
-def history(section: str, subject: str, row: str) -> str:
-    """What `wording` says of a history that a section of the record answers."""
+def history(section: str, subject: str, row: str, is_open: bool = False) -> str:
+    """What `wording` says of a history that a section of the record answers, or (`is_open`) that none does."""
     feature = Feature({"conditions": "DiagnosisCondition", "procedures": "ProcedureCondition"}[section], ())
-    words = Words(label=str, window=lambda kind: None, on=date(2026, 11, 21), anchors={})
+    words = Words(
+        label=str,
+        is_open=lambda value_set: is_open,
+        window=lambda kind: None,
+        on=date(2026, 11, 21),
+        anchors={},
+    )
     feature = dataclasses.replace(feature, parameters=(("valueSet", subject), ("when", "ever")))
     leaf = Leaf("", feature, ">=", Decimal(1), Decimal(1))
     return words.missing(leaf, f"attest:NCT06106906/{row}")
@@ -66,13 +72,16 @@ def test_one_statement_that_would_settle_many_rows_is_told_once_above_them():
         sample.row("E08", "unknown", missing=(history("procedures", "Plasmapheresis", "E08"),), open_kind="data"),
         sample.row("E15", "unknown", missing=(history("conditions", "Stroke", "E15"),), open_kind="data"),
         sample.row("E32", "unknown", missing=(history("conditions", "Malignancy", "E32"),), open_kind="data"),
+        sample.row("E07", "unknown", missing=(history("conditions", "Vasculitis", "E07", True),), open_kind="data"),
     )
     table = render_table([sample.verdict("p", "NCT06106906", "undetermined", rows)])
     assert " ".join(section(table, "Data to look up").split()) == (
         "? Conditions: a record of each of these, or one statement that conditions are complete up to 2026-11-21 "
-        "• Stroke ever [NCT06106906 E15] • Malignancy ever [NCT06106906 E32] "
+        "• stroke ever [NCT06106906 E15] • malignancy ever [NCT06106906 E32] "
         "? Procedures: a record of each of these, or one statement that procedures are complete up to 2026-11-21 "
-        "• Plasmapheresis ever [NCT06106906 E08]"
+        "• plasmapheresis ever [NCT06106906 E08] "
+        "? A record of each of these, or an attestation (no complete list settles them) "
+        "• vasculitis ever [NCT06106906 E07]"
     )
 
 
@@ -112,7 +121,7 @@ def test_it_closes_with_recruitment_dates_expiry_unread_and_readings(table):
     assert "NCT06106906: RECRUITING as of 2026-08-22" in section(table, "Recruitment, dates")
     assert "after 2026-12-08: SLEDAI-2K [NCT06106906 I05b]" in section(table, "What will expire")
     assert "unmapped code: Malignant neoplasm of breast" in section(table, "Records not understood")
-    assert "--reading A1-05=any-sledai: NCT06106906 I05a would be pass" in section(table, "Other readings")
+    assert "--reading A1-05=any-sledai: NCT06106906 I05a pass (now unknown)" in section(table, "Other readings")
 
 
 def test_eligible_says_what_it_means_where_the_copy_shows_no_exclusion_criteria(table):

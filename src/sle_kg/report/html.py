@@ -15,6 +15,7 @@ from sle_kg import __version__
 from sle_kg.report import summary
 from sle_kg.report.text import (
     AID_SENTENCE,
+    NOTHING_AGAINST_SENTENCE,
     OPEN_KINDS,
     OPEN_TITLES,
     STATUS_MARKS,
@@ -42,6 +43,7 @@ def render_html(verdicts: Sequence[Verdict]) -> bytes:
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         version=__version__,
         aid=AID_SENTENCE,
+        nothing_against=NOTHING_AGAINST_SENTENCE,
         summaries=summaries,
         trials=list(dict.fromkeys(verdict.trial for verdict in verdicts)),
         kinds=OPEN_KINDS,

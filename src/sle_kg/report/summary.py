@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sle_kg.report.text import OPEN_KINDS, plain
-from sle_kg.verdict import OpenKind, OtherReading, RowVerdict, Status, Unread, Verdict
+from sle_kg.verdict import OpenKind, RowVerdict, Status, Unread, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,21 @@ class UnreadGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingChange:
-    """A documented reading under which a row would have another status."""
+class RowChange:
+    """A row whose status another reading would change."""
 
-    reading: OtherReading
     place: Place
     now: Status
+    then: Status
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingChange:
+    """A documented reading under which rows would have another status."""
+
+    ambiguity: str
+    key: str
+    rows: tuple[RowChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +189,9 @@ _HISTORY = re.compile(
     r"a record of (.+), a statement that (\w+) are complete up to (\S+), or an attestation \(attest:.+\)"
 )
 _RESULT = re.compile(r"((?!.*, and a value from ).+?),? (from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d)")
+_OPEN_HISTORY = re.compile(r"a record of (.+), or an attestation \(attest:.+\)")
 _QUESTION = re.compile(
-    r"(?:the (?:investigator|patient)'s statement: )?(.+?)(?:,? or an attestation)? \(attest:[^)]+\)"
+    r"(?:(?:the (?:investigator|patient)'s statement|a statement from the history): )?(.+) \(attest:[^)]+\)"
 )
 
 
@@ -195,6 +205,8 @@ def _settling(missing: str) -> tuple[str | None, str]:
         fact, section, day = history.groups()
         complete = f"one statement that {section} are complete up to {day}"
         return f"{section.capitalize()}: a record of each of these, or {complete}", fact
+    if history := _OPEN_HISTORY.fullmatch(missing):
+        return "A record of each of these, or an attestation (no complete list settles them)", history[1]
     if result := _RESULT.fullmatch(missing):
         return f"Results dated {result[2]}", result[1]
     if question := _QUESTION.fullmatch(missing):
@@ -238,15 +250,14 @@ def unread_groups(verdicts: Sequence[Verdict]) -> list[UnreadGroup]:
 
 
 def reading_changes(verdicts: Sequence[Verdict]) -> list[ReadingChange]:
-    """The readings under which a decisive row would change, by reading."""
-    changes = [
-        ReadingChange(reading, Place(verdict.trial, row.id), row.status)
-        for verdict in verdicts
-        for row in verdict.criteria
-        if row.decisive
-        for reading in row.other_readings
-    ]
-    return sorted(changes, key=lambda change: (change.reading.ambiguity, change.reading.key))
+    """The readings under which decisive rows would change, sorted."""
+    found: dict[tuple[str, str], list[RowChange]] = {}
+    for verdict in verdicts:
+        for row in verdict.criteria:
+            for other in row.other_readings if row.decisive else ():
+                change = RowChange(Place(verdict.trial, row.id), row.status, other.status)
+                found.setdefault((other.ambiguity, other.key), []).append(change)
+    return [ReadingChange(*reading, tuple(rows)) for reading, rows in sorted(found.items())]
 
 
 def flagged(verdict: Verdict) -> list[tuple[RowVerdict, str]]:

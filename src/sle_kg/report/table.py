@@ -31,6 +31,7 @@ from sle_kg.report.summary import (
 )
 from sle_kg.report.text import (
     AID_SENTENCE,
+    NOTHING_AGAINST_SENTENCE,
     OPEN_KINDS,
     OPEN_TITLES,
     STATUS_MARKS,
@@ -87,7 +88,7 @@ def render_table(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool 
             console.print(_overview(summaries), "")
         for summary in summaries:
             console.print(*_patient(summary), sep="\n")
-        console.print(Text(AID_SENTENCE, style="italic"))
+        console.print(Text(NOTHING_AGAINST_SENTENCE), Text(AID_SENTENCE, style="bold"), sep="\n")
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
@@ -131,7 +132,7 @@ def _patient(summary: PatientSummary) -> list[RenderableType]:
     parts += _section("Records not understood", _unread(summary))
     parts += _section("Other readings of the record under which something would change", _readings(summary))
     parts += _section("To bear in mind", _caveats(summary))
-    return [*parts, Text("")]
+    return parts
 
 
 def _trials(summary: PatientSummary) -> RenderableType:
@@ -184,7 +185,7 @@ def _open_group(group: OpenGroup) -> list[_Line]:
 
 
 def _open_item(item: OpenItem) -> Text:
-    return Text.assemble(f"{shorten(item.text, _QUOTATION)} ", (f"[{places_text(item.places)}]", "dim"))
+    return Text.assemble(f"{plain(item.text)} ", (f"[{places_text(item.places)}]", "dim"))
 
 
 def _ruled_out(summary: PatientSummary) -> list[_Line]:
@@ -242,13 +243,12 @@ def _unread(summary: PatientSummary) -> list[_Line]:
 
 
 def _readings(summary: PatientSummary) -> list[_Line]:
-    return [
-        _Line(
-            f"--reading {change.reading.ambiguity}={change.reading.key}: {change.place.trial} "
-            f"{plain(change.place.row)} would be {change.reading.status}, not {change.now}"
-        )
-        for change in reading_changes(summary.verdicts)
-    ]
+    """A line for each reading: the rows that it would change."""
+    lines = []
+    for change in reading_changes(summary.verdicts):
+        rows = (f"{row.place.trial} {plain(row.place.row)} {row.then} (now {row.now})" for row in change.rows)
+        lines.append(_Line(f"--reading {change.ambiguity}={change.key}: {', '.join(rows)}"))
+    return lines
 
 
 def _caveats(summary: PatientSummary) -> list[_Line]:

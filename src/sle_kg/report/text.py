@@ -11,6 +11,10 @@ AID_SENTENCE = (
     "sle-kg is a pre-screening aid: it reads the public registry text, not the protocol; "
     "the investigator decides about enrolment."
 )
+NOTHING_AGAINST_SENTENCE = (
+    '"Nothing against" means that no row is known to fail and that only tests, agreements or judgements are open: '
+    "the patients to call first."
+)
 LISTED_INCLUSION_SENTENCE = '"eligible" means "meets the listed inclusion criteria".'
 ELIGIBLE_AS_LISTED = "meets the listed inclusion criteria"
 
