@@ -24,6 +24,7 @@ from sle_kg.report.text import (
     earliest_sentence,
     harmless,
     quotation,
+    reason_sentence,
     recruitment_sentence,
     verdict_phrase,
 )
@@ -79,6 +80,7 @@ def _environment() -> Environment:
         open_rows=summary.open_rows,
         quotation=quotation,
         places_text=summary.places_text,
+        reason_sentence=reason_sentence,
         recruitment_sentence=recruitment_sentence,
         reading_changes=summary.reading_changes,
         unread_groups=summary.unread_groups,

@@ -40,6 +40,7 @@ from sle_kg.report.text import (
     earliest_sentence,
     plain,
     quotation,
+    reason_sentence,
     recruitment_sentence,
     shorten,
     verdict_phrase,
@@ -88,7 +89,9 @@ def render_table(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool 
             console.print(_overview(summaries), "")
         for summary in summaries:
             console.print(*_patient(summary), sep="\n")
-        console.print(Text(NOTHING_AGAINST_SENTENCE), Text(AID_SENTENCE, style="bold"), sep="\n")
+        if any(summary.nothing_against for summary in summaries):
+            console.print(Text(NOTHING_AGAINST_SENTENCE))
+        console.print(Text(AID_SENTENCE, style="bold"))
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
@@ -157,9 +160,9 @@ def _against(verdict: Verdict) -> list[_Line]:
     """A line for each failing row, its failing parts below it."""
     lines = []
     for failure in failures(verdict):
-        detail = "" if failure.parts else _because(failure.row)
+        detail = "" if failure.parts else reason_sentence(failure.row)
         lines.append(_Line(_quoted(failure.row, verdict.trial), STATUS_MARKS["fail"], detail))
-        lines += [_Line(_quoted(part), STATUS_MARKS["fail"], _because(part), depth=1) for part in failure.parts]
+        lines += [_Line(_quoted(part), STATUS_MARKS["fail"], reason_sentence(part), depth=1) for part in failure.parts]
     return lines
 
 
@@ -168,12 +171,6 @@ def _quoted(row: RowVerdict, trial: str = "") -> Text:
     return Text.assemble(
         f"{trial} " if trial else "", (plain(row.id), "bold"), f" {shorten(quotation(row.text), _QUOTATION)}"
     )
-
-
-def _because(row: RowVerdict) -> str:
-    """The reason, and the date from which the row would pass if only time is missing."""
-    when = f" It would pass from {row.passes_from}." if row.passes_from else ""
-    return plain(row.reason) + when
 
 
 def _open_group(group: OpenGroup) -> list[_Line]:

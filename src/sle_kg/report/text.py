@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from sle_kg.verdict import OpenKind, Status, Verdict
+from sle_kg.verdict import OpenKind, RowVerdict, Status, Verdict
 
 AID_SENTENCE = (
     "sle-kg is a pre-screening aid: it reads the public registry text, not the protocol; "
@@ -100,6 +100,13 @@ def recruitment_sentence(verdict: Verdict) -> str:
 def quotation(text: str) -> str:
     """A quotation for people: the registry's Markdown escapes (`\\>`) as the characters that they stand for."""
     return _ESCAPE.sub(r"\1", plain(text))
+
+
+def reason_sentence(row: RowVerdict) -> str:
+    """The reason, and the date from which the row would pass if only time is missing, unless the reason says it."""
+    if row.passes_from is None or row.passes_from in row.reason:
+        return plain(row.reason)
+    return f"{plain(row.reason)} It would pass from {row.passes_from}."
 
 
 def counted(number: int, noun: str) -> str:
