@@ -95,7 +95,7 @@ def ineligible() -> Verdict:
         row("I03e", "pass", parent="I03"),
         row("I04", "pass", text="SLEDAI-2K score ≥7 points", evidence=(SLEDAI,), valid_until="2026-12-08"),
         row("I08a", "unknown", missing=("which biologics were given",), open_kind="data"),
-        row("E20a", "fail", reason="The wash-out of tofacitinib would end on 2026-11-23.", passes_from="2026-11-23"),
+        row("E20a", "fail", reason="Tofacitinib is still within its wash-out.", passes_from="2026-11-23"),
     )
     return verdict(
         "vignette-17",

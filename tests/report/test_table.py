@@ -148,3 +148,9 @@ def test_hostile_text_is_shown_and_never_obeyed():
 def test_colour_only_where_it_is_asked_for():
     assert "\x1b" not in render_table(sample.verdicts())
     assert "\x1b" in render_table(sample.verdicts(), colour=True)
+
+
+def test_a_date_that_the_reason_names_is_not_told_again():
+    rows = (sample.row("E20a", "fail", reason="The wash-out ends on 2026-11-23.", passes_from="2026-11-23"),)
+    table = render_table([sample.verdict("p", "NCT06106906", "ineligible", rows)])
+    assert section(table, "Against").count("2026-11-23") == 1
