@@ -68,7 +68,7 @@ def data_graph(profiles: Iterable[Profile]) -> rdflib.Graph:
 
 
 def triples(profiles: Iterable[Profile]) -> Iterator[ox.Triple]:
-    """The profiles with patient, trial, date and, for each feature, the records that it was derived from."""
+    """The profiles with patient, trial, date and, for each feature, the records that it was derived from (if any)."""
     import pyoxigraph as ox
 
     def iri(subject: str, predicate: str, value: str) -> ox.Triple:
@@ -86,7 +86,7 @@ def triples(profiles: Iterable[Profile]) -> Iterator[ox.Triple]:
         yield literal(profile.iri, SLE + "onDate", profile.on.isoformat(), "date")
         for path, text, datatype in _values(profile):
             yield literal(profile.iri, path, text, datatype)
-        for slug in sorted(profile.records):
+        for slug in sorted(slug for slug, records in profile.records.items() if records):
             value = f"{profile.iri}/{quote(slug, safe='=+:.,-_')}"
             yield iri(value, RDF + "type", PROV + "Entity")
             yield iri(value, DCTERMS + "isPartOf", profile.iri)

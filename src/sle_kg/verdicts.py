@@ -360,11 +360,10 @@ def _reading(criterion: Criterion, trial: Trial, readings: Mapping[str, str]) ->
 
 
 def _with_date(explanation: _Explanation, passes_from: dt.date | None) -> str:
-    """The reason, and for a failing row that waits only for time the day on which it would pass."""
-    if passes_from is None:
+    """The reason, and for a wash-out that runs its end; reports give the dates of other rows beside the reason."""
+    if passes_from is None or not explanation.washout:
         return explanation.reason
-    what = "the wash-out would end" if explanation.washout else "if nothing else changes, it passes"
-    return f"{explanation.reason.removesuffix('.')}; {what} {'on' if explanation.washout else 'from'} {passes_from}."
+    return f"{explanation.reason.removesuffix('.')}; the wash-out would end on {passes_from}."
 
 
 def _answerer(question: Judgement) -> str:
