@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines lint types check bench documents clean
+.PHONY: help demo test test-engines lint types check bench generated documents clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -30,6 +30,10 @@ check: $(VENV)/ready  ## ontology, trial files, shapes and queries
 
 bench: $(VENV)/ready  ## the table of benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+generated: $(VENV)/ready  ## renew the committed files that are made from others: shapes, inferred types
+	$(BIN)/python -m sle_kg.shapes
+	$(BIN)/python -m sle_kg.reason
 
 documents: $(VENV)/ready  ## write the real outputs into README.md and docs/
 	$(BIN)/python tests/documents.py
