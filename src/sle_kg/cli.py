@@ -147,11 +147,14 @@ def demo(
     """Build the graph, screen the example patients on 2026-11-21, and print the verdicts."""
     from sle_kg import demo as showcase
     from sle_kg.report import render
+    from sle_kg.report.table import render_overview
 
     with _progress() as progress:
         result = showcase.run(folder, progress)
-    _write(render(result.verdicts, "table", *_terminal()))
-    print(f"\nThe graph is in {result.graph_file}")
+    width, colour = _terminal()
+    _write(render(result.verdicts, "table", width, colour))
+    print(f"\n{render_overview(result.verdicts, width, colour)}")
+    print(f"The graph is in {result.graph_file}")
     print(f"The report to read or print is in {result.report_file}")
 
 

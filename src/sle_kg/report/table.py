@@ -72,6 +72,24 @@ def render_table(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool 
 
     `width` is brought to between 80 and 100 columns. Text of patients and files is shown as it is, never as markup.
     """
+    summaries = summarise(verdicts)
+    parts: list[RenderableType] = []
+    if len(summaries) > 1:
+        parts += [_overview(summaries), Text("")]
+    for summary in summaries:
+        parts += _patient(summary)
+    if any(summary.nothing_against for summary in summaries):
+        parts.append(Text(NOTHING_AGAINST_SENTENCE))
+    return _printed([*parts, Text(AID_SENTENCE, style="bold")], width, colour)
+
+
+def render_overview(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool = False) -> str:
+    """One line a patient, for the end of a long output; width and colour as in `render_table`."""
+    return _printed([_overview(summarise(verdicts))], width, colour)
+
+
+def _printed(parts: Sequence[RenderableType], width: int, colour: bool) -> str:
+    """The parts one below the other as text."""
     console = Console(
         file=io.StringIO(),
         width=min(max(width, NARROWEST), WIDEST),
@@ -83,15 +101,8 @@ def render_table(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool 
         legacy_windows=False,
         _environ={},
     )
-    summaries = summarise(verdicts)
     with console.capture() as capture:
-        if len(summaries) > 1:
-            console.print(_overview(summaries), "")
-        for summary in summaries:
-            console.print(*_patient(summary), sep="\n")
-        if any(summary.nothing_against for summary in summaries):
-            console.print(Text(NOTHING_AGAINST_SENTENCE))
-        console.print(Text(AID_SENTENCE, style="bold"))
+        console.print(*parts, sep="\n")
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
