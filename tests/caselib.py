@@ -14,7 +14,6 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,9 @@ ON = dt.date(2026, 11, 21)
 """The screening date of every case."""
 EXAMPLES = Path(__file__).parents[1] / "examples" / "patients"
 SECTIONS = ("conditions", "medications", "procedures", "allergies", "immunizations", "statements")
+
+BATCH = 40
+"""Patients that one test screens together."""
 
 SYSTEMS = {
     "sct": SNOMED,
@@ -429,19 +431,12 @@ def screened(cases: tuple[Case, ...]) -> dict[str, Verdict]:
         return {verdict.patient: verdict for verdict in screen([file], cases[0].asked.options(Path(folder)))}
 
 
-class Verdicts:
-    """Verdicts of a suite, each way of asking screened once, when the first of its cases is looked at."""
-
-    def __init__(self, cases: Iterable[Case]) -> None:
-        self._groups: dict[Asked, list[Case]] = {}
-        for case in cases:
-            self._groups.setdefault(case.asked, []).append(case)
-        self._screen = cache(lambda asked: screened(tuple(self._groups[asked])))
-
-    def of(self, case: Case) -> Verdict:
-        """The verdict of one case."""
-        found: Verdict = self._screen(case.asked)[case.slug]
-        return found
+def batches(cases: Iterable[Case]) -> list[tuple[Case, ...]]:
+    """The cases in groups that are asked the same way, none larger than BATCH."""
+    groups: dict[Asked, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.asked, []).append(case)
+    return [tuple(group[start : start + BATCH]) for group in groups.values() for start in range(0, len(group), BATCH)]
 
 
 TEXTS = ("reason", "missing", "flags", "evidence")

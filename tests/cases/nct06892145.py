@@ -27,6 +27,17 @@ from caselib import (
 TRIAL = "NCT06892145"
 suite = Suite(TRIAL)
 case = suite.case
+OTHERWISE = {
+    "A3-04": "literal",
+    "A3-06": "each",
+    "A3-08": "ever",
+    "A3-09": "and",
+    "A3-10": "five-with-liver",
+}
+INTOLERANT = {"A3-07": "intolerance-replaces-activity"}
+"""Every ambiguity read the other way; A3-07 alone, since its row rests on the others."""
+WIDER = {"result": 29, "echocardiography": 91, "autoantibody": 91, "weight": 91, "pregnancyTest": 15}
+CODE_MAP = "http://snomed.info/sct,999999999,other\nhttp://snomed.info/sct,999999998,hydroxychloroquine\n"
 
 # The whole trial
 
@@ -163,13 +174,13 @@ case(
     "I03b fail",
     drug("sct:999999999", "2015", display="Some tablets"),
     complete("medications"),
-    code_map="http://snomed.info/sct,999999999,other\n",
+    code_map=CODE_MAP,
 )
 case(
     "unmapped medicine mapped to hydroxychloroquine",
     "I03b pass",
-    drug("sct:999999999", "2015", display="Some tablets"),
-    code_map="http://snomed.info/sct,999999999,hydroxychloroquine\n",
+    drug("sct:999999998", "2015"),
+    code_map=CODE_MAP,
 )
 case(
     "medicine without a code",
@@ -265,13 +276,13 @@ case(
 case("the same medicine twice", "I03d fail", TWO[1], drug("atc:L04AX01", "2020", "2021"), complete("medications"))
 case("old code of sirolimus", "I03d pass", TWO[0], drug("atc:L04AA10", "2020", "2021"))
 case("topical tacrolimus", "I03d fail", TWO[0], drug("atc:D11AH01", "2020", "2021"), complete("medications"))
-case("two immunosuppressants, read literally", "I03d fail", TWO, readings={"A3-04": "literal"})
+case("two immunosuppressants, read literally", "I03d fail", TWO, readings=OTHERWISE)
 case(
     "one immunosuppressant, read literally",
     "I03d pass",
     TWO[0],
     complete("medications"),
-    readings={"A3-04": "literal"},
+    readings=OTHERWISE,
     rows={"I03d": {"reading": "literal"}},
 )
 
@@ -339,7 +350,7 @@ case(
     LONG,
     SHORT_BIOLOGIC,
     complete("medications"),
-    readings={"A3-06": "each"},
+    readings=OTHERWISE,
 )
 for number, short in enumerate(("hydroxychloroquine", "glucocorticoid", "immunosuppressant", "biologic")):
     codes = ("rx:5521", "rx:8640", "rx:1256", "atc:L04AG04")
@@ -348,20 +359,20 @@ for number, short in enumerate(("hydroxychloroquine", "glucocorticoid", "immunos
         "I03f fail",
         [drug(code, "2020-01-01", "2020-03-29" if at == number else "2020-04-02") for at, code in enumerate(codes)],
         complete("medications"),
-        readings={"A3-06": "each"},
+        readings=OTHERWISE,
     )
     case(
         f"each treatment long enough, the {short} uncertain",
         "I03f unknown",
         [drug(code, "2020-01-01", "2020-03-30" if at == number else "2020-04-02") for at, code in enumerate(codes)],
         complete("medications"),
-        readings={"A3-06": "each"},
+        readings=OTHERWISE,
     )
 case(
     "each treatment long enough",
     "I03f pass",
     [drug(code, "2020-01-01", "2020-04-02") for code in ("rx:5521", "rx:8640", "rx:1256", "atc:L04AG04")],
-    readings={"A3-06": "each"},
+    readings=OTHERWISE,
 )
 
 # I03h, the group I03 and its readings
@@ -384,14 +395,14 @@ case(
     said("eularAcr2019", on="2018-03-01"),
     attest(f"{TRIAL}/I03h", True),
     complete("medications"),
-    readings={"A3-07": "intolerance-replaces-activity"},
+    readings=INTOLERANT,
 )
 case(
     "treated, inactive and intolerant",
     "I03 I03h pass, I03g I04 fail",
     example("a-01", score("sledai2kTotal", 6), without="sledai2kTotal"),
     attest(f"{TRIAL}/I03h", True),
-    readings={"A3-07": "intolerance-replaces-activity"},
+    readings=INTOLERANT,
     whole={"verdict": "ineligible"},
 )
 case(
@@ -399,7 +410,7 @@ case(
     "I03 I03g fail",
     example("a-01", score("sledai2kTotal", 6), without="sledai2kTotal"),
     attest(f"{TRIAL}/I03h", False),
-    readings={"A3-07": "intolerance-replaces-activity"},
+    readings=INTOLERANT,
 )
 case("a group attested", "I03 pass, I03a unknown", attest(f"{TRIAL}/I03", True))
 
@@ -414,9 +425,7 @@ case(
     rows={"I04": {"valid_until": "2026-11-21"}},
 )
 case("a score of 29 days", "I04 unknown", score("sledai2kTotal", 9, on=ago(29)), rows={"I04": {"missing": "SLEDAI-2K"}})
-case(
-    "a score of 29 days and a longer window", "I04 pass", score("sledai2kTotal", 9, on=ago(29)), windows={"result": 29}
-)
+case("a score of 29 days and a longer window", "I04 pass", score("sledai2kTotal", 9, on=ago(29)), windows=WIDER)
 case("a score of tomorrow", "I04 unknown", score("sledai2kTotal", 9, on=ago(-1)))
 case("the later score wins", "I04 fail", score("sledai2kTotal", 9, on=ago(8)), score("sledai2kTotal", 6, on=ago(7)))
 case("two scores of one day", "I04 unknown", score("sledai2kTotal", 6), score("sledai2kTotal", 8))
@@ -466,26 +475,26 @@ case(
     result("ana", POSITIVE, on=ago(91)),
     others={"I05": {"A3-08/ever": "pass"}},
 )
-case("an antibody of 91 days, whenever", "I05 pass", result("ana", POSITIVE, on=ago(91)), readings={"A3-08": "ever"})
+case("an antibody of 91 days, whenever", "I05 pass", result("ana", POSITIVE, on=ago(91)), readings=OTHERWISE)
 case(
     "an antibody to dsDNA of 91 days, whenever",
     "I05 pass",
     result("dsDnaQual", POSITIVE, on=ago(91)),
-    readings={"A3-08": "ever"},
+    readings=OTHERWISE,
 )
 case(
     "no antibody in a year is not none ever",
     "I05 unknown",
     result("ana", NEGATIVE, on=ago(300)),
     result("dsDnaQual", NEGATIVE, on=ago(300)),
-    readings={"A3-08": "ever"},
+    readings=OTHERWISE,
 )
-case("no antibody known, whenever", "I05 unknown", result("ana", NEGATIVE, on=ago(300)), readings={"A3-08": "ever"})
+case("no antibody known, whenever", "I05 unknown", result("ana", NEGATIVE, on=ago(300)), readings=OTHERWISE)
 case(
     "an antibody of 91 days and a longer window",
     "I05 pass",
     result("ana", POSITIVE, on=ago(91)),
-    windows={"autoantibody": 91},
+    windows=WIDER,
 )
 case("dsDNA above its limit", "I05 pass", lab("dsDna", 31, "[IU]/mL", uln=30))
 case("dsDNA at its limit", "I05 fail", lab("dsDna", 30, "[IU]/mL", uln=30), result("ana", NEGATIVE))
@@ -507,7 +516,7 @@ case(
     "ejection fraction of 91 days and a longer window",
     "I06a pass",
     lab("lvef2d", 60, "%", on=ago(91)),
-    windows={"echocardiography": 91},
+    windows=WIDER,
 )
 case("ejection fraction of no stated method", "I06a unknown", lab("lvef", 60, "%"))
 case(
@@ -538,7 +547,7 @@ case(
     FORTY,
     TWO_MG,
     lab("weight", "86.4", "kg", on=ago(91)),
-    windows={"weight": 91},
+    windows=WIDER,
 )
 case(
     "recorded and computed clearance on two sides of the limit",
@@ -551,15 +560,14 @@ case(
 case("recorded clearance of 60", "I06b pass", lab("clearance", 60, "mL/min"))
 SLIGHT = [person(), lab("creatinine", "1.5", "mg/dL", uln="1.1"), LIGHT]
 case("creatinine in order, clearance low", "I06b pass", SLIGHT, others={"I06b": {"A3-09/and": "fail"}})
-case("creatinine in order, clearance low, both asked for", "I06b fail", SLIGHT, readings={"A3-09": "and"})
-BOTH = {"A3-09": "and"}
+case("creatinine in order, clearance low, both asked for", "I06b fail", SLIGHT, readings=OTHERWISE)
 case(
     "clearance of 60, both asked for",
     "I06b pass",
     FORTY,
     lab("creatinine", 2, "mg/dL", uln=1),
     lab("weight", "86.4", "kg"),
-    readings=BOTH,
+    readings=OTHERWISE,
 )
 case(
     "clearance below 60, both asked for",
@@ -567,7 +575,7 @@ case(
     FORTY,
     lab("creatinine", 2, "mg/dL", uln=1),
     lab("weight", "86.3", "kg"),
-    readings=BOTH,
+    readings=OTHERWISE,
 )
 case(
     "creatinine above, both asked for",
@@ -575,7 +583,7 @@ case(
     FORTY,
     lab("creatinine", "2.01", "mg/dL", uln=1),
     lab("weight", 120, "kg"),
-    readings=BOTH,
+    readings=OTHERWISE,
 )
 
 # I06c transaminases
@@ -601,23 +609,26 @@ case("ALT above 120", "I06c fail", lab("alt", 120, "U/L", uln=40, comparator=">"
 case("ALT below 120", "I06c pass", lab("alt", 120, "U/L", uln=40, comparator="<"), AST)
 case("ALT above 100", "I06c unknown", lab("alt", 100, "U/L", uln=40, comparator=">"), AST)
 case("ALT in micrograms", "I06c unknown", lab("alt", 30, "ug/L", uln=40), AST, whole={"unread": ["-1"]})
-LIVER = {"A3-10": "five-with-liver"}
 case(
-    "ALT at three times its limit, liver allowed for", "I06c pass", lab("alt", 120, "U/L", uln=40), AST, readings=LIVER
+    "ALT at three times its limit, liver allowed for",
+    "I06c pass",
+    lab("alt", 120, "U/L", uln=40),
+    AST,
+    readings=OTHERWISE,
 )
 case(
     "ALT at five times its limit, liver allowed for",
     "I06c unknown",
     lab("alt", 200, "U/L", uln=40),
     AST,
-    readings=LIVER,
+    readings=OTHERWISE,
 )
 case(
     "ALT above five times its limit, liver allowed for",
     "I06c fail",
     lab("alt", "200.1", "U/L", uln=40),
     AST,
-    readings=LIVER,
+    readings=OTHERWISE,
     rows={"I06c": {"flags": ""}},
 )
 case(
@@ -625,24 +636,28 @@ case(
     "I06c unknown",
     lab("ast", 200, "U/L", uln=40),
     ALT,
-    readings=LIVER,
+    readings=OTHERWISE,
 )
 case(
     "AST above five times its limit, liver allowed for",
     "I06c fail",
     lab("ast", "200.1", "U/L", uln=40),
     ALT,
-    readings=LIVER,
+    readings=OTHERWISE,
 )
 case(
     "AST just above three times its limit, liver allowed for",
     "I06c unknown",
     lab("ast", "120.1", "U/L", uln=40),
     ALT,
-    readings=LIVER,
+    readings=OTHERWISE,
 )
 case(
-    "AST at three times its limit, liver allowed for", "I06c pass", lab("ast", 120, "U/L", uln=40), ALT, readings=LIVER
+    "AST at three times its limit, liver allowed for",
+    "I06c pass",
+    lab("ast", 120, "U/L", uln=40),
+    ALT,
+    readings=OTHERWISE,
 )
 
 # I06d bilirubin
@@ -715,7 +730,7 @@ case(
     "serum test of 15 days and a longer window",
     "I09a pass",
     result("hcgSerum", NEGATIVE, on=ago(15)),
-    windows={"pregnancyTest": 15},
+    windows=WIDER,
 )
 case("urine test only", "I09a unknown", result("hcgUrine", NEGATIVE, on=ago(3)))
 case(

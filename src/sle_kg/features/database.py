@@ -67,12 +67,13 @@ def _load_terminology(
     stated = "SELECT replace(statement, 'contraindication:', '') FROM fact_statement WHERE statement LIKE 'contra%'"
     concepts = [row[0] for row in connection.execute(f"{union} UNION {stated} ORDER BY 1").fetchall() if row[0]]
     membership = [tuple(row) for row in terminology.membership(concepts, value_sets)]
-    refuting = {(concept, value_set) for concept, value_set in terminology.refuting(concepts, value_sets)}
+    refuting = set(terminology.refuting(concepts, value_sets))
     _load(
         connection,
         "membership",
         {"concept": "text", "value_set": "text", "status": "text", "refutes": "flag"},
-        [(*row, (row[0], row[1]) in refuting) for row in membership],
+        [(*row, row[:2] in refuting) for row in membership]
+        + [(*pair, "outside", True) for pair in sorted(refuting - {row[:2] for row in membership})],
     )
     drugs = terminology.drug_attributes(concepts)
     columns = {

@@ -12,12 +12,18 @@ from sle_kg.features.sql import text
 BEGINNING = "DATE '0001-01-01'"
 
 
-def members(concept: str, name: str | None = None, parameter: str = "valueSet", asks: str = "w") -> str:
-    """JOIN to the membership of a concept in the value sets that the feature names, or in one fixed value set."""
+INSIDE = "m.status <> 'outside'"
+
+
+def members(concept: str, name: str | None = None, parameter: str = "valueSet", where: str = INSIDE) -> str:
+    """JOIN to the membership of a concept in the value sets that the feature names, or in one fixed value set.
+
+    A concept outside a set is joined to it only where `where` allows: its refutation can still refute the set.
+    """
     if name is not None:
-        return f"JOIN membership m ON m.concept = {concept} AND m.value_set = {text(name)}"
+        return f"JOIN membership m ON m.concept = {concept} AND m.value_set = {text(name)} AND ({where})"
     return f"""JOIN wanted_set ws ON ws.feature = w.feature AND ws.parameter = {text(parameter)}
-        JOIN membership m ON m.concept = {concept} AND m.value_set = ws.value_set"""
+        JOIN membership m ON m.concept = {concept} AND m.value_set = ws.value_set AND ({where})"""
 
 
 def window() -> str:
@@ -90,7 +96,8 @@ def condition_rows(value_set: str | None = None) -> str:
                     WHEN NOT c.ongoing AND c.abated_from IS NULL THEN w.base
                     ELSE w.on_date END AS hull_end,
                coalesce(c.recorded_from, c.onset_from) AS stated
-        FROM w JOIN fact_condition c ON c.patient = w.patient {members("c.concept", value_set)}
+        FROM w JOIN fact_condition c ON c.patient = w.patient
+        {members("c.concept", value_set, where=f"{INSIDE} OR c.status = 'refuted'")}
         WHERE coalesce(c.onset_from, c.recorded_from, {BEGINNING}) <= w.base)"""
 
 
@@ -187,7 +194,7 @@ def immunization(feature: Feature) -> str:
         SELECT w.ask, i.record,
                i.given = 'yes' AND m.status = 'in' AND i.date_from >= w.start_certain
                AND least(i.date_to, w.base) <= w.end_certain AS certain,
-               i.given <> 'no' AND coalesce(i.date_to, w.on_date) >= w.start_possible
+               i.given <> 'no' AND least(coalesce(i.date_to, w.base), w.base) >= w.start_possible
                AND coalesce(i.date_from, {BEGINNING}) <= w.end_possible AS possible
         FROM w JOIN fact_immunization i ON i.patient = w.patient AND coalesce(i.date_from, {BEGINNING}) <= w.base
         {members("i.concept")})"""
