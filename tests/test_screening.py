@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sle_kg.engines import RowStatus
 from sle_kg.engines.shacl import ShaclEngine
 from sle_kg.errors import InputError, MissingToolError
+from sle_kg.evaluate import row_truths
 from sle_kg.namespaces import LOCAL_CODES, LOINC, UCUM
 from sle_kg.resources import path
-from sle_kg.screening import Options, profile_document, screen
+from sle_kg.screening import Options, Session, profile_document, screen
+from sle_kg.timeline import Case, courses
 from sle_kg.verdict import RowVerdict, Verdict
 
 ON = dt.date(2026, 11, 21)
@@ -289,17 +294,39 @@ def test_a_missing_engine_is_an_error() -> None:
         screen([EXAMPLES / "a-01.json"], Options(engine="sql"))
 
 
-def test_dates_ahead_are_confirmed_by_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_date_that_the_engine_does_not_confirm_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
     judge_all = ShaclEngine.statuses
 
-    def statuses(self, trial, readings, profiles, rows=None):  # type: ignore[no-untyped-def]
+    def doubting(self, trial, readings, profiles, rows=None):  # type: ignore[no-untyped-def]
         asked.extend((profile.on.isoformat(), name) for profile in profiles for name in rows or ())
-        return judge_all(self, trial, readings, profiles, rows)
+        found = judge_all(self, trial, readings, profiles, rows)
+        unknown = {name: RowStatus(None, False) for name in rows or ()}
+        return {ask: said | unknown for ask, said in found.items()}
 
-    monkeypatch.setattr(ShaclEngine, "statuses", statuses)
-    judge(tmp_path, MC150, birth="2009-03-01")
-    assert ("2027-03-01", "I02") in asked
+    monkeypatch.setattr(ShaclEngine, "statuses", doubting)
+    assert row(judge(tmp_path, MC150, birth="2009-03-01"), "I02").passes_from is None
+    assert asked == [("2027-03-01", "I02")]
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_the_days_ahead_are_what_a_full_computation_of_each_day_says(repeat: bool) -> None:
+    names = [EXAMPLES / f"{name}.json" for name in ("a-26", "b-16", "b-38", "c-01")]
+    session = Session(names, Options(on=ON))
+    asks = session.asks(session.data.patients)
+    made = session.profiles(asks)
+    cases = [Case(p.ask, session.rules[p.trial], p.bounds, p.attestations) for p in made]
+    rows = {case.id: [found.id for found in case.rules.trial.criteria] for case in cases}
+    found = courses(cases, rows, repeat, partial(session.probe, {ask.id: ask for ask in asks}))
+    days = (1, 8, 9, 15, 16, 23, 28, 29, 40, 91, 180, 400, 731)
+    later = [ask.moved(n, day, repeat) for n, (ask, day) in enumerate(product(asks, days))]
+    for (ask, day), full in zip(product(asks, days), session.profiles(later), strict=True):
+        course = found[ask.id]
+        start = max(turn for turn in course.days if turn <= day)
+        searched = course.truths[course.days.index(start)]
+        expected = row_truths(session.rules[ask.trial], full.bounds, full.attestations)
+        for name, truth in expected.items():
+            assert searched[name].met is truth.met, (ask.patient, ask.trial, name, day)
 
 
 def test_profiles_are_written_for_every_trial_asked_for() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from sle_kg.patients.facts import SECTIONS
 from sle_kg.profile import Profile
 from sle_kg.timeline import Case, Probe, courses, may_pass_later
 from sle_kg.verdict import Evidence, Status, Unread, Verdict
-from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, status_of, statuses
+from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, statuses
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def screen(files: Sequence[Path], options: Options, progress: Progress | None = 
 
     Raises InputError for options and files that cannot be used, MissingToolError for an engine that is not there.
     """
-    session = _Session(files, options)
+    session = Session(files, options)
     everybody = session.data.patients
     verdicts: list[Verdict] = []
     for start in range(0, len(everybody), GROUP):
@@ -76,7 +77,7 @@ def screen(files: Sequence[Path], options: Options, progress: Progress | None = 
 
 def profiles(files: Sequence[Path], options: Options) -> list[Profile]:
     """What the shapes see of the patients; raises as `screen` does."""
-    session = _Session(files, options)
+    session = Session(files, options)
     return session.profiles(session.asks(session.data.patients))
 
 
@@ -138,7 +139,7 @@ def _check_readings(readings: Mapping[str, str]) -> None:
             raise InputError(f"--reading: {key!r} is no reading of {ambiguity}; its readings are {there}")
 
 
-class _Session:
+class Session:
     """The patients of one call, with everything that is read once."""
 
     def __init__(self, files: Sequence[Path], options: Options) -> None:
@@ -266,8 +267,7 @@ class _Session:
                 {row: ask.on + dt.timedelta(days=days) for row, days in last.items()},
                 None if eligible is None else ask.on + dt.timedelta(days=eligible),
             )
-        self.confirm(asks, dates)
-        return dates
+        return self.confirmed(asks, dates)
 
     def probe(self, asks: Mapping[int, Ask], probes: Sequence[Probe], features: Sequence[Feature]) -> list[Bounds]:
         """The bounds of features some days later (see `timeline.Prober`)."""
@@ -275,31 +275,39 @@ class _Session:
         wanted = {ask.trial: features for ask in later}
         return [profile.bounds for profile in self.profiles(later, wanted)]
 
-    def confirm(self, asks: Sequence[Ask], dates: Mapping[int, Dates]) -> None:
-        """Have the engine judge every date found: each row that is to pass from a day passes on that day.
+    def confirmed(self, asks: Sequence[Ask], dates: Mapping[int, Dates]) -> dict[int, Dates]:
+        """The dates that the engine confirms: each row that is to pass from a day passes on that day.
 
-        Raises RuntimeError where the engine disagrees with the direct evaluator; that is a fault of ours.
+        A date that it does not confirm is not given.
         """
-        expected: dict[tuple[str, ...], list[tuple[Ask, dt.date]]] = {}
+        wanted: dict[tuple[str, ...], list[tuple[Ask, dt.date]]] = {}
         for ask in asks:
-            tops = tuple(row.id for row in self.rules[ask.trial].trial.criteria if row.parent is None)
-            days: dict[dt.date, tuple[str, ...]] = {}
+            tops = [row.id for row in self.rules[ask.trial].trial.criteria if row.parent is None]
+            rows_of: dict[dt.date, dict[str, None]] = {}
             for row, day in dates[ask.id].passes_from.items():
-                days[day] = (*days.get(day, ()), row)
+                rows_of.setdefault(day, {})[row] = None
             eligible = dates[ask.id].earliest_eligible
             if eligible is not None and eligible > ask.on:
-                days[eligible] = (*days.get(eligible, ()), *tops)
-            for day, rows in days.items():
-                expected.setdefault(tuple(dict.fromkeys(rows)), []).append((ask, day))
-        for rows, pairs in expected.items():
+                rows_of.setdefault(eligible, {}).update(dict.fromkeys(tops))
+            for day, rows in rows_of.items():
+                wanted.setdefault(tuple(rows), []).append((ask, day))
+        good: set[tuple[int, str, dt.date]] = set()
+        for names, pairs in wanted.items():
             later = [ask.moved(number, (day - ask.on).days, True) for number, (ask, day) in enumerate(pairs)]
-            found = self.statuses(self.profiles(later), rows)
-            for ask in later:
-                trial = self.rules[ask.trial].trial
-                for row in rows:
-                    said = found[ask.id][row]
-                    if status_of(trial.criterion(row), said.met, said.not_applicable) not in ("pass", "not-applicable"):
-                        raise RuntimeError(f"{ask.patient}, {trial.id} {row}: the engine does not confirm {ask.on}")
+            found = self.statuses(self.profiles(later), names)
+            for moved, (ask, day) in zip(later, pairs, strict=True):
+                status = statuses(self.rules[ask.trial].trial, found[moved.id])
+                good |= {(ask.id, row, day) for row, word in status.items() if word in ("pass", "not-applicable")}
+        return {ask.id: self._kept(ask, dates[ask.id], good) for ask in asks}
+
+    def _kept(self, ask: Ask, dates: Dates, good: AbstractSet[tuple[int, str, dt.date]]) -> Dates:
+        """The dates of one ask without those that were not confirmed (ask, row, day)."""
+        tops = [row.id for row in self.rules[ask.trial].trial.criteria if row.parent is None]
+        eligible = dates.earliest_eligible
+        if eligible is not None and eligible > ask.on and not all((ask.id, row, eligible) in good for row in tops):
+            eligible = None
+        passing = {row: day for row, day in dates.passes_from.items() if (ask.id, row, day) in good}
+        return Dates(passing, dates.valid_until, eligible)
 
 
 class Facts:

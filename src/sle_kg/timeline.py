@@ -32,7 +32,6 @@ UNCHANGING = frozenset(
         "ConsentCondition",
         "ContraindicationCondition",
         "DrugCountCondition",
-        "FertilityCondition",
         "NoChildbearingPotentialCondition",
         "SexCondition",
         "StatementCondition",

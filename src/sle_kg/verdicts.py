@@ -92,8 +92,12 @@ def status_of(criterion: Criterion, met: Truth, not_applicable: bool) -> Status:
 
 
 def statuses(trial: Trial, truths: Mapping[str, RowStatus]) -> dict[str, Status]:
-    """The status of every row, in the record's order."""
-    return {row.id: status_of(row, truths[row.id].met, truths[row.id].not_applicable) for row in trial.criteria}
+    """The status of every row of which the truth is given, in the record's order."""
+    return {
+        row.id: status_of(row, truths[row.id].met, truths[row.id].not_applicable)
+        for row in trial.criteria
+        if row.id in truths
+    }
 
 
 def overall(trial: Trial, found: Mapping[str, Status]) -> VerdictWord:
