@@ -20,7 +20,6 @@ from sle_kg.report.text import (
     OPEN_TITLES,
     STATUS_MARKS,
     caveats_of,
-    counted,
     earliest_sentence,
     harmless,
     quotation,
@@ -70,14 +69,10 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         caveats_of=caveats_of,
-        counted=counted,
         earliest_sentence=earliest_sentence,
         expiries=summary.expiries,
         failures=summary.failures,
-        flagged=summary.flagged,
-        is_live=summary.is_live,
         open_groups=summary.open_groups,
-        open_rows=summary.open_rows,
         quotation=quotation,
         places_text=summary.places_text,
         reason_sentence=reason_sentence,
