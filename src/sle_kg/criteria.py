@@ -183,7 +183,8 @@ class Criterion:
     """One eligibility row of a trial: the quotation, its place in the tree, and its condition.
 
     `condition` says when the *sentence* holds; for an exclusion row the excluding fact. `not_applicable` says of whom
-    the row asks nothing. `parent` is the id of the row of which this is a part.
+    the row asks nothing. `parent` is the id of the row of which this is a part. `type` is the kind of fact asked for,
+    in the words of the fact base ("lab (qualitative)", "investigator judgement").
     """
 
     id: str
@@ -200,6 +201,7 @@ class Criterion:
     topic: str | None = None
     ambiguities: tuple[str, ...] = ()
     formal_reading: str = ""
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

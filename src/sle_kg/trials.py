@@ -256,6 +256,7 @@ class _Reader:
             topic=(self.optional(iri, "topic") or "").removeprefix(SLE + "topic-") or None,
             ambiguities=tuple(value.rsplit("/", 1)[1] for value in self.values(iri, "hasAmbiguity")),
             formal_reading=self.optional(iri, "formalReading") or "",
+            type=self.optional(iri, "criterionType") or "",
         )
 
     def flag(self, iri: str) -> c.Flag:

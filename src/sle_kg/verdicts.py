@@ -49,6 +49,8 @@ from sle_kg.verdict import (
 from sle_kg.wording import Words, leaf_open_kind, open_kind
 
 KINDS: tuple[OpenKind, ...] = ("data", "test", "agreement", "judgement")
+INVESTIGATOR = "investigator judgement"
+"""Type of the rows that are the investigator's to settle, even where a diagnosis can decide them (severe heart disease)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,9 @@ class _Explainer:
         evidence += [item for row in rows for item in self.done[row].evidence]
         kinds = [leaf_open_kind(leaf) for leaf in leaves] + [node.open_kind for node, _ in questions]
         kinds += [kind for row in rows if (kind := self.done[row].open_kind) is not None]
-        judged = any(ripe and node.open_kind == "judgement" for node, ripe in questions)
+        judged = criterion.type.startswith(INVESTIGATOR) or any(
+            ripe and node.open_kind == "judgement" for node, ripe in questions
+        )
         kind = "judgement" if judged else open_kind(kinds)
         return _Explanation(
             _sentence("; ".join([*dict.fromkeys(said), *self._parts(rows)]) + self._remark(criterion)),
