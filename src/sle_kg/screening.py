@@ -234,6 +234,7 @@ class Session:
                 self.feature_options.window,
                 ask.on,
                 {name: event.first for name, event in ask.events.items()},
+                self.facts.blocking(ask.patient),
             ),
             unread=self.facts.unread(ask.patient),
             stand_ins=frozenset(name for name, event in ask.events.items() if event.stand_in),
@@ -359,6 +360,15 @@ class Facts:
             Unread(row["record"], row["code"] or "", row["display"] or "", row["why"] or "")
             for row in self._unread.get(patient, ())
         )
+
+    def blocking(self, patient: str) -> dict[str, tuple[str, ...]]:
+        """By section, the records not understood, which keep it from counting as complete."""
+        found: dict[str, tuple[str, ...]] = {}
+        for row in self._unread.get(patient, ()):
+            if row["section"]:
+                name = f"{row['record']} ({row['display']})" if row["display"] else str(row["record"])
+                found[row["section"]] = (*found.get(row["section"], ()), name)
+        return found
 
     def unbound_consents(self, patient: str) -> tuple[Evidence, ...]:
         """Research consents that name no trial: they settle no row."""

@@ -50,7 +50,7 @@ from sle_kg.wording import Words, leaf_open_kind, open_kind
 
 KINDS: tuple[OpenKind, ...] = ("data", "test", "agreement", "judgement")
 INVESTIGATOR = "investigator judgement"
-"""Type of the rows that are the investigator's to settle, even where a diagnosis can decide them (severe heart disease)."""
+"""Type of the rows that are the investigator's to settle, even where a diagnosis can decide them (severe illness)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 
@@ -122,7 +122,7 @@ class Words:
 
     `label` names a key, class or value set; `is_open` says of a value set that completeness never settles it; `window`
     gives the days that a kind of result serves (None: for ever); `anchors` are the first dates of the trial's events
-    that are known.
+    that are known; `blocking` names by section the records not understood, which keep it from counting as complete.
     """
 
     label: Callable[[str], str]
@@ -130,6 +130,7 @@ class Words:
     window: Callable[[str], int | None]
     on: dt.date
     anchors: Mapping[str, dt.date]
+    blocking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def found(self, leaves: Sequence[Leaf], bound: Bound, evidence: Sequence[Evidence]) -> str:
         """What known leaves over one feature rest on: subject, value, date, and how it stands to each threshold."""
@@ -220,7 +221,10 @@ class Words:
                     f"{self._labels(feature, 'valueSet')}, longest time at {self._dose(feature)}{self._when(feature)}"
                 )
             case "TreatmentDurationCondition":
-                return f"{self._labels(feature, 'valueSet')}, duration of treatment{self._when(feature)}"
+                treated = f"{self._labels(feature, 'valueSet')}, duration of treatment{self._when(feature)}"
+                gap = period(str(feature.get("gap")))
+                reaching = feature.get("measure") == "runToScreening"
+                return f"{treated} without a gap of more than {gap}, up to screening" if reaching else treated
             case "CumulativeDoseCondition":
                 return f"{self._labels(feature, 'valueSet')}, {feature.get('route')} dose in a lifetime"
             case "DrugCountCondition":
@@ -303,7 +307,11 @@ class Words:
             return record
         if any(self.is_open(name) for name in _texts(feature, "valueSet")):
             return f"{record}, or an attestation ({row_code})"
-        return f"{record}, a statement that {section} are complete up to {self.on}, or an attestation ({row_code})"
+        known = f"{record}, a statement that {section} are complete up to {self.on}, or an attestation ({row_code})"
+        if blocked := self.blocking.get(section, ()):
+            more = f" and {len(blocked) - MOST_NAMED} more" if len(blocked) > MOST_NAMED else ""
+            return f"{known}; besides, what {', '.join(blocked[:MOST_NAMED])}{more} is (map the code with --code-map)"
+        return known
 
     def _allergy(self, feature: Feature) -> str:
         match feature.get("which"):
