@@ -47,10 +47,9 @@ def _weights() -> str:
                greatest_where(high, day = last_day) AS heavy_last,
                min(distance) AS distance, records_of(weight) AS weights
         FROM (
-            SELECT *, max(day) OVER (PARTITION BY ask, row_id) AS last_day
-            FROM weighed
-            QUALIFY distance = min(distance) OVER (PARTITION BY ask, row_id)
-                    AND distance <= {WEIGHT_WITHIN_DAYS})
+            SELECT *, max(day) OVER (PARTITION BY ask, row_id) AS last_day FROM (
+                FROM weighed WHERE distance <= {WEIGHT_WITHIN_DAYS}
+                QUALIFY distance = min(distance) OVER (PARTITION BY ask, row_id)))
         GROUP BY ask, row_id)"""
 
 
@@ -178,7 +177,8 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> str:
     A medicine surely taken in the window was taken on some day, even where its dates are too vague for one sure day.
     """
     certain = """SELECT q.ask, greatest(q.start_hi, w.start_certain) AS first, least(q.end_lo, w.end_certain) AS last,
-        q.low AS rate, 0 AS cover FROM q JOIN w USING (ask) WHERE q.certain AND q.low IS NOT NULL"""
+        q.low AS rate, 0 AS cover
+        FROM q JOIN w USING (ask) WHERE q.certain AND q.low IS NOT NULL AND q.start_hi <= q.end_lo"""
     inside = """(w.when_is = 'ever' AND q.began) OR (q.start_hi <= w.end_certain AND q.end_lo >= w.start_certain)"""
     possible = """SELECT q.ask, greatest(q.start_lo, w.start_possible) AS first,
         least(q.end_hi, w.end_possible) AS last, q.high AS rate, 0 AS cover

@@ -89,7 +89,7 @@ def condition_rows(value_set: str | None = None) -> str:
                    AS core_start,
                CASE WHEN c.abated_from <= w.base THEN greatest(c.abated_from, c.onset_from)
                     WHEN c.ongoing OR c.abated_from > w.base THEN w.on_date
-                    WHEN c.ongoing IS NULL THEN greatest(c.onset_from, c.recorded_from)
+                    WHEN c.ongoing IS NULL AND c.recorded_from <= w.base THEN greatest(c.onset_from, c.recorded_from)
                     ELSE c.onset_from END AS core_end,
                coalesce(c.onset_from, c.recorded_from) AS day_from, coalesce(c.onset_to, c.recorded_to) AS day_to,
                CASE WHEN c.abated_from <= w.base THEN least(c.abated_to, w.base)

@@ -394,12 +394,13 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
         FROM a JOIN anchor n ON n.ask = a.of AND n.anchor = a.anchor),
     {condition_rows(str(feature.get("diagnosis")))},
     c AS (
-        SELECT w.ask, min(m.date_from) AS first, least(min(m.date_to), any_value(w.base)) AS last,
+        SELECT w.ask, min(m.date_from) AS first, min(least(m.date_to, w.base)) AS last,
                arg_min(m.record, m.date_from) AS record
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
         WHERE m.positive OR (m.positive IS NULL AND m.low >= {NEEDED[name]}) GROUP BY w.ask),
     x AS (
-        SELECT d.ask, min(f.recorded_from) AS first, least(min(f.recorded_to), any_value(d.base)) AS last,
+        SELECT d.ask, min(f.recorded_from) AS first,
+               min(least(f.recorded_to, d.base)) FILTER (WHERE f.recorded_to IS NOT NULL) AS last,
                arg_min(d.record, f.recorded_from) AS record,
                min(f.onset_from) AS onset, arg_min(d.record, f.onset_from) AS onset_record
         FROM d JOIN fact_condition f ON f.patient = d.patient AND f.record = d.record
