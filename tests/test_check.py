@@ -6,8 +6,7 @@ import pytest
 import rdflib
 
 from sle_kg import check
-from sle_kg.shapes import serialize
-from sle_kg.trials import screenable
+from sle_kg.shapes import generated_files
 
 SHAPES = """
 @prefix sh: <http://www.w3.org/ns/shacl#> . @prefix : <https://example.org/> .
@@ -19,28 +18,27 @@ SHAPES = """
 @pytest.fixture
 def compiled(tmp_path):
     """A folder with the shapes as the compiler gives them."""
-    folder = tmp_path / "eligibility"
-    folder.mkdir()
-    for number, trial in screenable().items():
-        (folder / f"{number}.ttl").write_bytes(serialize(trial))
-    return folder
+    (tmp_path / "eligibility").mkdir()
+    for name, content in generated_files().items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
 
 
 def test_compiled_shapes_are_sound(compiled):
-    assert list(check.eligibility_faults(compiled)) == []
+    assert list(check.generated_faults(compiled)) == []
 
 
 def test_a_shape_file_that_was_edited_is_a_fault(compiled):
-    file = compiled / "NCT06892145.ttl"
+    file = compiled / "eligibility" / "NCT06892145.ttl"
     file.write_bytes(file.read_bytes().replace(b"7", b"8", 1))
-    [fault] = check.eligibility_faults(compiled)
+    [fault] = check.generated_faults(compiled)
     assert fault.file == "shapes/eligibility/NCT06892145.ttl"
-    assert "compile it again" in fault.message
+    assert "run python -m sle_kg.shapes" in fault.message
 
 
 def test_a_shape_file_that_is_missing_or_left_over_is_a_fault(compiled):
-    (compiled / "NCT06892145.ttl").rename(compiled / "NCT00000000.ttl")
-    left_over, missing = check.eligibility_faults(compiled)
+    (compiled / "eligibility" / "NCT06892145.ttl").rename(compiled / "eligibility" / "NCT00000000.ttl")
+    left_over, missing = check.generated_faults(compiled)
     assert (left_over.file, missing.file) == (
         "shapes/eligibility/NCT00000000.ttl",
         "shapes/eligibility/NCT06892145.ttl",

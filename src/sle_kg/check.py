@@ -32,7 +32,7 @@ def run_checks(report: Callable[[str], None] = lambda step: None) -> list[Fault]
         ("Turtle files", lambda: turtle_faults(path(name) for name in ("ontology", "trials", "shapes"))),
         ("trial files against shapes/trial.ttl", lambda: trial_shape_faults(path("trials"))),
         ("trial files: conditions, quotations, coverage of the source texts", _trial_contents),
-        ("shapes/eligibility against the trial files", lambda: eligibility_faults(path("shapes") / "eligibility")),
+        ("compiled shapes against the trial files", lambda: generated_faults(path("shapes"))),
         ("queries", _queries),
         ("JSON-LD contexts", lambda: context_faults(Path(__file__).parent / "contexts")),
         ("ontology, with the reasoner HermiT", _ontology),
@@ -87,21 +87,20 @@ def shape_faults(data: rdflib.Graph, shapes: rdflib.Graph, background: rdflib.Gr
     return sorted(f"{node}: {message}" for node, message in violations if node in judged)
 
 
-def eligibility_faults(folder: Path) -> Iterator[Fault]:
-    """The committed shapes are what the compiler gives: byte for byte, none missing, none left over."""
-    from sle_kg.shapes import serialize
-    from sle_kg.trials import screenable
+def generated_faults(folder: Path) -> Iterator[Fault]:
+    """The committed generated shapes are what the compiler gives: byte for byte, none missing, none left over."""
+    from sle_kg.shapes import generated_files
 
-    expected = {f"{number}.ttl": trial for number, trial in screenable().items()}
-    found = {file.name: file for file in folder.glob("*.ttl")}
-    for name in sorted(expected.keys() | found.keys()):
-        label = f"shapes/{folder.name}/{name}"
-        if name not in found:
-            yield Fault(label, "missing: compile it from the trial file")
-        elif name not in expected:
+    expected = generated_files()
+    found = {f"eligibility/{file.name}" for file in (folder / "eligibility").glob("*.ttl")}
+    for name in sorted(expected.keys() | found):
+        label, file = f"shapes/{name}", folder / name
+        if name not in expected:
             yield Fault(label, "no trial file with eligibility criteria gives it: remove it")
-        elif found[name].read_bytes() != serialize(expected[name]):
-            yield Fault(label, "differs from what the trial file gives: compile it again")
+        elif not file.is_file():
+            yield Fault(label, "missing: run python -m sle_kg.shapes")
+        elif file.read_bytes() != expected[name]:
+            yield Fault(label, "differs from what the trial files give: run python -m sle_kg.shapes")
 
 
 def context_faults(folder: Path) -> Iterator[Fault]:

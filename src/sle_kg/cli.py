@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -201,7 +201,7 @@ def screen(
         engine=engine,
     )
     with _progress() as progress:
-        verdicts = screening.screen(files, options, progress)
+        verdicts = screening.screen(files, options, progress, _passed_over)
     _write(render(verdicts, form, *_terminal(output)), output)
 
 
@@ -344,6 +344,17 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Screening", total=None, visible=False)
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=total > few)
+
+
+def _passed_over(counts: Mapping[str, int]) -> None:
+    """One line on standard error: what the files hold beside patients' facts that matter here."""
+    if counts:
+        from sle_kg.report.text import plain
+
+        most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        named = ", ".join(f"{number} {what}" for what, number in most[:5])
+        more = f" and {sum(number for _, number in most[5:])} more" if len(most) > 5 else ""
+        print(f"sle-kg: passed over {plain(named)}{more}", file=sys.stderr)
 
 
 def _on(text: str | None) -> datetime.date:

@@ -61,12 +61,19 @@ class Options:
     engine: str = "shacl"
 
 
-def screen(files: Sequence[Path], options: Options, progress: Progress | None = None) -> list[Verdict]:
+def screen(
+    files: Sequence[Path],
+    options: Options,
+    progress: Progress | None = None,
+    passed_over: Callable[[Mapping[str, int]], None] = lambda counts: None,
+) -> list[Verdict]:
     """The verdicts of all patients in the files, patients in the order of the input, trials in the order asked for.
 
+    `passed_over` is told what was in the files and is of no concern: resource types and codes with their number.
     Raises InputError for options and files that cannot be used, MissingToolError for an engine that is not there.
     """
     session = Session(files, options)
+    passed_over(session.data.skipped)
     everybody = session.data.patients
     verdicts: list[Verdict] = []
     for start in range(0, len(everybody), GROUP):

@@ -191,3 +191,9 @@ def test_wrong_code_maps_name_the_line_and_the_cure(tmp_path, content, sentence)
     with pytest.raises(InputError, match=r"map\.csv") as error:
         read_code_map(file, terminology())
     assert sentence in str(error.value)
+
+
+def test_half_a_surrogate_pair_is_replaced(tmp_path):
+    file = tmp_path / "odd.json"
+    file.write_text('{"resourceType": "Patient", "id": "a\\ud800b", "gender": "female"}', encoding="utf-8")
+    assert read_patients([file]).patients == ["a\ufffdb"]

@@ -7,6 +7,7 @@ Unknown resource types and observations that no criterion needs are counted and 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ _MEDICINES = {
 }
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that may be half of a surrogate pair."""
+
+
 @dataclass(slots=True)
 class _Entry:
     """A resource with the file it came from, its full URL in the bundle, and its place."""
@@ -56,7 +61,8 @@ def parse_json(text: str, file: str) -> list[Any]:
         raise InputError(f"{file}: {constant} is no number of JSON: mend the value")
 
     def loads(part: str) -> Any:
-        return json.loads(part, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
+        value = json.loads(part, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
+        return _without_surrogates(value) if _SURROGATE.search(part) else value
 
     try:
         return [loads(text)]
@@ -75,6 +81,18 @@ def parse_json(text: str, file: str) -> list[Any]:
         except RecursionError as error:
             raise InputError(f"{file}, line {number}: the JSON is nested too deeply to be a patient record") from error
     return found
+
+
+def _without_surrogates(value: Any) -> Any:
+    """The same JSON value with half surrogates, which no Unicode text may hold, replaced by U+FFFD."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_without_surrogates(item) for item in value]
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
 
 
 class FhirReader:
