@@ -1050,7 +1050,8 @@ class Naive:
         antibody = self.ana_ever() or any(present[key] for key in ("ana", "antiDsDNA"))
         no_antibody = not self.ana_ever() and not any(present[key] is not False for key in ("ana", "antiDsDNA"))
         met = (len(yes) >= 4 and kinds(yes)) or (nephritis and antibody)
-        return met, (len(may) < 4 or not kinds(may)) and no_antibody
+        no_nephritis = present["renal"] is False and not nephritis
+        return met, (len(may) < 4 or not kinds(may)) and (no_antibody or no_nephritis)
 
     def by_domains(self, table: Sequence[Row], present: Mapping[str, bool | None]) -> tuple[bool, bool]:
         """EULAR/ACR 2019: entry criterion, highest item of each domain, ten points with a clinical item."""

@@ -314,8 +314,9 @@ _FROM_ITEMS = {
                (count(*) FILTER (WHERE coalesce(present, true)) < 4
                 OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'clinical') = 0
                 OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'immunologic') = 0)
-               AND NOT bool_or(coalesce(present, true) AND key IN ('ana', 'antiDsDNA'))
-               AND any_value(ask) NOT IN (SELECT ask FROM ana) AS unmet,
+               AND (bool_or(key = 'renal' AND NOT present) AND any_value(ask) NOT IN (SELECT ask FROM nephritis)
+                    OR NOT bool_or(coalesce(present, true) AND key IN ('ana', 'antiDsDNA'))
+                    AND any_value(ask) NOT IN (SELECT ask FROM ana)) AS unmet,
                flatten(list(records)) AS records
         FROM i GROUP BY ask""",
     "eularAcr2019": """
@@ -337,8 +338,9 @@ _FROM_ITEMS = {
         GROUP BY e.ask""",
 }
 """What the items of a set prove: ACR 1997 four of eleven; SLICC 2012 four with a clinical and an immunologic one, or
-biopsy-proven nephritis with ANA or anti-dsDNA; EULAR/ACR 2019 ten points of the highest item of each domain, ANA ever
-at 1:80 and a clinical item (classification.md, rules)."""
+biopsy-proven nephritis with ANA or anti-dsDNA (excluded where the renal item is absent and no biopsy is known);
+EULAR/ACR 2019 ten points of the highest item of each domain, ANA ever at 1:80 and a clinical item (classification.md,
+rules)."""
 
 
 def classification(feature: Feature, options: FeatureOptions) -> str:
