@@ -355,8 +355,9 @@ class Case:
     """One patient and what must come out.
 
     `statuses`: row → status. `rows`: row → fields of its verdict that are compared (`passes_from`, `valid_until`,
-    `open_kind`, …), or that a text must contain (`reason`, `missing`, `flags`, `evidence`). `others`: row → readings
-    `A3-10/key` → status under them. `verdict`, `earliest`, `unread`: those of the whole verdict, where given.
+    `open_kind`, …), or that a text must contain (`reason`, `missing`, `flags`, `evidence`; an empty text: nothing is
+    there). `others`: row → readings `A3-10/key` → status under them. `whole`: fields of the whole verdict, and texts
+    that `unread` must contain.
     """
 
     name: str
@@ -469,5 +470,7 @@ def _field_fault(row: RowVerdict, name: str, value: Any) -> str | None:
     there = getattr(row, name)
     if name in TEXTS:
         text = there if isinstance(there, str) else " | ".join(map(str, there))
+        if value == "":
+            return f"{row.id}: {name} {text!r} instead of none" if text else None
         return None if value in text else f"{row.id}: {name} {text!r} lacks {value!r}"
     return None if there == value else f"{row.id}: {name} is {there} instead of {value}"

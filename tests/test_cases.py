@@ -14,7 +14,7 @@ NEVER = {("NCT06150651", "I03.2e", "fail")}
 BATCHES = [batch for suite in SUITES for batch in batches(suite.cases)]
 
 
-@pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"{batch[0].asked.trial}: {batch[0].name} …")
+@pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"{batch[0].asked.trial}: {batch[0].name} and so on")
 def test_patients_get_the_verdicts_of_the_contract(batch: tuple[Case, ...]) -> None:
     verdicts = screened(batch)
     assert {case.name: found for case in batch if (found := faults(case, verdicts[case.slug]))} == {}

@@ -247,6 +247,15 @@ case(
     **OTHERWISE,
 )
 
+case(
+    "two pieces of 55 days parted by two days",
+    "I06 fail",
+    drug("rx:8640", "2020-01-01", "2020-01-29"),
+    drug("rx:5521", "2020-01-31", "2020-02-27"),
+    COMPLETE,
+    **OTHERWISE,
+)
+
 # I07 pregnancy test and contraception
 
 case("urine test negative", "I07a E31a pass", result("hcgUrine", NEGATIVE, on=ago(3)))
@@ -1062,3 +1071,61 @@ case(
 )
 case("a lupus of which a code knows no more", "E32 pass", diagnosis("icd:M32.10", onset="2010"), complete("conditions"))
 case("intravenous steroid counts", "E02c fail", drug("rx:6902", ago(40), ago(27), 80, route=INTRAVENOUS))
+case("moderate vasculitis", "E07 unknown", diagnosis("sct:31996006", onset="2020", severity="moderate"))
+case("moderate heart failure", "E15 unknown", diagnosis("icd:I50.9", onset="2020", severity="moderate"))
+case("moderate liver disease", "E16 unknown", diagnosis("icd:K76.9", onset="2020", severity="moderate"))
+case("moderate psychosis", "E29 unknown", diagnosis("icd:F29", onset="2020", severity="moderate"))
+
+# What serology is flagged for, and how long it serves
+
+for row, test in (("E11a", "hbsAg"), ("E11b", "hcvAb"), ("E11c", "hivAb"), ("E11f", "treponemal")):
+    for day, flag in (("2026-05-21", "mmunoglobulin"), ("2026-05-20", "")):
+        case(
+            f"{test} and immunoglobulin on {day}",
+            f"{row} fail",
+            result(test, POSITIVE),
+            drug("atc:J06BA02", day, day),
+            COMPLETE,
+            rows={row: {"flags": flag}},
+        )
+for days, status in ((90, "pass"), (91, "unknown")):
+    case(
+        f"hepatitis B tests of {days} days",
+        f"E11a {status}",
+        result("hbsAg", NEGATIVE, on=ago(days)),
+        result("hbvDna", NEGATIVE, on=ago(days)),
+    )
+    case(
+        f"release assay of {days} days in complete records",
+        f"E12 {status}",
+        complete(),
+        result("igra", NEGATIVE, on=ago(days)),
+    )
+case(
+    "27 days of isoniazid in two pieces",
+    "E12 unknown",
+    diagnosis("icd:Z22.7", onset="2026-01-01"),
+    drug("atc:J04AC01", ago(100), ago(86)),
+    drug("atc:J04AC01", ago(84), ago(71)),
+    complete(),
+)
+case(
+    "28 days of isoniazid in two pieces",
+    "E12 pass",
+    diagnosis("icd:Z22.7", onset="2026-01-01"),
+    drug("atc:J04AC01", ago(100), ago(86)),
+    drug("atc:J04AC01", ago(80), ago(66)),
+    complete(),
+    result("igra", POSITIVE),
+)
+case("5.1 mg is more than replacement", "E24a E24b fail", drug("rx:8640", ago(40), None, "5.1"), **OTHERWISE)
+SHORT_TERM = [COMPLETE, attest(f"{TRIAL}/E28b", False)]
+case("anticoagulated for 91 days, said to be short", "E28b pass", drug("atc:B01AA03", ago(91)), SHORT_TERM)
+case("anticoagulated for 92 days, said to be short", "E28b unknown", drug("atc:B01AA03", ago(92)), SHORT_TERM)
+case(
+    "anticoagulated twice for 60 days",
+    "E28b unknown",
+    drug("atc:B01AA03", ago(300), ago(240)),
+    drug("atc:B01AA03", ago(60)),
+    COMPLETE,
+)

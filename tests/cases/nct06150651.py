@@ -522,6 +522,78 @@ case(
 )
 case("a first pulse 12 days ago", "I03.3f unknown", given(CYC, ago(12), 500, route=INTRAVENOUS))
 
+case("mofetil for 89 days", "I03.2d unknown", drug(MMF, "2024-03-01", "2024-05-29"), COMPLETE)
+case(
+    "mofetil twice for 60 days",
+    "I03.2d pass",
+    drug(MMF, "2020-01-01", "2020-03-01"),
+    drug(MMF, "2024-01-01", "2024-03-01"),
+)
+for weight, status in ((60, "pass"), ("60.4", "fail")):
+    case(
+        f"90 mg azathioprine for {weight} kg",
+        f"I03.1b2 {status}",
+        lab("weight", weight, "kg"),
+        COMPLETE,
+        drug(AZA, "2020-01-01", dose=90),
+    )
+case("SLEDAI-2K of 28 days", "I03.1c2 pass", score("sledai2kTotal", 9, on=ago(28)))
+PROTEINURIA = [lab("upcr", 500, "mg/g{creat}", on=day) for day in ("2026-04-19",)]
+FLAGGED = {"I03.3d": {"flags": "review"}}
+QUIET_FLAG = {"I03.3d": {"flags": ""}}
+case(
+    "worsening after 0.69 mg/kg",
+    "I03.3d unknown",
+    WEIGHT,
+    drug(PREDNISONE, ago(60), dose="41.9"),
+    WITH,
+    WORSE,
+    rows=QUIET_FLAG,
+)
+for days, status, rows in ((35, "pass", FLAGGED), (36, "unknown", QUIET_FLAG)):
+    case(
+        f"worsening after a fortnight of pulses {days} days apart",
+        f"I03.3d {status}",
+        WEIGHT,
+        WORSE,
+        drug(PREDNISONE, ago(60), ago(47), 42),
+        [given(CYC, ago(day), 500, route=INTRAVENOUS) for day in (47 + days - 8, 39)],
+        rows=rows,
+    )
+for end, status, rows in (("2026-05-21", "pass", FLAGGED), ("2026-05-20", "unknown", QUIET_FLAG)):
+    case(
+        f"worsening after a high dose until {end}",
+        f"I03.3d {status}",
+        WEIGHT,
+        lab("upcr", 500, "mg/g{creat}", on="2026-04-19"),
+        lab("upcr", 900, "mg/g{creat}", on=ago(5)),
+        drug(PREDNISONE, "2026-04-20", end, 42),
+        drug(MMF, "2026-04-20", end),
+        rows=rows,
+    )
+
+
+def pulses(*days: int) -> list[object]:
+    """Cyclophosphamide so many days before screening."""
+    return [given(CYC, ago(day), 500, route=INTRAVENOUS) for day in days]
+
+
+case("pulses 35 days apart", "I03.3f pass", pulses(80, 45))
+case("pulses 36 days apart", "I03.3f unknown", pulses(81, 45))
+case("pulses 12 days apart", "I03.3f unknown", pulses(60, 48))
+case(
+    "two courses of cyclophosphamide 36 days apart",
+    "I03.3f unknown",
+    drug(CYC, ago(100), ago(93)),
+    drug(CYC, ago(57), ago(50)),
+)
+case("cyclophosphamide until six months ago", "I03.3f pass", drug(CYC, "2026-05-01", "2026-05-21"))
+case(
+    "cyclophosphamide until six months and a day ago", "I03.3f unknown", drug(CYC, "2026-05-01", "2026-05-20"), COMPLETE
+)
+case("a pulse that could reach into the six months", "I03.3f unknown", drug(CYC, "2026-03-01", "2026-04-16"), COMPLETE)
+case("a pulse that could not", "I03.3f fail", drug(CYC, "2026-03-01", "2026-04-15"), COMPLETE)
+
 # I04, I05
 
 case("consent", "I04 pass", consent(TRIAL))

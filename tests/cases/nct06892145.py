@@ -37,6 +37,7 @@ OTHERWISE = {
 INTOLERANT = {"A3-07": "intolerance-replaces-activity"}
 """Every ambiguity read the other way; A3-07 alone, since its row rests on the others."""
 WIDER = {"result": 29, "echocardiography": 91, "autoantibody": 91, "weight": 91, "pregnancyTest": 15}
+COMPLETE = complete("medications")
 CODE_MAP = "http://snomed.info/sct,999999999,other\nhttp://snomed.info/sct,999999998,hydroxychloroquine\n"
 
 # The whole trial
@@ -193,13 +194,20 @@ case(
 # I03c glucocorticoid per kilogram
 
 WEIGHT = lab("weight", 55, "kg", on="2018-03-05")
-case("one milligram per kilogram", "I03c pass", WEIGHT, drug("rx:8640", "2018-03-05", "2018-05-01", 55))
+case(
+    "one milligram per kilogram",
+    "I03c pass",
+    WEIGHT,
+    drug("rx:8640", "2018-03-05", "2018-05-01", 55),
+    rows={"I03c": {"flags": "duration"}},
+)
 case(
     "a tenth of a milligram short of one per kilogram",
     "I03c fail",
     WEIGHT,
     drug("rx:8640", "2018-03-05", "2018-05-01", "54.9"),
     complete("medications"),
+    rows={"I03c": {"flags": ""}},
 )
 case(
     "a lower dose in an incomplete record", "I03c unknown", WEIGHT, drug("rx:8640", "2018-03-05", "2018-05-01", "54.9")
@@ -335,6 +343,8 @@ LONG = [
     drug("rx:8640", "2020-01-01", "2020-06-01"),
     drug("rx:1256", "2020-01-01", "2020-06-01"),
 ]
+PIECES = [("2020-01-01", "2020-02-15"), ("2020-02-17", "2020-04-03")]
+case("ninety-one days in two pieces", "I03f unknown", [drug("rx:5521", *piece) for piece in PIECES], COMPLETE)
 SHORT_BIOLOGIC = drug("atc:L04AG04", "2020-01-01", "2020-03-01")
 case(
     "one treatment of four too short",
@@ -361,13 +371,19 @@ for number, short in enumerate(("hydroxychloroquine", "glucocorticoid", "immunos
         complete("medications"),
         readings=OTHERWISE,
     )
-    case(
-        f"each treatment long enough, the {short} uncertain",
-        "I03f unknown",
-        [drug(code, "2020-01-01", "2020-03-30" if at == number else "2020-04-02") for at, code in enumerate(codes)],
-        complete("medications"),
-        readings=OTHERWISE,
-    )
+    for what, dates in (
+        ("of 89 days", [("2020-01-01", "2020-03-30")]),
+        ("of 91 days", [("2020-01-01", "2020-04-01")]),
+        ("of 91 days in two pieces", PIECES),
+    ):
+        case(
+            f"each treatment long enough, the {short} {what}",
+            "I03f unknown",
+            [drug(code, "2020-01-01", "2020-04-02") for at, code in enumerate(codes) if at != number],
+            [drug(codes[number], *piece) for piece in dates],
+            COMPLETE,
+            readings=OTHERWISE,
+        )
 case(
     "each treatment long enough",
     "I03f pass",
@@ -660,6 +676,18 @@ case(
     readings=OTHERWISE,
 )
 
+for test, other in (("alt", AST), ("ast", ALT)):
+    for value, flag in ((120, ""), ("120.1", "3.0"), (200, "3.0"), ("200.1", "")):
+        case(
+            f"a flag for {test} {value}",
+            f"I06c {'pass' if value == 120 else 'fail'}",
+            lab(test, value, "U/L", uln=40),
+            other,
+            rows={"I06c": {"flags": flag}},
+        )
+    case(f"{test} of 28 days", "I06c pass", lab(test, 30, "U/L", uln=40, on=ago(28)), other)
+    case(f"{test} of 29 days", "I06c unknown", lab(test, 30, "U/L", uln=40, on=ago(29)), other)
+
 # I06d bilirubin
 
 case("bilirubin at twice its limit", "I06d pass", lab("bilirubin", "2.4", "mg/dL", uln="1.2"))
@@ -703,6 +731,12 @@ case(
     said("supplementalOxygen", False, on=ago(29)),
 )
 
+case("saturation of 28 days", "I06e pass", lab("spo2", 98, "%", on=ago(28)), said("supplementalOxygen", False, ago(28)))
+for days, status in ((28, "pass"), (29, "unknown")):
+    case(f"bilirubin of {days} days", f"I06d {status}", lab("bilirubin", 1, "mg/dL", uln=2, on=ago(days)))
+    case(f"creatinine of {days} days", f"I06b {status}", lab("creatinine", 1, "mg/dL", uln=2, on=ago(days)))
+    case(f"activity of {days} days", f"I03g {status}", score("sledai2kTotal", 9, on=ago(days)))
+
 # I07, I08, I09
 
 case("severe mental disorder", "I07 fail", diagnosis("sct:74732009", onset="2020", severity="severe"))
@@ -711,6 +745,12 @@ case(
     "I07 unknown",
     diagnosis("icd:F32.1", onset="2020"),
     rows={"I07": {"needs_judgement": True}},
+)
+case(
+    "mental disorder of moderate severity",
+    "I07 unknown",
+    diagnosis("icd:F32.1", onset="2020", severity="moderate"),
+    complete("conditions"),
 )
 case("no mental disorder recorded", "I07 unknown", complete("conditions"))
 case("no serious mental disorder attested", "I07 pass", attest(f"{TRIAL}/I07", True))

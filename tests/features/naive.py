@@ -900,7 +900,7 @@ class Naive:
         sure = [sure_days(drug.worlds) for drug in drugs if drug.certain and drug.began]
         possible = [possible_days(drug.worlds) for drug in drugs]
         if feature.get("sinceFirstDose"):
-            possible = [(begin, self.on) for begin, _ in possible]
+            possible = [(begin, min(end + gap, self.on)) for begin, end in possible]
         return days(sure), days(possible) if self.complete("medications", self.on) else None
 
     def _cumulative_dose(self, feature: Feature) -> Bound:

@@ -264,7 +264,7 @@ def treatment_duration(feature: Feature, options: FeatureOptions) -> str:
     """TreatmentDurationCondition: days of treatment, in total, of the longest run, or of a run to screening.
 
     Durations are end minus start, or count both ends (`inclusive`). `sinceFirstDose`: a course of pulses may last
-    until the day judged (A0-13).
+    one gap beyond its last known dose (A0-13).
     """
     length = "r.last - r.first + CASE WHEN w.inclusive THEN 1 ELSE 0 END"
 
@@ -277,7 +277,8 @@ def treatment_duration(feature: Feature, options: FeatureOptions) -> str:
             GROUP BY r.ask"""
 
     sure = "SELECT ask, start_hi AS first, end_lo AS last, w.gap FROM e JOIN w USING (ask) WHERE certain"
-    maybe = """SELECT ask, start_lo AS first, CASE WHEN w.since_first THEN w.on_date ELSE end_hi END AS last, w.gap
+    maybe = """SELECT ask, start_lo AS first,
+               CASE WHEN w.since_first THEN least(end_hi + w.gap, w.on_date) ELSE end_hi END AS last, w.gap
         FROM e JOIN w USING (ask)"""
     return f"""
     WITH {window()}, {exposure_rows()}, {runs("sure", sure)}, {runs("maybe", maybe)},
