@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines lint types check bench generated documents clean
+.PHONY: help demo test test-engines test-identity lint types check bench generated documents clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -17,6 +17,9 @@ test: $(VENV)/ready  ## every test that needs neither npm nor a JDK
 
 test-engines: $(VENV)/ready-engines  ## the same verdicts from other SHACL engines
 	$(BIN)/pytest tests/engines
+
+test-identity: $(VENV)/ready  ## long random comparisons: shapes, direct evaluator, FHIR and RDF
+	$(BIN)/pytest -n 2 tests/identity
 
 lint: $(VENV)/ready  ## style of the Python code
 	$(BIN)/ruff check
