@@ -35,6 +35,9 @@ _FOLDER = Path(__file__).parent
 _HEADER = re.compile(r"#\+ (summary|description|param): *(.*)")
 _PARAMETER = re.compile(r"(\w+) +(\w+) +— +(.+)")
 
+_MOST_DIGITS = 18
+"""What Oxigraph keeps of a decimal, before and after the point."""
+
 ParameterType = Literal["integer", "decimal", "string", "date", "iri"]
 
 
@@ -171,8 +174,9 @@ def _term(query: str, parameter: Parameter, value: str) -> ox.Literal | ox.Named
 
 
 def _decimal(value: str) -> str:
+    """The number without an exponent. Raises ValueError for what is no number or has more digits than a store keeps."""
     number = Decimal(value)
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
         raise ValueError(value)
     return f"{number:f}"
 
@@ -193,17 +197,16 @@ def _without_escapes(name: str, text: str) -> str:
 def _refuse_harm(name: str, text: str) -> None:
     """Raise InputError unless the text is a query that stays inside the graph."""
     from pyparsing import ParseException
-    from rdflib.plugins.sparql.parser import parseQuery, parseUpdate
+    from rdflib.plugins.sparql.parser import parseQuery
 
     try:
         tree = parseQuery(text)
     except ParseException as error:
-        try:
-            parseUpdate(text)
-        except (ParseException, RecursionError):
-            place = f"line {error.lineno}, column {error.column}"
-            raise InputError(f"{name}: not a SPARQL query: {error.msg} at {place}") from error
-        raise InputError(f"{name}: an update; the graph is only read: write SELECT, ASK or CONSTRUCT") from error
+        if _is_update(text):
+            sentence = f"{name}: an update; the graph is only read: write SELECT, ASK or CONSTRUCT"
+        else:
+            sentence = f"{name}: not a SPARQL query: {error.msg} at line {error.lineno}, column {error.column}"
+        raise InputError(sentence) from error
     except RecursionError as error:
         raise InputError(f"{name}: nested too deeply to be read; make the query flatter") from error
     for part in _parts(tree):
@@ -213,14 +216,26 @@ def _refuse_harm(name: str, text: str) -> None:
             raise InputError(f"{name}: FROM names graphs to read; the graph is the only one, take the clause out")
 
 
+def _is_update(text: str) -> bool:
+    """Whether the text asks for a change (an empty text, which is an update that changes nothing, does not)."""
+    from pyparsing import ParseException
+    from rdflib.plugins.sparql.parser import parseUpdate
+
+    try:
+        return len(list(_parts(parseUpdate(text)))) > 1
+    except (ParseException, RecursionError):
+        return False
+
+
 def _parts(tree: object) -> Iterator[str]:
-    """The names of all parts of a parse tree of rdflib."""
+    """The names of all parts of a parse tree of rdflib: named parts are dictionaries, their lists are iterables."""
+    from rdflib.plugins.sparql.parserutils import CompValue
+
     waiting: list[Any] = [tree]
     while waiting:
         node = waiting.pop()
-        if name := getattr(node, "name", None):
-            yield str(name)
-        if isinstance(node, Mapping):
+        if isinstance(node, CompValue):
+            yield str(node.name)
             waiting.extend(node.values())
         elif not isinstance(node, str) and hasattr(node, "__iter__"):
             waiting.extend(node)
