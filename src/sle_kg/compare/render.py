@@ -116,16 +116,18 @@ def _csv(comparison: Comparison) -> str:
 def _markdown(comparison: Comparison) -> str:
     lines = ["# Trials side by side", "", AID, READINGS_NOTE, ""]
     for trial in comparison.trials:
-        lines.append(f"- **{trial.id}** {_cell(trial.label)} ({status(trial)}). {' '.join(trial.absent)}".rstrip())
+        lines.append(
+            f"- **{trial.id}** {_cell(trial.label)} ({_cell(status(trial))}). {_cell(' '.join(trial.absent))}".rstrip()
+        )
     ids = [trial.id for trial in comparison.trials]
     lines += ["", "## Design", "", *_markdown_head("feature", ids)]
     for feature in comparison.design:
         cells = ["<br>".join(_cell(s.value) for s in feature.cells.get(id, ())) for id in ids]
-        lines.append(f"| {feature.name} | {' | '.join(cells)} |")
+        lines.append(f"| {_cell(feature.name)} | {' | '.join(cells)} |")
     lines += ["", "## Criteria and outcomes", "", *_markdown_head("about", ids)]
     for topic in comparison.topics:
         cells = ["<br>".join(_markdown_row(row) for row in topic.cells.get(id, ())) for id in ids]
-        lines.append(f"| {topic.label} | {' | '.join(cells)} |")
+        lines.append(f"| {_cell(topic.label)} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", SOURCES_NOTE]) + "\n"
 
 
@@ -134,7 +136,7 @@ def _markdown_head(first: str, ids: list[str]) -> list[str]:
 
 
 def _markdown_row(row: Row) -> str:
-    readings = "".join(f" [{key}: {_cell(condition)}]" for key, condition in row.readings)
+    readings = "".join(f" [{_cell(key)}: {_cell(condition)}]" for key, condition in row.readings)
     return f"**{row.id}** ({row.kind}) {_cell(row.condition)}{readings} “{_cell(row.quotation)}”"
 
 
