@@ -34,9 +34,9 @@ MEDICINES = words(
     "tofacitinib ibrutinib hydroxychloroquine ivig rituximab atc:B01AA03 atc:J01CA04 atc:C09AA02 other unmapped"
 )
 DIAGNOSES = words(
-    "sle lupusNephritis icd:M32.14 icd:M32 icd:C50.9 icd:C44.1 icd:Z94 icd:Z94.0 icd:Z99.2 pregnancy icd:O80 "
-    "suicidalBehavior icd:G40.9 icd:F32.2 icd:I50.9 icd:K74.6 icd:L40.0 lupusNephritisClassIII lupusNephritisClassV "
-    "activeTuberculosis gilbert icd:F10.2 unmapped"
+    "sle lupusNephritis icd:M32.14 icd:M32 icd:C50.9 icd:C44.1 malignancy icd:D03 icd:Z94 icd:Z94.0 icd:Z99.2 "
+    "pregnancy icd:O80 suicidalBehavior icd:G40.9 icd:F32.2 icd:I50.9 icd:K74.6 icd:L40.0 "
+    "lupusNephritisClassIII lupusNephritisClassV activeTuberculosis gilbert icd:F10.2 unmapped"
 )
 PROCEDURES = words("hemodialysis plasmapheresis majorSurgery transfusion bloodDonation other")
 ALLERGENS = words("prednisone azathioprine mycophenolateMofetil other unmapped")
@@ -103,6 +103,8 @@ def history(random: Random, patient: str) -> Facts:
     for test in ("bodyWeight", "bodyWeight", "serumCreatinine", random.choice(LABORATORY), random.choice(LABORATORY)):
         if random.random() < 0.6:
             _result(random, writer, test, ON - dt.timedelta(days=random.randint(0, 30)))
+    if random.random() < 0.4:
+        _nephritis(random, writer)
     _scores(random, writer)
     for _ in some(random, 4):
         _procedure(random, writer)
@@ -231,6 +233,32 @@ def _scores(random: Random, writer: Writer) -> None:
         if row["test"] in ("spo2", "sao2") and random.random() < 0.7:
             dates = (row["date_from"], row["date_to"])
             writer.dated("measurement", dates, test="supplementalOxygen", positive=random.choice([True, False]))
+
+
+def _nephritis(random: Random, writer: Writer) -> None:
+    """A high dose with a second drug, and what the kidney does before and after."""
+    start = ON - dt.timedelta(days=random.randint(20, 200))
+    for concept, dose in (("prednisone", "60"), (random.choice(["mycophenolateMofetil", "cyclophosphamide"]), "500")):
+        end = start + dt.timedelta(days=random.choice([12, 13, 14, 40]))
+        writer.add(
+            "exposure",
+            concept=concept,
+            taken="yes",
+            start_from=start,
+            start_to=start,
+            end_from=end,
+            end_to=end,
+            ongoing=False,
+            dose=Decimal(dose),
+            dose_unit="mg",
+            times=Decimal(1),
+            period_days=Decimal(1),
+            administration=False,
+        )
+    for test in ("upcr", "urineProtein24h", "egfrCkdEpi2021", "egfrMdrd"):
+        if random.random() < 0.7:
+            _result(random, writer, test, start - dt.timedelta(days=random.choice([0, 5, 28, 29])))
+            _result(random, writer, test, ON - dt.timedelta(days=random.choice([0, 5, 28, 29])))
 
 
 def _procedure(random: Random, writer: Writer) -> None:
@@ -363,7 +391,6 @@ def expected(
         (ask.id, feature.slug): Naive(by_id[ask.patient], ask, known, complete).bounds(feature)
         for ask in asks
         for feature in features
-        if feature.kind != "RenalWorseningCondition"
     }
 
 

@@ -523,12 +523,18 @@ class Naive:
     # ---- diagnoses and procedures -----------------------------------------------------------------------------------
 
     def diagnoses(self, feature: Feature) -> list[tuple[Row, str]]:
-        """The condition records of the value set, with their membership."""
-        return [
-            (row, status)
-            for row in self.seen("condition", "onset_from", "recorded_from")
-            if (status := self.status(row["concept"], feature)) is not None
-        ]
+        """The condition records of the value set, with their membership; `outside` for one that only refutes it."""
+        sets = feature.get("valueSet")
+        assert isinstance(sets, tuple)
+        found = []
+        for row in self.seen("condition", "onset_from", "recorded_from"):
+            status = self.status(row["concept"], feature)
+            refutes = any((row["concept"], name) in self.known.refutes for name in sets)
+            if status is None and row["status"] == "refuted" and refutes:
+                status = "outside"
+            if status is not None:
+                found.append((row, status))
+        return found
 
     def condition_worlds(self, row: Row) -> list[World]:
         """First and last days of a condition; it had begun when it was recorded."""
@@ -928,6 +934,50 @@ class Naive:
                 most += dose * times * number_of * (heavy if by_kg and heavy else 1)
         return least, most if self.complete("medications", self.on) and not unknown else None
 
+    # ---- worsening of nephritis -------------------------------------------------------------------------------------
+
+    def _renal_worsening(self, feature: Feature) -> Bound:
+        """Proteinuria rose or eGFR fell since the start of the latest high-dose run of 14 days (A0-12)."""
+        windows = self.windows(feature)
+        assert windows is not None
+        runs = [
+            begin
+            for begin, end in self.high_dose_runs(feature, True)
+            if overlaps((begin, end), *windows[0]) and end - begin + 1 >= 14
+        ]
+        if not runs:
+            return UNKNOWN
+        proteinuria = self.changes(("upcr", "urineProtein24h"), max(runs), 1)
+        filtration = self.changes(("egfrCkdEpi2021", "egfrCkdEpi", "egfrMdrd"), max(runs), -1)
+        worse = True in proteinuria + filtration
+        steady = all(changes and all(change is False for change in changes) for changes in (proteinuria, filtration))
+        return Fraction(1) if worse else None, Fraction(0) if steady and not worse else None
+
+    def changes(self, tests: Sequence[str], start: int, direction: int) -> list[bool | None]:
+        """For each test with a value at the start and one now: worse, not worse, or not known."""
+        found: list[bool | None] = []
+        for test in tests:
+            dated = [
+                (row["date_from"].toordinal(), row["date_to"].toordinal(), row)
+                for row in self.seen("measurement", "date_from")
+                if row["test"] == test and row["date_from"] is not None
+            ]
+            before = [(day, row) for day, last, row in dated if last <= start and day >= start - SERVES["result"]]
+            current = self.on - SERVES["result"] - self.shift
+            since = [(day, row) for day, _, row in dated if day > start and day >= current]
+            if not before or not since:
+                continue
+            first = [row for day, row in before if day == max(day for day, _ in before)]
+            now = [row for day, row in since if day == max(day for day, _ in since)]
+            less, more = (first, now) if direction > 0 else (now, first)
+            top, bottom = highest(number(r["high"]) for r in less), lowest(number(r["low"]) for r in more)
+            rest, limit = lowest(number(r["low"]) for r in less), highest(number(r["high"]) for r in more)
+            if bottom is not None and top is not None and bottom > top:
+                found.append(True)
+            else:
+                found.append(False if limit is not None and rest is not None and limit <= rest else None)
+        return found
+
     # ---- pregnancy, biopsy, classification --------------------------------------------------------------------------
 
     def _pregnancy(self, feature: Feature) -> Bound:
@@ -1088,19 +1138,16 @@ class Naive:
             earliest = min(row["date_from"] for row in own).toordinal()
             latest = min(min(row["date_to"] for row in own).toordinal(), self.base)
             return Fraction(anchor[0] - latest), Fraction(anchor[1] - earliest)
-        recorded = [
-            row for row in dated if row["recorded_from"] is not None and row["recorded_from"].toordinal() <= self.base
-        ]
-        if recorded:
-            earliest = min(row["recorded_from"] for row in recorded).toordinal()
-            latest = min(min(row["recorded_to"] for row in recorded).toordinal(), self.base)
-            return Fraction(anchor[0] - latest), Fraction(anchor[1] - earliest)
-        onsets = [
-            row["onset_from"].toordinal()
-            for row in dated
-            if row["onset_from"] is not None and ordinal(row["recorded_from"], BEGIN) <= self.base
-        ]
-        return None, Fraction(anchor[1] - min(onsets)) if onsets else None
+        dated = [row for row in dated if ordinal(row["recorded_from"], BEGIN) <= self.base]
+        broad = [row for row in dated if (row["concept"], str(feature.get("diagnosis"))) in self.known.refutes]
+        recorded = [row for row in dated if row["recorded_from"] is not None]
+        begun = [row["recorded_from"].toordinal() for row in recorded]
+        latest_day = min((min(row["recorded_to"].toordinal(), self.base) for row in recorded), default=None)
+        least = None if latest_day is None else Fraction(anchor[0] - latest_day)
+        if any(row["recorded_from"] is not None for row in broad):
+            return least, Fraction(anchor[1] - min(begun))
+        onsets = [row["onset_from"].toordinal() for row in broad if row["onset_from"] is not None]
+        return least, Fraction(anchor[1] - min(onsets + begun)) if onsets else None
 
 
 @dataclass(frozen=True)

@@ -555,3 +555,32 @@ def test_a_viral_load_without_comparator_is_quantified() -> None:
         "none": [observation("cmvDna", ago(6), dataAbsentReason={"text": "not done"})],
     }
     assert list(bounds(patients, wanted).values()) == [YES, NO, UNKNOWN]
+
+
+# ---- absurd values --------------------------------------------------------------------------------------------------
+
+
+def test_absurd_numbers_are_unknown_never_a_crash_and_leave_others_alone() -> None:
+    every = [
+        CREATININE,
+        PREDNISONE,
+        HIGH_DOSE,
+        times_limit("alt"),
+        feature("CreatinineClearance", validFor="result"),
+        feature("CumulativeDose", route="intravenous", valueSet=("cyclophosphamide",)),
+        feature("DailyDose", equivalence="none", perKilogram=True, valueSet=("azathioprine",)),
+    ]
+    huge, tiny = "10000000000000", "0.000000000001"
+    sick = [
+        person("1976-01-15", "male"),
+        lab("creatinine", tiny, "mg/dL"),
+        lab("weight", huge, "kg"),
+        lab("alt", huge, "U/L", uln=tiny),
+        drug(PREDNISONE_CODE, ago(30), dose=huge, times=9),
+        drug("atc:L01AA01", ago(30), dose=huge, days=1, route="sct:47625008"),
+        drug("atc:L04AX01", ago(30), dose=huge),
+    ]
+    sound = [person("1976-01-15", "male"), lab("weight", 60, "kg"), lab("creatinine", "1.25", "mg/dL")]
+    found = bounds({"sick": sick, "sound": sound}, every)
+    assert found["sound"][4] == (60, 60)
+    assert found["sick"][3] == UNKNOWN

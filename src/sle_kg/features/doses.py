@@ -55,7 +55,7 @@ def _weights() -> str:
 
 def _scaled(value: str) -> str:
     """SQL: a decimal as whole number of 10⁻⁶."""
-    return f"CAST(CAST({value} AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+    return f"CAST(TRY_CAST({value} AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
 
 
 def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
@@ -81,9 +81,9 @@ def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> 
     single = "e.administration AND e.start_from = e.end_to"
     times = f"CASE WHEN {single} THEN coalesce(e.times, 1) ELSE e.times END"
     period = f"CASE WHEN {single} THEN coalesce(e.period_days, 1) ELSE e.period_days END"
-    units = f"{_scaled('e.dose')} * CAST(CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
+    units = f"{_scaled('e.dose')} * CAST(TRY_CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
     unit = UNITS_PER_MG // 1_000_000
-    days = f"CAST(CAST({period} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
+    days = f"CAST(TRY_CAST({period} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
     heavy, light = {
         "now": ("heavy_last", "light_last"),
         "highest": ("reached", "light"),
@@ -300,12 +300,12 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
 
     def amount(weight: str, first: str, last: str) -> str:
         """Dose × administrations at a time × times in the interval (× kg), a whole number of 10⁻¹⁸ mg."""
-        times = "CAST(CAST(coalesce(e.times, 1) AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
-        days = "CAST(CAST(e.period_days AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+        times = "CAST(TRY_CAST(coalesce(e.times, 1) AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+        days = "CAST(TRY_CAST(e.period_days AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
         kilograms = f"CASE WHEN e.dose_unit = 'mg/kg' THEN {_scaled(weight)} ELSE 1000000 END"
         passed = f"below(CAST(greatest({last} - {first}, 0) AS HUGEINT) * 1000000, {days})"
         once = "e.administration OR e.period_days IS NULL OR e.period_days <= 0"
-        return f"{_scaled('e.dose')} * {times} * {kilograms} * CASE WHEN {once} THEN 1 ELSE {passed} + 1 END"
+        return f"TRY({_scaled('e.dose')} * {times} * {kilograms} * CASE WHEN {once} THEN 1 ELSE {passed} + 1 END)"
 
     return f"""
     WITH {window()}, {exposure_rows()}, {_weights()},

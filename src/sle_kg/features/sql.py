@@ -18,9 +18,9 @@ PER_KG_TOLERANCE = UNITS_PER_MG // 200_000_000
 
 MACROS = f"""
 CREATE MACRO exact(x) AS
-    CAST(CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT);
+    CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT);
 CREATE MACRO inexact(x) AS
-    CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12));
+    TRY_CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12));
 CREATE MACRO below(numerator, denominator) AS
     numerator // denominator;
 CREATE MACRO above(numerator, denominator) AS
@@ -41,7 +41,8 @@ CREATE MACRO records_of(x) AS list_sort(list_distinct(list(x)));
 """
 """`exact` scales a decimal to a whole number of 10⁻¹²; `below` and `above` are floor and ceiling of an exact ratio, so
 that a ratio which is exactly k stays exactly k (no doubles anywhere). A sum of rates per kg, each of them rounded, is
-rounded to 10⁻⁸ mg/kg (`mg_per_kg`): 40/60 and 20/60 are 1."""
+rounded to 10⁻⁸ mg/kg (`mg_per_kg`): 40/60 and 20/60 are 1. A number too large for these types is no real value, and
+unknown."""
 
 _DURATION = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T0S)?$")
 
