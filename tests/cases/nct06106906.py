@@ -156,6 +156,18 @@ case(
 )
 case("diagnosed by onset alone", "I04b unknown", diagnosis("sct:55464009", onset="2018-03-01"))
 case("diagnosed by recorded date", "I04b pass", diagnosis("sct:55464009", recorded="2018-03-01"))
+NEPHRITIS = "icd:M32.14"
+case("nephritis that began last month", "I04b unknown", diagnosis(NEPHRITIS, onset=ago(30)))
+case("nephritis recorded last month", "I04b unknown", diagnosis(NEPHRITIS, onset=ago(30), recorded=ago(30)))
+case("nephritis recorded years ago", "I04b pass", diagnosis(NEPHRITIS, recorded="2018-03-01"))
+case("lupus that began last month", "I04b fail", diagnosis("icd:M32.9", onset=ago(30)))
+case("lupus recorded last month", "I04b fail", diagnosis("icd:M32.9", recorded=ago(30)))
+case(
+    "lupus of years and nephritis recorded last month",
+    "I04b unknown",
+    diagnosis("icd:M32.9", onset="2018-03-01"),
+    diagnosis(NEPHRITIS, recorded=ago(30)),
+)
 case(
     "lupus refuted",
     "I04a fail",

@@ -386,7 +386,8 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
 def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
     """DaysSinceDiagnosisCondition: from the record of the classification, else of the diagnosis, to the anchor.
 
-    An onset alone is only the earliest day of the diagnosis (rule 10).
+    An onset alone is only the earliest day of the diagnosis (rule 10). A narrower diagnosis (nephritis) shows by its
+    record that lupus was diagnosed by then; when nephritis began says nothing of that.
     """
     name = str(feature.get("classificationSet"))
     return f"""
@@ -401,10 +402,12 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
         WHERE m.positive OR (m.positive IS NULL AND m.low >= {NEEDED[name]}) GROUP BY w.ask),
     x AS (
-        SELECT d.ask, min(f.recorded_from) AS first,
+        SELECT d.ask, CASE WHEN bool_or(d.refutes AND f.recorded_from IS NOT NULL) THEN min(f.recorded_from) END AS first,
                min(least(f.recorded_to, d.base)) FILTER (WHERE f.recorded_to IS NOT NULL) AS last,
                arg_min(d.record, f.recorded_from) AS record,
-               min(f.onset_from) AS onset, arg_min(d.record, f.onset_from) AS onset_record
+               CASE WHEN bool_or(d.refutes AND f.onset_from IS NOT NULL)
+                    THEN least(min(f.onset_from) FILTER (WHERE d.refutes), min(f.recorded_from)) END AS onset,
+               arg_min(d.record, f.onset_from) FILTER (WHERE d.refutes) AS onset_record
         FROM d JOIN fact_condition f ON f.patient = d.patient AND f.record = d.record
         WHERE d.status = 'confirmed' AND d.member = 'in' AND coalesce(f.recorded_from, {BEGINNING}) <= d.base
         GROUP BY d.ask)
