@@ -634,8 +634,6 @@ class Naive:
         if windows is None:
             return UNKNOWN
         found = self.diagnoses(feature)
-        if self.refuted(found, feature):
-            return None, Fraction(0)
         records = []
         for row in self.seen("procedure", "from_from"):
             status = self.status(row["concept"], feature)
@@ -648,6 +646,8 @@ class Naive:
             certain = surely(some, windows)
             possible = maybe(some, windows)
             records.append((row["done"] == "yes" and status == "in" and certain, row["done"] != "no" and possible))
+        if self.refuted(found, feature) and not any(possible for _, possible in records):
+            return None, Fraction(0)
         for row, status in found:
             some = self.condition_worlds(row)
             certain = feature.get("when") == "ever" or surely(some, windows)

@@ -482,6 +482,18 @@ def test_a_refutation_decides_until_a_later_record_says_otherwise() -> None:
     assert list(bounds(patients, wanted).values()) == [NO, NO, UNKNOWN, YES, UNKNOWN, UNKNOWN]
 
 
+def test_a_refuted_dependence_on_dialysis_does_not_undo_a_recorded_dialysis() -> None:
+    wanted = within("Procedure", "hemodialysisAny", "P14D")
+    refuted = diagnosis("icd:Z99.2", verification="refuted", recorded=ago(5))
+    patients = {
+        "refuted": [refuted],
+        "done": [refuted, procedure("local:hemodialysis", ago(10))],
+        "done before": [refuted, procedure("local:hemodialysis", ago(15))],
+        "undated": [refuted, procedure("local:hemodialysis", None)],
+    }
+    assert list(bounds(patients, wanted).values()) == [NO, YES, NO, UNKNOWN]
+
+
 def test_a_condition_had_begun_when_it_was_recorded() -> None:
     """The window of 56 days begins on 26 September."""
     wanted = within("Diagnosis", "suicidalBehaviorAny", "P56D")

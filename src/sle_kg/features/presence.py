@@ -168,24 +168,29 @@ def diagnosis_count(feature: Feature) -> str:
 
 
 def procedure(feature: Feature) -> str:
-    """ProcedureCondition: done ever or in a window, by a procedure or by a diagnosis code that says so (Z94.0)."""
+    """ProcedureCondition: done ever or in a window, by a procedure or by a diagnosis code that says so (Z94.0).
+
+    A refuted diagnosis (no dependence on dialysis) does not undo a procedure that is recorded.
+    """
     done_then = "least(p.from_to, w.base) <= w.end_certain AND greatest(p.end_from, p.from_from) >= w.start_certain"
     present_then = "d.core_start <= d.end_certain AND d.core_end >= d.start_certain"
-    rows = f"""r AS (
+    rows = f"""p AS (
         SELECT w.ask, p.record,
                p.done = 'yes' AND m.status = 'in' AND coalesce({done_then}, w.when_is = 'ever') AS certain,
                p.done <> 'no' AND coalesce(p.from_from, {BEGINNING}) <= w.end_possible
                AND coalesce(p.end_to, w.on_date) >= w.start_possible AS possible
         FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
-        {members("p.concept")}
-        UNION ALL
+        {members("p.concept")}),
+    r AS (
+        FROM p UNION ALL
         SELECT d.ask, d.record,
                d.status = 'confirmed' AND d.member = 'in' AND (d.when_is = 'ever' OR coalesce({present_then}, false))
                AND NOT {CONTRADICTED},
                d.status <> 'refuted' AND d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible
         FROM d)"""
     ctes = f"{window()}, {condition_rows()}, {rows}"
-    return presence(ctes, "procedures", also=REFUTED)
+    refuted = f"CASE WHEN w.ask NOT IN (SELECT ask FROM p WHERE possible) THEN {REFUTED} END"
+    return presence(ctes, "procedures", also=refuted)
 
 
 def immunization(feature: Feature) -> str:

@@ -402,7 +402,8 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
         WHERE m.positive OR (m.positive IS NULL AND m.low >= {NEEDED[name]}) GROUP BY w.ask),
     x AS (
-        SELECT d.ask, CASE WHEN bool_or(d.refutes AND f.recorded_from IS NOT NULL) THEN min(f.recorded_from) END AS first,
+        SELECT d.ask,
+               CASE WHEN bool_or(d.refutes AND f.recorded_from IS NOT NULL) THEN min(f.recorded_from) END AS first,
                min(least(f.recorded_to, d.base)) FILTER (WHERE f.recorded_to IS NOT NULL) AS last,
                arg_min(d.record, f.recorded_from) AS record,
                CASE WHEN bool_or(d.refutes AND f.onset_from IS NOT NULL)
