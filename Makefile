@@ -13,7 +13,7 @@ demo: $(VENV)/ready  ## the main job on real input: graph, screening, tables, HT
 	$(BIN)/sle-kg demo
 
 test: $(VENV)/ready  ## every test that needs neither npm nor a JDK
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 test-engines: $(VENV)/ready-engines  ## the same verdicts from other SHACL engines
 	$(BIN)/pytest tests/engines
