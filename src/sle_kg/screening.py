@@ -41,6 +41,8 @@ GROUP = 200
 """Patients whose features are computed together."""
 CHUNK = 10
 """Patients that the engine judges between two reports of progress."""
+YEARS = (1900, 2999)
+"""First and last year of a screening date or event: room for every window before, and two years after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def chosen_trials(names: Sequence[str]) -> list[Trial]:
 
 
 def check_options(options: Options) -> None:
-    """Raises InputError for an event, section, window or reading that does not exist, saying which there are."""
+    """Raises InputError for an event, section, window, reading or date that cannot be, saying which there are."""
     for option, names, allowed in (
         ("--event", options.events, EVENTS),
         ("--complete", options.complete, SECTIONS),
@@ -125,6 +127,9 @@ def check_options(options: Options) -> None:
         for name in names:
             if name not in allowed:
                 raise InputError(f"{option}: {name!r} is not known; choose among {', '.join(allowed)}")
+    for name, day in {"--on": options.on, **{f"--event {name}": day for name, day in options.events.items()}}.items():
+        if not YEARS[0] <= day.year <= YEARS[1]:
+            raise InputError(f"{name}: {day} is no date of a trial; give one from {YEARS[0]} to {YEARS[1]}")
     for kind, days in options.windows.items():
         if days < 0:
             raise InputError(f"--window: {kind}={days} is negative; give a number of days, 0 or more")

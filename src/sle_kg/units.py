@@ -36,7 +36,7 @@ def convert(value: Decimal, unit: str | None, target: str, molar_mass: Decimal |
     `molar_mass` (g/mol) turns amounts of substance into masses. No unit is accepted only where the target is a bare
     number (`{score}`, `{titer}`). Raises UnitError.
     """
-    if not value.is_finite() or abs(value) >= LARGEST:
+    if not value.is_finite() or value.copy_abs() >= LARGEST:
         raise UnitError(f"the value {value} is no clinical value")
     factor, offset = _affine((unit or "").strip().replace("µ", "u").replace("μ", "u"), target, molar_mass)
     return _decimal(Fraction(value) * factor + offset)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
 from sle_kg.codes import Coding
 from sle_kg.namespaces import UCUM
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d+))?")
+_MOST_DIGITS = 60
+"""Longer numbers, and exponents beyond it, are no clinical value; to compute with 1e999999999 would never end."""
+
+
+def exact_number(text: str) -> Decimal | str:
+    """A number as written, exact; what is none, or is no clinical value, stays text and is reported later."""
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        return text
+    if len(text) <= _MOST_DIGITS and abs(int(match[1] or 0)) <= _MOST_DIGITS:
+        return Decimal(text)
+    return f"{text[:20]}… (no clinical value)"
 
 
 def mapping(value: Any) -> dict[str, Any]:

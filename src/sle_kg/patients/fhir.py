@@ -18,12 +18,9 @@ from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.dosage import dosage_lines
-from sle_kg.patients.elements import concept, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.elements import concept, exact_number, mapping, quantity_unit, scalar, sequence, text_of
 from sle_kg.patients.raw import RawRecord
 from sle_kg.terminology import UNMAPPED, Terminology
-
-MAX_CHARACTERS = 1 << 30
-"""Larger texts are refused: bulk exports come as several files."""
 
 _ASSERTED_DATE = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _RESEARCH = "research"
@@ -52,22 +49,35 @@ class _Entry:
 def parse_json(text: str, file: str) -> list[Any]:
     """The JSON value of a text, or the values of its lines (NDJSON); numbers as exact decimals.
 
-    Raises InputError for what is no JSON, numbers that JSON does not know (NaN, Infinity), and nesting too deep.
+    Raises InputError for what is no JSON, numbers that JSON does not know (NaN, Infinity), a name that stands twice
+    in one object with different values (which of them counts is not said), and nesting too deep.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise InputError(f"{file}: the file is larger than {MAX_CHARACTERS >> 20} MB: split it")
 
     def refuse(constant: str) -> NoReturn:
         raise InputError(f"{file}: {constant} is no number of JSON: mend the value")
 
+    def one_value_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            for name, value in pairs:
+                if found[name] != value:
+                    raise InputError(
+                        f"{file}: {name!r} stands twice in one JSON object, with different values: keep one"
+                    )
+        return found
+
+    decoder = json.JSONDecoder(
+        object_pairs_hook=one_value_each, parse_float=exact_number, parse_int=exact_number, parse_constant=refuse
+    )
+
     def loads(part: str) -> Any:
-        value = json.loads(part, parse_float=Decimal, parse_int=Decimal, parse_constant=refuse)
+        value = decoder.decode(part)
         return _without_surrogates(value) if _SURROGATE.search(part) else value
 
     try:
         return [loads(text)]
     except json.JSONDecodeError as error:
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         if len(lines) < 2 or not error.msg.startswith("Extra data"):
             raise InputError(f"{file}, line {error.lineno}: not readable as JSON ({error.msg})") from error
     except RecursionError as error:

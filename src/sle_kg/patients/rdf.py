@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES, PATIENT, PREFIXES, RDF, SLE, XSD
+from sle_kg.patients.elements import exact_number
 from sle_kg.patients.facts import PatientData
 from sle_kg.patients.raw import FHIR_TYPE, PROPERTIES, RawRecord, Scalar
 
@@ -230,11 +231,7 @@ def _scalar(literal: ox.Literal) -> Scalar:
     if kind == "boolean" and literal.value in ("true", "false", "1", "0"):
         return literal.value in ("true", "1")
     if kind in _NUMBERS:
-        try:
-            number = Decimal(literal.value)
-        except InvalidOperation:
-            return literal.value
-        return number if number.is_finite() else literal.value
+        return exact_number(literal.value)
     return literal.value
 
 

@@ -15,6 +15,9 @@ from sle_kg.patients.raw import RawRecord
 from sle_kg.terminology import Terminology
 from sle_kg.terminology import terminology as installed_terminology
 
+MAX_BYTES = 1 << 30
+"""Larger files are refused: bulk exports come as several files."""
+
 
 def read_patients(
     files: Sequence[Path], terminology: Terminology | None = None, code_map: CodeMap | None = None
@@ -61,9 +64,9 @@ def _one_record_each(records: list[RawRecord], files: Sequence[Path]) -> list[Ra
 
 
 def _text(file: Path) -> str:
-    """The text of a file. Raises InputError for what cannot be opened, is empty or is not UTF-8."""
+    """The text of a file. Raises InputError for what cannot be opened, is too large, empty or not UTF-8."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = _content(file).decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{file}: cannot be opened ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -71,6 +74,18 @@ def _text(file: Path) -> str:
     if not text.strip():
         raise InputError(f"{file}: the file is empty")
     return text
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a file, a pipe or a device, piece by piece up to the limit; raises InputError beyond it."""
+    pieces, size = [], 0
+    with file.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise InputError(f"{file}: the file is larger than {MAX_BYTES >> 20} MB: split it")
+    return b"".join(pieces)
 
 
 def _is_json_ld(value: Any) -> bool:

@@ -1,0 +1,135 @@
+"""Hostile input: numbers that never end, names that stand twice, ids and texts that try to get out of their place."""
+
+import datetime
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from sle_kg.errors import InputError
+from sle_kg.patients.read import read_patients
+from sle_kg.screening import Options, check_options
+
+
+def patient_file(folder, resource):
+    """A bundle of one patient and one resource about them; `@number` in the resource is to be replaced."""
+    patient = {"resourceType": "Patient", "id": "p", "birthDate": "1990-01-01", "gender": "female"}
+    entries = [{"resource": patient}, {"resource": {"subject": {"reference": "Patient/p"}, **resource}}]
+    file = folder / "bundle.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}), encoding="utf-8")
+    return file
+
+
+def local(code):
+    return {"coding": [{"system": "https://w3id.org/sle-kg/codes", "code": code}]}
+
+
+ENDLESS = ["1e999999999", "-1e9999999", "1e-999999999", "1e99999999999999999999", "9" * 100_000]
+
+
+@pytest.mark.parametrize("number", ENDLESS)
+@pytest.mark.parametrize("place", ["value", "limit", "dose", "frequency", "period"])
+def test_a_number_beyond_any_measurement_costs_no_time_and_is_not_used(tmp_path, number, place):
+    slots = dict.fromkeys(["value", "limit", "dose", "frequency", "period"], 1) | {place: "@number"}
+    if place in ("value", "limit"):
+        resource = {
+            "resourceType": "Observation",
+            "id": "r",
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "1742-6"}]},
+            "effectiveDateTime": "2026-11-10",
+            "valueQuantity": {"value": slots["value"], "code": "U/L"},
+            "referenceRange": [{"high": {"value": slots["limit"], "code": "U/L"}}],
+        }
+    else:
+        timing = {"frequency": slots["frequency"], "period": slots["period"], "periodUnit": "d"}
+        resource = {
+            "resourceType": "MedicationStatement",
+            "id": "r",
+            "status": "active",
+            "medicationCodeableConcept": local("prednisone"),
+            "effectiveDateTime": "2026-01-01",
+            "dosage": [
+                {
+                    "timing": {"repeat": timing},
+                    "doseAndRate": [{"doseQuantity": {"value": slots["dose"], "code": "mg"}}],
+                }
+            ],
+        }
+    file = patient_file(tmp_path, resource)
+    file.write_text(file.read_text().replace('"@number"', number))
+    start = time.monotonic()
+    data = read_patients([file])
+    assert time.monotonic() - start < 5
+    table, column = {
+        "value": ("measurement", "low"),
+        "limit": ("measurement", "uln"),
+        "dose": ("exposure", "dose"),
+        "frequency": ("exposure", "times"),
+        "period": ("exposure", "times"),
+    }[place]
+    assert data.tables[table].column(column).to_pylist() == [None]
+    reasons = data.tables["unread"].column("why").to_pylist()
+    if place in ("value", "dose"):
+        assert [why.endswith("(no clinical value)' is no number") for why in reasons] == [True]
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "NaN", "INF"])
+def test_the_same_in_rdf(tmp_path, number):
+    file = tmp_path / "patient.ttl"
+    file.write_text(
+        "@prefix sle: <https://w3id.org/sle-kg/ontology#> . @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .\n"
+        "<p> a sle:Patient . <p/Observation/r> a sle:Measurement ; sle:subject <p> ; sle:concept sle:alt ;\n"
+        f'sle:effective "2026-11-10"^^xsd:date ; sle:measuredValue "{number}"^^xsd:double ; sle:ucumUnit "U/L" .'
+    )
+    data = read_patients([file])
+    assert data.tables["measurement"].column("low").to_pylist() == [None]
+    assert data.tables["unread"].num_rows == 1
+
+
+def test_a_name_that_stands_twice_with_different_values_is_refused(tmp_path):
+    file = tmp_path / "twice.json"
+    file.write_text('{"resourceType": "Patient", "id": "p", "birthDate": "1990-01-01", "birthDate": "1950-01-01"}')
+    with pytest.raises(InputError, match=r"twice\.json: 'birthDate' stands twice"):
+        read_patients([file])
+
+
+def test_a_name_that_stands_twice_with_one_value_is_read(tmp_path):
+    file = tmp_path / "twice.json"
+    file.write_text('{"resourceType": "Patient", "id": "p", "gender": "female", "gender": "female"}')
+    assert read_patients([file]).patients == ["p"]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\u000b", "\u001c"])
+def test_only_a_line_feed_ends_a_line_of_ndjson(tmp_path, separator):
+    text = json.dumps(f"a{separator}b", ensure_ascii=False)
+    if not text.isprintable() and separator < " ":
+        text = json.dumps(f"a{separator}b")
+    file = tmp_path / "export.ndjson"
+    lines = [f'{{"resourceType": "Patient", "id": "{name}", "note": {text}}}' for name in "pq"]
+    file.write_text("\r\n".join(lines), encoding="utf-8")
+    assert read_patients([file]).patients == ["p", "q"]
+
+
+def test_a_file_beyond_the_limit_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("sle_kg.patients.read.MAX_BYTES", 1 << 20)
+    file = tmp_path / "large.json"
+    file.write_bytes(b" " * ((1 << 20) + 1))
+    with pytest.raises(InputError, match="larger than 1 MB: split it"):
+        read_patients([file])
+
+
+def test_a_file_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr("sle_kg.patients.read.MAX_BYTES", 1 << 20)
+    with pytest.raises(InputError, match="/dev/zero: the file is larger"):
+        read_patients([Path("/dev/zero")])
+
+
+@pytest.mark.parametrize("year", [1, 1899, 3000, 9999])
+def test_dates_without_room_for_windows_are_refused(year):
+    day = datetime.date(year, 1, 1)
+    with pytest.raises(InputError, match=r"--on: .* give one from 1900 to 2999"):
+        check_options(Options(on=day))
+    with pytest.raises(InputError, match=r"--event infusion: .* give one from 1900 to 2999"):
+        check_options(Options(on=datetime.date(2026, 11, 21), events={"infusion": day}))
