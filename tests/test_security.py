@@ -1,12 +1,16 @@
 """Hostile input: numbers that never end, names that stand twice, ids and texts that try to get out of their place."""
 
+import csv
 import datetime
 import json
+import re
 import time
 from pathlib import Path
 
+import pyoxigraph as ox
 import pytest
 
+from sle_kg.cli import app
 from sle_kg.errors import InputError
 from sle_kg.patients.read import read_patients
 from sle_kg.screening import Options, check_options
@@ -133,3 +137,98 @@ def test_dates_without_room_for_windows_are_refused(year):
         check_options(Options(on=day))
     with pytest.raises(InputError, match=r"--event infusion: .* give one from 1900 to 2999"):
         check_options(Options(on=datetime.date(2026, 11, 21), events={"infusion": day}))
+
+
+def screened(file, form, capfd, *options):
+    """What `sle-kg screen` (or `profile` for RDF formats other than its own) writes for a file."""
+    command = "profile" if form in ("n-triples", "json-ld", "rdf-xml") else "screen"
+    arguments = [command, str(file), "--on", "2026-11-21", "--trial", "NCT06892145", "--format", form, *options]
+    assert app(arguments, standalone_mode=False) in (None, 0)
+    return capfd.readouterr().out
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "\x1b]0;title\x07\x1b[2J",
+    "\u202eabc",
+    "[red]bold[/red]",
+    "=HYPERLINK(1)",
+    "..",
+    "a/../../b",
+    "a\x00b",
+    "x> <y> <z> .\n<a",
+    "';DROP TABLE fact_patient;--",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("form", ["table", "csv", "html", "turtle", "json", "n-triples", "json-ld", "rdf-xml"])
+def test_texts_of_patients_stay_in_their_place(tmp_path, capfd, text, form):
+    patient = {"resourceType": "Patient", "id": text, "birthDate": "1990-01-01", "gender": "female"}
+    about = {"status": "final", "subject": {"reference": f"Patient/{text}"}, "effectiveDateTime": "2026-11-10"}
+    local_code = {"system": "https://w3id.org/sle-kg/codes", "display": text}
+    resources = [
+        patient,
+        {"resourceType": "Condition", "id": text, "code": {"text": text, "coding": [{"code": text}]}, **about},
+        {"resourceType": "Observation", "id": "s", "valueInteger": 9, **about}
+        | {"code": {"coding": [{**local_code, "code": "sledai2kTotal"}]}},
+        {"resourceType": "Observation", "id": "t", "valueBoolean": True, **about}
+        | {"code": {"coding": [{**local_code, "code": f"attest:NCT06892145/{text}"}]}},
+        {"resourceType": "Observation", "id": "u", "valueBoolean": True, **about}
+        | {"code": {"coding": [{**local_code, "code": f"contraindication:{text}"}]}},
+    ]
+    file = tmp_path / "hostile.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "entry": [{"resource": r} for r in resources]}))
+    written = screened(file, form, capfd)
+    if form in ("table", "csv", "html"):
+        assert not {character for character in written if character < " " and character not in "\r\n"}
+        assert "\u202e" not in written
+    match form:
+        case "html":
+            assert "<script" not in written and "<img" not in written
+            assert re.search(r"script-src|unsafe", written) is None
+        case "csv":
+            cells = [cell for row in csv.reader(written.splitlines()) for cell in row]
+            assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+        case "json":
+            assert json.loads(written)[0]["patient"] == text
+        case "turtle" | "n-triples" | "json-ld" | "rdf-xml":
+            parsed = list(ox.parse(written, format=FORMATS[form], base_iri="http://example.org/"))
+            subjects = {quad.subject.value for quad in parsed}
+            assert not [iri for iri in subjects if not iri.startswith("https://w3id.org/sle-kg/")]
+
+
+FORMATS = {
+    "turtle": ox.RdfFormat.TURTLE,
+    "n-triples": ox.RdfFormat.N_TRIPLES,
+    "json-ld": ox.RdfFormat.JSON_LD,
+    "rdf-xml": ox.RdfFormat.RDF_XML,
+}
+
+
+def test_an_attestation_of_a_row_that_is_not_there_is_reported(tmp_path, capfd):
+    resource = {
+        "resourceType": "Observation",
+        "id": "r",
+        "status": "final",
+        "code": local("attest:NCT06892145/I99"),
+        "effectiveDateTime": "2026-11-10",
+        "valueBoolean": True,
+    }
+    [verdict] = json.loads(screened(patient_file(tmp_path, resource), "json", capfd))
+    assert [(record["record"], record["why"]) for record in verdict["unread"]] == [
+        ("Observation/r", "NCT06892145 has no such criterion")
+    ]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "9999"])
+def test_the_ends_of_the_calendar_in_records(tmp_path, capfd, day):
+    resource = {
+        "resourceType": "Observation",
+        "id": "r",
+        "status": "final",
+        "code": local("event:leukapheresis"),
+        "valueDateTime": day,
+    }
+    assert json.loads(screened(patient_file(tmp_path, resource), "json", capfd))

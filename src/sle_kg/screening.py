@@ -248,7 +248,7 @@ class Session:
                 {name: event.first for name, event in ask.events.items()},
                 self.facts.blocking(ask.patient),
             ),
-            unread=self.facts.unread(ask.patient),
+            unread=self.facts.unread(ask.patient, ask.trial),
             stand_ins=frozenset(name for name, event in ask.events.items() if event.stand_in),
             unbound_consents=self.facts.unbound_consents(ask.patient),
         )
@@ -328,6 +328,8 @@ class Facts:
 
     def __init__(self, tables: Mapping[str, pa.Table], on: dt.date) -> None:
         self._on = on
+        known = registry.load_trials().values()
+        self._rows = {trial.id: frozenset(row.id for row in trial.criteria) for trial in known}
         self._records: dict[tuple[str, str], tuple[str, str, str | None]] = {}
         columns = tables["record"].to_pydict()
         for patient, record, what, value, date in zip(
@@ -366,12 +368,18 @@ class Facts:
             for row, facts in self._counting(patient, trial).items()
         }
 
-    def unread(self, patient: str) -> tuple[Unread, ...]:
-        """The records of a patient that were not understood."""
-        return tuple(
+    def unread(self, patient: str, trial: str) -> tuple[Unread, ...]:
+        """The records of a patient that were not understood, attestations of rows that the trial has not among them."""
+        pointless = (
+            Unread(fact["record"], f"attest:{trial}/{fact['criterion']}", "", f"{trial} has no such criterion")
+            for fact in self._attestations.get(patient, ())
+            if fact["trial"] == trial and fact["criterion"] not in self._rows[trial]
+        )
+        unread = (
             Unread(row["record"], row["code"] or "", row["display"] or "", row["why"] or "")
             for row in self._unread.get(patient, ())
         )
+        return (*unread, *pointless)
 
     def blocking(self, patient: str) -> dict[str, tuple[str, ...]]:
         """By section, the records not understood, which keep it from counting as complete."""
@@ -390,7 +398,7 @@ class Facts:
     def _counting(self, patient: str, trial: str) -> dict[str, list[dict[str, Any]]]:
         by_row: dict[str, list[dict[str, Any]]] = {}
         for fact in self._attestations.get(patient, ()):
-            if fact["trial"] == trial and fact["value"] is not None:
+            if fact["trial"] == trial and fact["value"] is not None and fact["criterion"] in self._rows[trial]:
                 by_row.setdefault(fact["criterion"], []).append(fact)
         return {row: _latest(facts) for row, facts in by_row.items()}
 

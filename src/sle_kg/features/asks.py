@@ -60,11 +60,16 @@ class Ask:
 
         def moved(event: EventDate) -> EventDate:
             if event.stand_in or event.first > self.base:
-                return replace(event, first=event.first + step, last=event.last + step)
+                return replace(event, first=_later(event.first, step), last=_later(event.last, step))
             return event
 
         events = {name: moved(event) for name, event in self.events.items()}
         return replace(self, id=identifier, on=self.on + step, events=events, repeat=repeat)
+
+
+def _later(day: dt.date, step: dt.timedelta) -> dt.date:
+    """The day one step later, at most the last day of the calendar (records may say 9999-12-31)."""
+    return day + min(step, dt.date.max - day)
 
 
 @dataclass(frozen=True, slots=True)
