@@ -1141,3 +1141,65 @@ case(
     drug("atc:B01AA03", ago(60)),
     COMPLETE,
 )
+
+# Codes and statuses, a record each
+
+for code, expected in (
+    ("icd:Z94.5", "E08a E08b pass"),
+    ("icd:Z94.83", "E08a fail"),
+    ("icd:Z94.84", "E08a pass, E08b fail"),
+    ("icd:Z94.8", "E08a E08b unknown"),
+    ("icd:D25.9", "E32 pass"),
+    ("icd:C", "E32 unknown"),
+    ("icd:C97", "E32 fail"),
+    ("sct:266987004", "E32 fail"),
+):
+    case(f"a diagnosis {code}", expected, diagnosis(code, onset="2015"), complete())
+for code, expected in (
+    ("atc:L01FF02", "E21 pass, E22 unknown"),
+    ("atc:L01F", "E21 E22 unknown"),
+    ("atc:L04A", "E20a E21 E22 unknown"),
+    ("atc:L04AF05", "E20a pass"),
+    ("atc:D11AH11", "E20a pass"),
+    ("atc:L04AF02 rx:2047232", "E20a fail"),
+):
+    case(f"a medicine {code}", expected, drug(code, "2020"), COMPLETE)
+for status in ("cancelled", "on-hold", "draft", "entered-in-error"):
+    case(f"rituximab in an order {status}", "E21 pass", order("atc:L01FA01", ago(400), status=status), COMPLETE)
+for intent in ("plan", "proposal"):
+    case(f"rituximab in a {intent}", "E21 pass", order("atc:L01FA01", ago(400), intent=intent), COMPLETE)
+for status in ("active", "completed", "stopped"):
+    case(f"rituximab in an order {status}", "E21 unknown", order("atc:L01FA01", ago(400), status=status), COMPLETE)
+for status, expected in (
+    ("preliminary", "unknown"),
+    ("amended", "pass"),
+    ("corrected", "pass"),
+    ("cancelled", "unknown"),
+):
+    case(f"a score {status}", f"I05a {expected}", {**score("selenaSledaiTotal", 9), "status": status})
+case(
+    "a later score in error",
+    "I05a fail",
+    score("selenaSledaiTotal", 5, on=ago(9)),
+    {**score("selenaSledaiTotal", 9), "status": "entered-in-error"},
+)
+for value, expected in ((3, "pass"), (300, "fail")):
+    case(f"hCG of {value}", f"I07a {expected}", lab("loinc:19080-1", value, "m[IU]/mL", uln=5, on=ago(3)))
+case("hCG without limit", "I07a unknown", lab("loinc:19080-1", 300, "m[IU]/mL", on=ago(3)))
+case(
+    "pregnancy recorded and test negative",
+    "E31a unknown",
+    diagnosis("icd:Z33.1", onset=ago(60)),
+    result("hcgUrine", NEGATIVE, on=ago(3)),
+)
+case("an unknown vaccine of another system", "E19a unknown", vaccine("sct:123456", ago(3)), complete("immunizations"))
+case("transfusion by local code", "E27c fail", procedure("local:transfusion", ago(5)))
+case("transfusion of no date", "E27c unknown", procedure("sct:116859006", None), complete("procedures"))
+case("stem cell transplant of no date", "E08b fail", procedure("sct:234336002", None))
+case(
+    "lupus classified 168 days before a planned consent",
+    "I02 I04b pass, I01a unknown",
+    person("2008-11-25"),
+    said("acr1997", on=ago(163)),
+    events={"consent": ago(-5)},
+)

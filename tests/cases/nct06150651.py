@@ -612,3 +612,22 @@ case("a man of 59", "I05 unknown", person("1967-01-01", "male"))
 case("a sterilised man", "I05 not-applicable", MAN, said("sterilised"))
 case("a woman after menopause", "I05 not-applicable", said("postmenopausal"))
 case("a man agrees", "I05 pass", MAN, said("agreesContraception"))
+
+# Doses and codes, a record each
+
+for code, dose, days, status in (
+    (PREDNISOLONE, "52.5", 7, "pass"),
+    ("rx:3264", "1.125", 1, "pass"),
+    ("rx:22396", 9, 1, "pass"),
+    ("rx:22396", "8.9", 1, "fail"),
+):
+    case(f"{dose} mg of {code} in {days} days", f"I03.1c1 {status}", drug(code, "2020", dose=dose, days=days), COMPLETE)
+case("a gram of mofetil twice a day", "I03.1b1 pass", drug(MMF, "2020", dose=1, unit="g", times=2))
+case(
+    "cyclophosphamide per kilogram",
+    "I03.2c pass",
+    lab("weight", 60, "kg", on="2024-01-01"),
+    [given(CYC, day, 15, unit="mg/kg", route=INTRAVENOUS) for day in ("2024-01-01", "2024-02-01")],
+)
+case("cyclophosphamide of no dose", "I03.2c unknown", given(CYC, "2024-01-01", route=INTRAVENOUS), COMPLETE)
+case("nephritis of no class", "I03.2a unknown", diagnosis("icd:M32.14", onset="2020"), complete("conditions"))

@@ -9,6 +9,7 @@ from caselib import (
     ago,
     attest,
     complete,
+    concept,
     consent,
     diagnosis,
     drug,
@@ -17,8 +18,10 @@ from caselib import (
     given,
     items,
     lab,
+    observation,
     order,
     person,
+    quantity,
     result,
     said,
     score,
@@ -790,3 +793,31 @@ case("a woman agrees", "I09b pass, I09c not-applicable", said("agreesContracepti
 case("a man agrees", "I09b I09c pass", MAN, said("agreesContraception", on=ago(400)))
 case("a man does not agree", "I09b I09c fail", MAN, said("agreesContraception", False))
 case("planned dates do no harm", "I02b pass", event("leukapheresis", ago(-10)), given("rx:8640", ago(3), 10))
+
+# Codes and forms, a record each
+
+case("a class code of antimalarials", "I03b unknown", drug("atc:P01BA", "2015", "2016"), COMPLETE)
+case("titre of 80", "I05 pass", lab("anaTiter", 80, "{titer}"))
+case(
+    "a limit that is not of the normal range",
+    "I06c unknown",
+    AST,
+    {
+        **lab("alt", 30, "U/L"),
+        "referenceRange": [
+            {"high": {"value": 40, "code": "U/L", "unit": "U/L"}, "type": {"coding": [{"code": "treatment"}]}}
+        ],
+    },
+)
+case("an integer score", "I04 pass", observation("local:sledai2kTotal", ago(3), valueInteger=7))
+case(
+    "items as components",
+    "I04 pass",
+    {
+        **observation("local:sledai2kTotal", ago(3)),
+        "component": [{"code": concept("local:sledai2k:seizure"), "valueBoolean": True}],
+    },
+)
+case("ejection fraction by echocardiography", "I06a pass", {**lab("lvef", 60, "%"), "method": concept("sct:40701008")})
+case("saturation with oxygen", "I06e fail", lab("spo2", 98, "%"), said("supplementalOxygen", True, on=ago(6)))
+case("a score below seven", "I04 fail", {**score("sledai2kTotal", 7), "valueQuantity": quantity(7, "{score}", "<")})
