@@ -7,11 +7,15 @@ import json
 import random
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import pyrudof
 import pytest
 from hypothesis import given, settings
 
+from caselib import ON as CASES_ON
+from caselib import Suite, bundle
+from cases import SUITES
 from sle_kg.criteria import Leaf, Trial, walk
 from sle_kg.evaluate import Bound, RuleSet, row_truths
 from sle_kg.namespaces import PREFIXES
@@ -111,6 +115,17 @@ def test_example_patients_get_the_same_results(nct: str) -> None:
     people = profiles(files, Options(trials=(nct,), on=ON))
     committed = (path("shapes") / "eligibility" / f"{nct}.ttl").read_bytes()
     assert by_rudof(screenable()[nct], people, committed) == direct(screenable()[nct], people)
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.trial)
+def test_every_case_gets_the_same_results(tmp_path: Path, suite: Suite) -> None:
+    file = tmp_path / "cases.json"
+    file.write_text(bundle(suite.cases), encoding="utf-8")
+    people = profiles([file], Options(trials=(suite.trial,), on=CASES_ON))
+    committed = (path("shapes") / "eligibility" / f"{suite.trial}.ttl").read_bytes()
+    trial = screenable()[suite.trial]
+    assert len(people) == len(suite.cases)
+    assert by_rudof(trial, people, committed) == direct(trial, people)
 
 
 @settings(max_examples=50, deadline=None)
