@@ -239,7 +239,7 @@ class _Explainer:
         """Why a row is unknown, what would settle it, and whose move it is."""
         code = f"attest:{criterion.trial}/{criterion.id}"
         nodes = list(self._open_nodes(self.rules.conditions[criterion.id], ripe=True))
-        leaves = [node for node, _ in nodes if isinstance(node, Leaf)]
+        leaves = [node for node, _ in nodes if isinstance(node, Leaf)] + self._sex_asked_for(criterion)
         rows = list(dict.fromkeys(node.row for node, _ in nodes if isinstance(node, RowRef)))
         questions = [(node, ripe) for node, ripe in nodes if isinstance(node, Judgement)]
         said = [self.subject.words.unknown(leaf, self._bound(leaf), self._evidence(leaf)) for leaf in leaves]
@@ -262,6 +262,12 @@ class _Explainer:
             kind,
             kind == "judgement",
         )
+
+    def _sex_asked_for(self, criterion: Criterion) -> list[Leaf]:
+        """The sex that exempts from the row, where none is recorded: without it no pregnancy rule is known."""
+        exempt = self.rules.not_applicable.get(criterion.id)
+        nodes = [] if exempt is None else [node for node, _ in self._open_nodes(exempt, ripe=True)]
+        return [node for node in nodes if isinstance(node, Leaf) and node.feature.kind == "SexCondition"]
 
     def _contradicted(self, criterion: Criterion, data: Truth, attested: tuple[Evidence, ...]) -> _Explanation:
         """Data and attestation disagree, or two attestations of one date: both are named."""

@@ -149,6 +149,8 @@ class Words:
         feature = leaf.feature
         subject = self.subject(feature)
         anchor = self._anchor(feature)
+        if feature.kind == "SexCondition":
+            return "no sex is recorded as male or female"
         if anchor and anchor not in self.anchors:
             return f"{subject}: the date of {self._name(anchor)} is not known"
         if anchor and self.anchors[anchor] > self.on:

@@ -435,6 +435,8 @@ class Naive:
         if valid == "ever":
             seen = [r for r in self.seen("measurement", "date_from") if r["test"] in tests and usable(r)]
             return Fraction(1) if any(self.answer(row) for row in seen) else None, None
+        if valid == "pregnancyTest" and self.facts["patient"][0]["sex"] is None:
+            return UNKNOWN
         rows = self.latest((*tests, *only), usable)
         return agreed([self.answer(row) for row in rows]) if self.fresh(rows, valid) else UNKNOWN
 
@@ -737,7 +739,7 @@ class Naive:
             known = self.known.drugs[drug.row["concept"]]
             days = known.washout3 if feature.get("halfLives") == 3 else known.washout5
             since = [self.on - end for _, end in drug.worlds]
-            certain = drug.began and all(passed < (1 if days is None else days) for passed in since)
+            certain = drug.began and days is not None and all(passed < days for passed in since)
             records.append((drug.certain and certain, days is None or any(passed < days for passed in since)))
         return self.presence(feature, "medications", records)
 
@@ -981,6 +983,8 @@ class Naive:
     # ---- pregnancy, biopsy, classification --------------------------------------------------------------------------
 
     def _pregnancy(self, feature: Feature) -> Bound:
+        if self.facts["patient"][0]["sex"] is None:
+            return UNKNOWN
         about = Feature("DiagnosisCondition", (("valueSet", ("pregnancyCondition",)),))
         rows = self.latest(["hcgSerumQual", "hcgSerumQuant", "hcgUrineQual"])
         answers = [self.answer(row) for row in rows]

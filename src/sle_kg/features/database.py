@@ -131,6 +131,7 @@ FEATURE_COLUMNS = {
     "since_first": "flag",
     "documented": "flag",
     "valid_days": "whole",
+    "sex_needed": "flag",
     "times_limit": "flag",
     "method_needed": "text",
 }
@@ -161,6 +162,7 @@ def load_features(
             "since_first": bool(feature.get("sinceFirstDose")),
             "documented": bool(feature.get("asDocumented")),
             "valid_days": options.window(str(valid)) if valid else None,
+            "sex_needed": valid == "pregnancyTest",
             "times_limit": feature.get("quantity") == "timesUpperLimit",
             "method_needed": feature.get("method"),
         }

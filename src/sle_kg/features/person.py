@@ -126,7 +126,8 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> str:
     """PregnancyCondition: by test or diagnosis (rule 9).
 
     A positive test means pregnant; a negative one in its window, or complete conditions without pregnancy, means not;
-    a test and a diagnosis that disagree leave it open.
+    a test and a diagnosis that disagree leave it open, and so does a sex not recorded as male or female (CONTRACT
+    section 4).
     """
     tests = "'hcgSerumQual', 'hcgSerumQuant', 'hcgUrineQual'"
     return f"""
@@ -143,15 +144,16 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> str:
                records_of(record) AS records
         FROM d GROUP BY ask)
     SELECT w.ask,
-           CASE WHEN coalesce(t.negative, false) THEN NULL WHEN t.positive OR s.present THEN 1 END AS lower,
-           CASE WHEN t.positive OR s.present THEN NULL
+           CASE WHEN p.sex IS NULL OR coalesce(t.negative, false) THEN NULL
+                WHEN t.positive OR s.present THEN 1 END AS lower,
+           CASE WHEN p.sex IS NULL OR t.positive OR s.present THEN NULL
                 WHEN t.negative THEN 0
                 WHEN c.ask IS NOT NULL AND NOT coalesce(s.possible, false) AND NOT coalesce(t.doubtful, false) THEN 0
            END AS upper,
            CASE WHEN t.ask IS NOT NULL OR s.ask IS NOT NULL
                 THEN list_concat(coalesce(t.records, []), coalesce(s.records, []))
                 WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
-    FROM w LEFT JOIN test t USING (ask) LEFT JOIN seen s USING (ask)
+    FROM w JOIN fact_patient p USING (patient) LEFT JOIN test t USING (ask) LEFT JOIN seen s USING (ask)
     LEFT JOIN complete c ON c.ask = w.of AND c.section = 'conditions' AND c.until >= w.on_date
     """
 

@@ -254,12 +254,12 @@ def exposure(feature: Feature) -> str:
 def washout(feature: Feature) -> str:
     """WashoutCondition: 1 while day judged − last day taken < the drug's wash-out days (rule 13; drugs.csv).
 
-    A medicine without known wash-out days leaves the question open for ever, unless it is ongoing.
+    A medicine without known wash-out days leaves the question open for ever (rule 1).
     """
     days = "CASE w.half_lives WHEN 3 THEN g.washout3 WHEN 5 THEN g.washout5 END"
     rows = f"""r AS (
         SELECT e.ask, e.record,
-               e.certain AND e.began AND coalesce(e.on_date - e.end_lo < coalesce({days}, 1), false) AS certain,
+               e.certain AND e.began AND coalesce(e.on_date - e.end_lo < {days}, false) AS certain,
                coalesce(e.on_date - e.end_hi < {days}, true) AS possible
         FROM e JOIN w USING (ask) LEFT JOIN drug g ON g.concept = e.concept)"""
     ctes = f"{window()}, {exposure_rows()}, {rows}"

@@ -150,6 +150,7 @@ def positive_test(feature: Feature, options: FeatureOptions) -> str:
 
     Tests that disagree on the latest day leave it open. `positiveOnlyTest`: a test whose negative does not answer
     (an HIV-1 antibody says nothing of HIV-2). Valid `ever`: one positive proves it, a negative does not disprove it.
+    A pregnancy test says nothing of a patient whose sex is not recorded as male or female (CONTRACT section 4).
     """
     usable = """m.test NOT IN (SELECT t.test FROM wanted_test t WHERE t.feature = w.feature AND t.only_positive)
         OR coalesce(m.positive, false)"""
@@ -159,11 +160,13 @@ def positive_test(feature: Feature, options: FeatureOptions) -> str:
         SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
                bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative, records_of(record) AS records
         FROM v GROUP BY ask),
-    ever AS (SELECT ask, records_of(record) AS records FROM v_seen WHERE {POSITIVE} GROUP BY ask)
-    SELECT n.ask, CASE WHEN w.valid_days IS NULL AND e.ask IS NOT NULL OR n.positive THEN 1 END AS lower,
-           CASE WHEN w.valid_days IS NOT NULL AND n.negative THEN 0 END AS upper,
+    ever AS (SELECT ask, records_of(record) AS records FROM v_seen WHERE {POSITIVE} GROUP BY ask),
+    telling AS (
+        SELECT w.ask, NOT w.sex_needed OR p.sex IS NOT NULL AS tells FROM w JOIN fact_patient p USING (patient))
+    SELECT n.ask, CASE WHEN t.tells AND (w.valid_days IS NULL AND e.ask IS NOT NULL OR n.positive) THEN 1 END AS lower,
+           CASE WHEN t.tells AND w.valid_days IS NOT NULL AND n.negative THEN 0 END AS upper,
            CASE WHEN w.valid_days IS NULL THEN coalesce(e.records, n.records) ELSE n.records END AS records
-    FROM answered n JOIN w USING (ask) LEFT JOIN ever e USING (ask)
+    FROM answered n JOIN w USING (ask) JOIN telling t USING (ask) LEFT JOIN ever e USING (ask)
     """
 
 

@@ -1,0 +1,29 @@
+"""Cases of the rules of reading (CONTRACT section 4) that concern no trial alone; they join the trials' suites."""
+
+from caselib import NEGATIVE, ago, complete, drug, example, person, result
+from cases.nct06106906 import suite as nct06106906
+from cases.nct06892145 import suite as nct06892145
+
+# ---- pregnancy rules need a sex recorded as male or female -----------------------------------------------------------
+
+for sex in ("other", "unknown", None):
+    nct06106906.case(
+        f"negative pregnancy test of sex {sex}",
+        "I07a E31a unknown",
+        example("b-01", person(sex=sex)),
+        rows={"I07a": {"open_kind": "data", "missing": "the recorded sex"}},
+    )
+    nct06892145.case(
+        f"negative blood pregnancy test of sex {sex}",
+        "I09a unknown",
+        person(sex=sex),
+        result("loinc:2118-8", NEGATIVE, on=ago(3)),
+        rows={"I09a": {"reason": "no sex is recorded as male or female"}},
+    )
+
+# ---- a biologic without wash-out days --------------------------------------------------------------------------------
+
+for name, end in (("ongoing", None), ("ended today", ago(0)), ("ended long ago", "2011-01-01")):
+    nct06106906.case(
+        f"golimumab {name}", "E22 unknown", drug("atc:L04AB06", "2010-01-01", end), complete("medications")
+    )
