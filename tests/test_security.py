@@ -4,6 +4,9 @@ import csv
 import datetime
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 
 from sle_kg.cli import app
 from sle_kg.errors import InputError
+from sle_kg.files import write_whole
 from sle_kg.patients.read import read_patients
 from sle_kg.screening import Options, check_options
 
@@ -232,3 +236,59 @@ def test_the_ends_of_the_calendar_in_records(tmp_path, capfd, day):
         "valueDateTime": day,
     }
     assert json.loads(screened(patient_file(tmp_path, resource), "json", capfd))
+
+
+PREFIXES = "@prefix sle: <https://w3id.org/sle-kg/ontology#> .\n<p> a sle:Patient .\n"
+
+
+def test_triples_quoted_without_end_are_refused(tmp_path):
+    """Nested 20,000 times they ended the process: the parser drops them one inside the other."""
+    file = tmp_path / "nested.ttl"
+    file.write_text(PREFIXES + "<a> <b> " + "<<( <a> <b> " * 20_000 + "<c>" + " )>>" * 20_000 + " .")
+    with pytest.raises(InputError, match=r"nested\.ttl: too many quoted triples"):
+        read_patients([file])
+
+
+def test_quoted_triples_below_the_limit_are_passed_over(tmp_path):
+    file = tmp_path / "nested.ttl"
+    file.write_text(PREFIXES + "<a> <b> " + "<<( <a> <b> " * 500 + "<c>" + " )>>" * 500 + " .")
+    assert read_patients([file]).patients == ["p"]
+
+
+def test_a_chain_of_parts_costs_no_time(tmp_path):
+    parts = (f"<o{n}> a sle:Measurement ; sle:partOfRecord <o{n - 1}> .\n" for n in range(1, 20_000))
+    file = tmp_path / "chain.ttl"
+    file.write_text(PREFIXES + "<o0> a sle:Measurement ; sle:subject <p> .\n" + "".join(parts))
+    start = time.monotonic()
+    assert read_patients([file]).skipped["Measurement of no patient in the files"] > 19_000
+    assert time.monotonic() - start < 10
+
+
+def test_parts_of_each_other_belong_to_nobody(tmp_path):
+    file = tmp_path / "circle.ttl"
+    file.write_text(
+        PREFIXES + "<a> a sle:Measurement ; sle:partOfRecord <b> .\n<b> a sle:Measurement ; sle:partOfRecord <a> ."
+    )
+    assert read_patients([file]).skipped == {"Measurement of no patient in the files": 2}
+
+
+def test_ctrl_c_ends_a_query_that_would_not(tmp_path):
+    file = tmp_path / "cross.rq"
+    file.write_text("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }")
+    with subprocess.Popen([sys.executable, "-m", "sle_kg", "query", str(file)], stderr=subprocess.PIPE) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(4)
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+def test_nothing_is_left_where_writing_is_interrupted(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "result", b"text")
+    assert list(tmp_path.iterdir()) == []

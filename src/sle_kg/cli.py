@@ -244,7 +244,8 @@ def query(
         return _write(_query_list(), output)
     if name is None:
         raise InputError("query: no NAME or FILE was given; see sle-kg query --list")
-    result = queries.run_query(name, _pairs(param, "--param", "NAME=VALUE"))
+    with _at_once():
+        result = queries.run_query(name, _pairs(param, "--param", "NAME=VALUE"))
     _write(queries.render(result, form, _terminal(output)[0]).encode(), output)
 
 
@@ -346,15 +347,31 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=total > few)
 
 
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Ctrl-C ends the process at once: Python would notice it only after the store has answered, which may be never."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _passed_over(counts: Mapping[str, int]) -> None:
     """One line on standard error: what the files hold beside patients' facts that matter here."""
     if counts:
-        from sle_kg.report.text import plain
+        from sle_kg.report.text import shorten
 
         most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        named = ", ".join(f"{number} {what}" for what, number in most[:5])
+        named = ", ".join(f"{number} {shorten(what, 80)}" for what, number in most[:5])
         more = f" and {sum(number for _, number in most[5:])} more" if len(most) > 5 else ""
-        print(f"sle-kg: passed over {plain(named)}{more}", file=sys.stderr)
+        print(f"sle-kg: passed over {named}{more}", file=sys.stderr)
 
 
 def _on(text: str | None) -> datetime.date:

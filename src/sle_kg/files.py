@@ -31,10 +31,11 @@ def write_whole(path: Path | str, content: bytes) -> None:
         temporary.chmod(mode)
         temporary.replace(target)
     except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
+    finally:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
 
 
 def _umask() -> int:

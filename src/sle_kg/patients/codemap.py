@@ -21,7 +21,8 @@ def read_code_map(file: Path, terminology: Terminology) -> dict[tuple[str, str],
         with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = [(number, row) for number, row in enumerate(csv.reader(stream, strict=True), 1) if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file}: the code map cannot be read ({error}): give a CSV file in UTF-8") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{file}: the code map cannot be read ({why}): give a CSV file in UTF-8") from error
     if not rows or [cell.strip() for cell in rows[0][1]] != _COLUMNS:
         raise InputError(f"{file}, line 1: a code map starts with the header system,code,key")
     found: dict[tuple[str, str], str] = {}

@@ -47,12 +47,17 @@ _DATED = frozenset(
     ]
 )
 
+_MOST_TRIPLE_TERMS = 500
+"""Triples quoted in triples, one in the other, exhaust the parser's stack; the patient vocabulary has none."""
+_MOST_WHOLES = 8
+"""Records that may be parts of parts; the vocabulary needs one level."""
+
 
 class RdfReader:
     """Collects the triples of all files, then gives the raw records of their patients."""
 
     def __init__(self) -> None:
-        self._subjects: dict[str, dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]] = {}
+        self._subjects: dict[str, dict[str, dict[ox.NamedNode | ox.BlankNode | ox.Literal, None]]] = {}
         self._files: dict[str, str] = {}
         self.skipped: Counter[str] = Counter()
 
@@ -62,6 +67,8 @@ class RdfReader:
 
         if text.lstrip().startswith(("<?xml", "<!", "<rdf:RDF", "<html")):
             raise InputError(f"{file}: XML is not accepted: give FHIR JSON, Turtle, N-Triples or JSON-LD")
+        if text.count("<<") > _MOST_TRIPLE_TERMS:
+            raise InputError(f"{file}: too many quoted triples (<<): patients need none, take them out")
         self._add(text, ox.RdfFormat.TURTLE, file)
 
     def add_json_ld(self, value: Any, text: str, file: str) -> None:
@@ -78,9 +85,8 @@ class RdfReader:
         try:
             for quad in ox.parse(text, format=form, base_iri=PATIENT):
                 if isinstance(quad.subject, (ox.NamedNode, ox.BlankNode)) and not isinstance(quad.object, ox.Triple):
-                    values = self._subjects.setdefault(str(quad.subject), {}).setdefault(quad.predicate.value, [])
-                    if quad.object not in values:
-                        values.append(quad.object)
+                    values = self._subjects.setdefault(str(quad.subject), {}).setdefault(quad.predicate.value, {})
+                    values[quad.object] = None
                     self._files.setdefault(str(quad.subject), file)
         except (SyntaxError, ValueError) as error:
             place = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
@@ -128,15 +134,12 @@ class RdfReader:
 
     def _owner(self, subject: str) -> str | None:
         """The IRI of the patient of a record, or of the record that it is a part of."""
-        seen: set[str] = set()
-        while subject not in seen:
-            seen.add(subject)
+        for _ in range(_MOST_WHOLES):
             properties = self._subjects.get(subject, {})
             for patient in properties.get(SLE + "subject", ()):
                 if RDF + "type" in self._subjects.get(str(patient), {}):
                     return patient.value
-            whole = properties.get(SLE + "partOfRecord", ())
-            subject = str(whole[0]) if whole else subject
+            subject = next((str(whole) for whole in properties.get(SLE + "partOfRecord", ())), "")
         return None
 
     def _record_id(self, iri: str, kind: str, patient: str) -> str:
@@ -144,17 +147,15 @@ class RdfReader:
         base = f"{PATIENT}{_segment(patient)}/"
         if iri.startswith(base):
             return "/".join(map(unquote, iri.removeprefix(base).split("/")))
-        names = [_local_name(iri)]
-        seen = {iri}
-        while (whole := self._subjects.get(f"<{iri}>", {}).get(SLE + "partOfRecord", ())) and whole[
-            0
-        ].value not in seen:
-            iri = whole[0].value
+        names, seen = [_local_name(iri)], {iri}
+        while len(seen) <= _MOST_WHOLES:
+            whole = next(iter(self._subjects.get(f"<{iri}>", {}).get(SLE + "partOfRecord", ())), None)
+            if whole is None or whole.value in seen:
+                break
+            iri = whole.value
             seen.add(iri)
-            names.insert(
-                0, iri.removeprefix(base + FHIR_TYPE[kind] + "/") if iri.startswith(base) else _local_name(iri)
-            )
-        return "/".join([FHIR_TYPE[kind], *names])
+            names.append(iri.removeprefix(base + FHIR_TYPE[kind] + "/") if iri.startswith(base) else _local_name(iri))
+        return "/".join([FHIR_TYPE[kind], *reversed(names)])
 
 
 def to_rdf(data: PatientData) -> bytes:
@@ -208,7 +209,7 @@ def _literal(name: str, value: Scalar) -> ox.Literal:
     return ox.Literal(value)
 
 
-def _add_values(raw: RawRecord, name: str, values: list[ox.NamedNode | ox.BlankNode | ox.Literal]) -> None:
+def _add_values(raw: RawRecord, name: str, values: Iterable[ox.NamedNode | ox.BlankNode | ox.Literal]) -> None:
     """Note the values of a property; two values where there can be one are kept as a text that no rule can read."""
     import pyoxigraph as ox
 
