@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -15,6 +16,7 @@ import pytest
 
 from sle_kg.cli import app
 from sle_kg.errors import InputError
+from sle_kg.export import export
 from sle_kg.files import write_whole
 from sle_kg.patients.read import read_patients
 from sle_kg.screening import Options, check_options
@@ -292,3 +294,19 @@ def test_nothing_is_left_where_writing_is_interrupted(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "result", b"text")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&- <&-"])
+def test_a_stream_that_the_caller_closed_is_no_fault(closed):
+    command = f"{sys.executable} -m sle_kg trials {closed}"
+    assert subprocess.run(["bash", "-c", command], check=False).returncode == 0
+
+
+def test_json_ld_asks_for_no_address_of_the_machine(monkeypatch):
+    """pyld's uuid1 made the C library open a network socket, which no audit hook of Python sees."""
+
+    def uuid1():
+        raise AssertionError("uuid1 was called")
+
+    monkeypatch.setattr(uuid, "uuid1", uuid1)
+    assert export("trial", "NCT06892145", "json-ld").startswith(b"{")

@@ -82,9 +82,11 @@ PatientFiles = Annotated[
 
 def main() -> NoReturn:
     """Run the command line and exit: a user's mistake is one sentence on standard error and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as some schedulers do
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        if hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="replace")
     try:
         code = _run()
         sys.stdout.flush()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pyoxigraph as ox
 
@@ -152,6 +154,8 @@ def _compacted(quads: Iterable[ox.Quad]) -> dict[str, Any]:
     """JSON-LD compacted with our context: a flat, sorted `graph`; decimals stay typed strings, never floats."""
     from pyld import jsonld
 
+    # pyld calls uuid1, for which the C library opens a network socket to read the machine's address.
+    jsonld.uuid = SimpleNamespace(uuid1=uuid4)
     expanded = json.loads(ox.serialize(canonical_quads(quads), format=ox.RdfFormat.JSON_LD) or b"[]")
     for node in expanded:
         _use_native_json(node)
