@@ -1068,6 +1068,11 @@ class Naive:
         tests = ("ana", "anaTiter", "eularAcr2019:ana")
         return any(r["test"] in tests and self.answer(r) is True for r in self.seen("measurement", "date_from"))
 
+    def clinical_item_known(self) -> bool:
+        clinical = {f"eularAcr2019:{i['key']}" for i in classification_rows("eularAcr2019") if i["kind"] == "clinical"}
+        seen = self.seen("measurement", "date_from")
+        return any(r["test"] in clinical and (r["positive"] or (r["low"] or 0) > 0) for r in seen)
+
     def stated_answer(self, name: str, row: Row) -> bool | None:
         """What a recorded classification or its points decide (rule 10)."""
         if row["positive"] is not None:
@@ -1076,7 +1081,8 @@ class Naive:
         if name == "acr1997":
             return True if low is not None and low >= 4 else False if high is not None and high < 4 else None
         if name == "eularAcr2019":
-            if low is not None and low >= 13 and self.ana_ever():
+            certain = low is not None and (low >= 13 or (low >= 10 and self.clinical_item_known()))
+            if certain and self.ana_ever():
                 return True
             return False if high is not None and high < 10 else None
         return None
@@ -1124,6 +1130,15 @@ class Naive:
         met = entry is True and least >= 10 and clinical
         return met, entry is False or most < 10 or not maybe_clinical
 
+    def fourth_criterion(self) -> int | None:
+        """The day by which four criteria of ACR 1997 were recorded."""
+        first: dict[str, int] = {}
+        for row in self.seen("measurement", "date_from"):
+            if row["test"].startswith("acr1997:") and row["positive"] and row["date_from"] is not None:
+                day = min(ordinal(row["date_to"], self.base), self.base)
+                first[row["test"]] = min(day, first.get(row["test"], day))
+        return sorted(first.values())[3] if len(first) >= 4 else None
+
     def _days_since_diagnosis(self, feature: Feature) -> Bound:
         name, anchor = str(feature.get("classificationSet")), self.anchor(feature)
         if anchor is None:
@@ -1147,6 +1162,8 @@ class Naive:
         recorded = [row for row in dated if row["recorded_from"] is not None]
         begun = [row["recorded_from"].toordinal() for row in recorded]
         latest_day = min((min(row["recorded_to"].toordinal(), self.base) for row in recorded), default=None)
+        if latest_day is None and name == "acr1997":
+            latest_day = self.fourth_criterion()
         least = None if latest_day is None else Fraction(anchor[0] - latest_day)
         if any(row["recorded_from"] is not None for row in broad):
             return least, Fraction(anchor[1] - min(begun))

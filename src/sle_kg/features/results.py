@@ -349,14 +349,17 @@ rules)."""
 def classification(feature: Feature, options: FeatureOptions) -> str:
     """ClassificationCondition: a recorded classification first, else what the items prove; refuted SLE decides.
 
-    Points decide as rule 10 says: ACR 1997 at 4; EULAR/ACR from 13 with ANA known positive, below 10 never, between
-    only with items; SLICC points alone decide nothing.
+    Points decide as rule 10 says: ACR 1997 at 4; EULAR/ACR with ANA known positive from 13, or from 10 where a clinical
+    item is known; below 10 never; SLICC points alone decide nothing.
     """
     name = str(feature.get("classificationSet"))
     points = {
         "acr1997": ("low >= 4", "high < 4"),
         "slicc2012": ("false", "false"),
-        "eularAcr2019": (f"low >= {CERTAIN_CLINICAL_ITEM} AND ana.positive", "high < 10"),
+        "eularAcr2019": (
+            f"(low >= {CERTAIN_CLINICAL_ITEM} OR low >= {NEEDED[name]} AND k.known) AND ana.positive",
+            f"high < {NEEDED[name]}",
+        ),
     }[name]
     return f"""
     WITH w AS (SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, a.on_date AS end_certain,
@@ -367,12 +370,13 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
     nephritis AS (
         SELECT DISTINCT w.ask FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = 'isnRpsClass'
         AND m.text IS NOT NULL AND coalesce(m.date_from, {BEGINNING}) <= w.base),
+    clinical AS (SELECT ask, bool_or(present AND kind = 'clinical') AS known FROM i GROUP BY ask),
     stated AS (
         SELECT v.ask, bool_and(coalesce(v.positive, {points[0]}, false)) AS met,
                bool_and(coalesce(NOT v.positive, {points[1]}, false)) AS unmet,
                bool_and(v.positive IS NULL AND v.low IS NOT NULL) AS only_points,
                list_concat(records_of(v.record), coalesce(any_value(ana.records), [])) AS records
-        FROM v LEFT JOIN ana USING (ask) GROUP BY v.ask),
+        FROM v LEFT JOIN ana USING (ask) LEFT JOIN clinical k USING (ask) GROUP BY v.ask),
     counted AS ({_FROM_ITEMS[name]}),
     refuted AS (SELECT w.ask, {REFUTED} AS record FROM w)
     SELECT w.ask,
@@ -390,9 +394,11 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
     """DaysSinceDiagnosisCondition: from the record of the classification, else of the diagnosis, to the anchor.
 
     An onset alone is only the earliest day of the diagnosis (rule 10). A narrower diagnosis (nephritis) shows by its
-    record that lupus was diagnosed by then; when nephritis began says nothing of that.
+    record that lupus was diagnosed by then; when nephritis began says nothing of that. Where neither is dated, the
+    fourth criterion of ACR 1997 that was recorded shows that the classification was met by then.
     """
     name = str(feature.get("classificationSet"))
+    counts_criteria = str(name == "acr1997").lower()
     return f"""
     WITH w AS (
         SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, n.first AS end_certain,
@@ -414,13 +420,22 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
                arg_min(d.record, f.onset_from) FILTER (WHERE d.refutes) AS onset_record
         FROM d JOIN fact_condition f ON f.patient = d.patient AND f.record = d.record
         WHERE d.status = 'confirmed' AND d.member = 'in' AND coalesce(f.recorded_from, {BEGINNING}) <= d.base
-        GROUP BY d.ask)
-    SELECT w.ask, w.end_certain - coalesce(c.last, x.last) AS lower,
+        GROUP BY d.ask),
+    criteria AS (
+        SELECT w.ask, min(least(m.date_to, w.base)) AS day, arg_min(m.record, m.date_to) AS record
+        FROM w JOIN classification_item i ON i.set = {text(name)} AND {counts_criteria}
+        JOIN fact_measurement m ON m.patient = w.patient AND m.test = i.test AND m.positive AND m.date_from <= w.base
+        GROUP BY w.ask, i.key),
+    k AS (
+        SELECT ask, list_sort(list(day))[{NEEDED[name]}] AS last, records_of(record) AS records
+        FROM criteria GROUP BY ask HAVING count(*) >= {NEEDED[name]})
+    SELECT w.ask, w.end_certain - coalesce(c.last, x.last, k.last) AS lower,
            w.end_possible - coalesce(c.first, x.first, x.onset) AS upper,
            CASE WHEN c.record IS NOT NULL THEN [c.record]
+                WHEN x.record IS NULL AND k.last IS NOT NULL THEN k.records
                 WHEN coalesce(x.record, x.onset_record) IS NOT NULL THEN [coalesce(x.record, x.onset_record)]
                 ELSE [] END AS records
-    FROM w LEFT JOIN c USING (ask) LEFT JOIN x USING (ask)
+    FROM w LEFT JOIN c USING (ask) LEFT JOIN x USING (ask) LEFT JOIN k USING (ask)
     """
 
 
