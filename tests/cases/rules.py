@@ -46,3 +46,12 @@ for days, expected in ((168, "pass"), (167, "unknown")):
         items("acr1997", "malarRash photosensitivity oralUlcers", on="2018-03-01"),
         items("acr1997", "ana", on=ago(days)),
     )
+
+# ---- points are whole ------------------------------------------------------------------------------------------------
+
+for comparator, value, expected in ((">", 6, "pass"), (">", 5, "unknown"), ("<", 8, "unknown"), ("<", 7, "fail")):
+    nct06892145.case(
+        f"SLEDAI-2K {comparator}{value}",
+        f"I04 {expected}",
+        lab("local:sledai2kTotal", value, "{score}", comparator=comparator),
+    )

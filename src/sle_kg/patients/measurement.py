@@ -63,7 +63,7 @@ class MeasurementReader:
             raise UnreadableError(f"{comparator!r} is no comparator")
         number = _converted(value, unit, test)
         _check(number, test)
-        low, high = _bounds(number, comparator)
+        low, high = _bounds(number, comparator, Decimal(1) if _counts_points(test) else PLACES)
         return {
             "low": low,
             "high": high,
@@ -128,7 +128,7 @@ def _check(number: Decimal, test: LaboratoryTest) -> None:
         raise UnreadableError(f"{plain(number)} is below the least possible value, {plain(test.minimum)}")
     if test.maximum is not None and number > test.maximum:
         raise UnreadableError(f"{plain(number)} is above the greatest possible value, {plain(test.maximum)}")
-    if test.maximum is not None and test.key != "pga" and number != number.to_integral_value():
+    if _counts_points(test) and number != number.to_integral_value():
         raise UnreadableError(f"{plain(number)} is no whole number of points")
     if number < 0 and test.canonical_unit != "Cel":
         raise UnreadableError(f"the value {plain(number)} is negative")
@@ -136,15 +136,20 @@ def _check(number: Decimal, test: LaboratoryTest) -> None:
         raise UnreadableError(f"{plain(number)} % is more than all")
 
 
-def _bounds(number: Decimal, comparator: str | None) -> tuple[Decimal | None, Decimal | None]:
-    """Least and greatest value: `<20` is an interval (rule 9); strict bounds by the last decimal place."""
+def _counts_points(test: LaboratoryTest) -> bool:
+    """Whether the test is a score in whole points; PGA is a position on a line."""
+    return test.maximum is not None and test.key != "pga"
+
+
+def _bounds(number: Decimal, comparator: str | None, step: Decimal) -> tuple[Decimal | None, Decimal | None]:
+    """Least and greatest value: `<20` is an interval (rule 9); strict bounds are one `step` away, `>6` points are 7."""
     match comparator:
         case "<":
-            return None, number - PLACES
+            return None, number - step
         case "<=":
             return None, number
         case ">":
-            return number + PLACES, None
+            return number + step, None
         case ">=":
             return number, None
     return number, number
