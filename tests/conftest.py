@@ -7,3 +7,9 @@ import no_network  # noqa: F401
 
 _GUARD = Path(__file__).parent / "guard"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), os.environ.get("PYTHONPATH")]))
+
+
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("same every time", derandomize=True, database=None, deadline=None)
+settings.load_profile("same every time")

@@ -92,7 +92,7 @@ def statuses(
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.trial)
 @settings(
-    max_examples=4,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -13,7 +13,7 @@ from sle_kg.patients.facts import COLUMNS
 PATIENTS = 50
 """In one batch: a query costs much the same for one patient as for many."""
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=5, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 REST_ON_ABSENCE = frozenset(
     {
