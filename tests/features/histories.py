@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.naive import UNKNOWN, Bound, Knowledge, Naive, Row
+from features.naive import Naive
+from features.naive_facts import UNKNOWN, Bound, Knowledge, Row
 from sle_kg.criteria import Feature
 from sle_kg.features import Ask, EventDate, FeatureBuilder, FeatureOptions
 from sle_kg.patients.facts import COLUMNS, schema
@@ -210,7 +211,7 @@ def _result(random: Random, writer: Writer, test: str, day: dt.date | None = Non
 
 def _scores(random: Random, writer: Writer) -> None:
     """Totals and items on few days, so that they meet; items of classification sets; oxygen."""
-    from features.naive import classification_rows, score_items
+    from features.naive_facts import classification_rows, score_items
 
     for instrument in ("sledai2kTotal", "selenaSledaiTotal"):
         days = [near(random)]

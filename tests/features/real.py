@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from caselib import ON, Asked, Case, Facts, bundle, flat
-from features.naive import UNKNOWN, Bound
+from features.naive_facts import UNKNOWN, Bound
 from sle_kg.criteria import Feature, Parameter
 from sle_kg.features import Ask, EventDate, FeatureBuilder, FeatureOptions
 from sle_kg.patients.read import read_patients

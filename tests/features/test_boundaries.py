@@ -28,7 +28,7 @@ from caselib import (
     score,
     vaccine,
 )
-from features.naive import Bound
+from features.naive_facts import Bound
 from features.real import bounds, feature
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import compare

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from caselib import ago, biopsy, complete, drug, items, lab, person, said, score
-from features.naive import classification_rows, score_items
+from features.naive_facts import classification_rows, score_items
 from features.real import bounds, feature
 
 EXAMPLES = list(csv.DictReader((Path(__file__).parents[1] / "facts" / "formulas_examples.csv").open(encoding="utf-8")))
