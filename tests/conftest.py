@@ -1,15 +1,14 @@
-"""What every test has in common: no test, and no program that a test starts, reaches the network."""
+"""What every test has in common: no network, and the same random examples in every run."""
 
 import os
 from pathlib import Path
 
 import no_network  # noqa: F401
+from hypothesis import settings
+from hypothesis import settings
 
 _GUARD = Path(__file__).parent / "guard"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), os.environ.get("PYTHONPATH")]))
 
-
-from hypothesis import settings  # noqa: E402
-
-settings.register_profile("same every time", derandomize=True, database=None, deadline=None)
-settings.load_profile("same every time")
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
