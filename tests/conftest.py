@@ -5,7 +5,6 @@ from pathlib import Path
 
 import no_network  # noqa: F401
 from hypothesis import settings
-from hypothesis import settings
 
 _GUARD = Path(__file__).parent / "guard"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), os.environ.get("PYTHONPATH")]))
