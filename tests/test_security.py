@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from decimal import Decimal
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -20,6 +21,7 @@ from sle_kg.export import export
 from sle_kg.files import write_whole
 from sle_kg.patients.read import read_patients
 from sle_kg.screening import Options, check_options
+from sle_kg.units import UnitError, convert
 
 
 def patient_file(folder, resource):
@@ -310,3 +312,27 @@ def test_json_ld_asks_for_no_address_of_the_machine(monkeypatch):
 
     monkeypatch.setattr(uuid, "uuid1", uuid1)
     assert export("trial", "NCT06892145", "json-ld").startswith(b"{")
+
+
+@pytest.mark.parametrize(
+    "unit", ["(" * 500 + "m" + ")" * 500, "m" * 5000, "U" + ".U" * 2000, "10^999999999", "m99999999"]
+)
+def test_a_unit_that_nests_or_grows_without_end_is_no_unit(unit):
+    start = time.monotonic()
+    with pytest.raises(UnitError):
+        convert(Decimal(1), unit, "U/L")
+    assert time.monotonic() - start < 10
+
+
+def test_many_parts_and_attestations_of_one_record_cost_no_time(tmp_path, capfd):
+    part = {"code": {"coding": [{"system": "http://loinc.org", "code": "1742-6"}]}}
+    parts = [{**part, "valueQuantity": {"value": value, "code": "U/L"}} for value in range(20_000)]
+    common = {"resourceType": "Observation", "status": "final", "effectiveDateTime": "2026-11-10"}
+    file = patient_file(tmp_path, {**common, "id": "r", "code": local("panel"), "component": parts})
+    bundle = json.loads(file.read_text())
+    said = {**common, "subject": {"reference": "Patient/p"}, "code": local("attest:NCT06892145/I04")}
+    bundle["entry"] += [{"resource": {**said, "id": f"a{n}", "valueBoolean": True}} for n in range(20_000)]
+    file.write_text(json.dumps(bundle))
+    start = time.monotonic()
+    assert screened(file, "csv", capfd)
+    assert time.monotonic() - start < 30

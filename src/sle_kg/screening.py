@@ -405,11 +405,8 @@ class Facts:
 
 def _latest(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The facts that no other one is certainly later than."""
-
-    def is_later(other: dict[str, Any], fact: dict[str, Any]) -> bool:
-        return None not in (other["date_from"], fact["date_to"]) and bool(other["date_from"] > fact["date_to"])
-
-    return [fact for fact in facts if not any(is_later(other, fact) for other in facts)]
+    latest = max((fact["date_from"] for fact in facts if fact["date_from"]), default=dt.date.min)
+    return [fact for fact in facts if fact["date_to"] is None or fact["date_to"] >= latest]
 
 
 def _waiting(case: Case, status: Mapping[str, Status]) -> list[str]:

@@ -22,6 +22,8 @@ LARGEST = Decimal("1e20")
 _VISUAL_ANALOGUE_SCALE = (Fraction(3, 100), Fraction(0))
 """PGA of 0 to 3 from millimetres of a 100 mm line: mm × 3/100 (labs_and_findings.csv, row pga)."""
 _SURFACE_AREA = re.compile(r"1\.73")
+_LONGEST = 100
+"""Characters of a unit; longer ones are no unit, and nest without end."""
 _WITHOUT_DIMENSION = re.compile(r"1?|(\{[^{}]*\})|scores?|points?", re.IGNORECASE)
 """Bare numbers: no unit, 1, an annotation such as `{score}`, or the words that exports write for it."""
 
@@ -60,6 +62,8 @@ def _affine(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fractio
     """Factor and offset of a conversion. Raises UnitError."""
     if unit == target:
         return Fraction(1), Fraction(0)
+    if len(unit) > _LONGEST:
+        raise UnitError(f"{unit[:20]!r}… is no UCUM unit")
     if _WITHOUT_DIMENSION.fullmatch(target):
         if _WITHOUT_DIMENSION.fullmatch(unit):
             return Fraction(1), Fraction(0)

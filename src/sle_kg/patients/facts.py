@@ -127,15 +127,16 @@ class FactBuilder:
 
 def _joined(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """One evidence line for each record, the values of its parts in order."""
-    lines: dict[tuple[str, str], tuple[Any, ...]] = {}
-    for patient, record, what, value, date in rows:
-        known = lines.get((patient, record))
-        if known is None:
-            lines[patient, record] = (patient, record, what, value, date)
-        elif value and value not in known[3].split("; "):
-            joined = "; ".join(text for text in (known[3], value) if text)
-            lines[patient, record] = (patient, record, known[2], joined, known[4] or date)
-    return list(lines.values())
+    parts: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for row in rows:
+        parts.setdefault(row[:2], []).append(row[2:])
+    return [(*record, *_one_line(lines)) for record, lines in parts.items()]
+
+
+def _one_line(lines: list[tuple[Any, ...]]) -> tuple[str, str, str | None]:
+    """What the first part is called, the different values of all, and the first date."""
+    values = dict.fromkeys(value for _, value, _ in lines if value)
+    return lines[0][0], "; ".join(values), next((date for _, _, date in lines if date), None)
 
 
 @dataclass(frozen=True, slots=True)
