@@ -336,3 +336,32 @@ def test_many_parts_and_attestations_of_one_record_cost_no_time(tmp_path, capfd)
     start = time.monotonic()
     assert screened(file, "csv", capfd)
     assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize("number", ["1e19", "2000000", "1e-12", "1e-30", "0", "123456789012345678.123456789012"])
+@pytest.mark.parametrize("unit", ["mg", "mg/kg", "g"])
+def test_doses_and_weights_that_nobody_has_end_no_computation(tmp_path, capfd, number, unit):
+    """Products beyond DuckDB's decimals and divisions by a weight that rounds to nothing ended the process."""
+    common = {"status": "active", "effectivePeriod": {"start": "2025-01-01"}}
+    weight = {"status": "final", "effectiveDateTime": "2026-11-10", "valueQuantity": {"value": "@number", "code": "kg"}}
+    entries = [{"resourceType": "Patient", "id": "p", "birthDate": "1990-01-01", "gender": "female"}]
+    entries.append({"resourceType": "Observation", "id": "w", "code": {"coding": [BODY_WEIGHT]}, **weight})
+    for drug in ("prednisone", "mycophenolateMofetil", "cyclophosphamide", "hydroxychloroquine"):
+        for period_unit, period in (("d", "1"), ("s", "0.01"), ("a", "10000")):
+            timing = {"frequency": 10_000, "period": f"@{period}", "periodUnit": period_unit}
+            dosage = {
+                "timing": {"repeat": timing},
+                "doseAndRate": [{"doseQuantity": {"value": "@number", "code": unit}}],
+            }
+            statement = {"medicationCodeableConcept": local(drug), "dosage": [dosage], **common}
+            entries.append({"resourceType": "MedicationStatement", "id": f"{drug}-{period_unit}", **statement})
+    about = {"subject": {"reference": "Patient/p"}}
+    text = json.dumps({"resourceType": "Bundle", "entry": [{"resource": {**about, **entry}} for entry in entries]})
+    file = tmp_path / "doses.json"
+    file.write_text(re.sub(r'"@([^"]*)"', r"\1", text.replace('"@number"', number)))
+    arguments = ["screen", str(file), "--on", "2026-11-21", "--format", "json", "--complete", "medications"]
+    assert app(arguments, standalone_mode=False) in (None, 0)
+    assert {verdict["patient"] for verdict in json.loads(capfd.readouterr().out)} == {"p"}
+
+
+BODY_WEIGHT = {"system": "http://loinc.org", "code": "29463-7"}

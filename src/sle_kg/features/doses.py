@@ -55,7 +55,7 @@ def _weights() -> str:
 
 def _scaled(value: str) -> str:
     """SQL: a decimal as whole number of 10⁻⁶."""
-    return f"CAST(TRY_CAST({value} AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+    return f"CAST(CAST(TRY_CAST({value} AS DECIMAL(18, 6)) AS DECIMAL(38, 6)) * 1000000 AS HUGEINT)"
 
 
 def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
@@ -300,8 +300,7 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
 
     def amount(weight: str, first: str, last: str) -> str:
         """Dose × administrations at a time × times in the interval (× kg), a whole number of 10⁻¹⁸ mg."""
-        times = "CAST(TRY_CAST(coalesce(e.times, 1) AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
-        days = "CAST(TRY_CAST(e.period_days AS DECIMAL(18, 6)) * 1000000 AS HUGEINT)"
+        times, days = _scaled("coalesce(e.times, 1)"), _scaled("e.period_days")
         kilograms = f"CASE WHEN e.dose_unit = 'mg/kg' THEN {_scaled(weight)} ELSE 1000000 END"
         passed = f"below(CAST(greatest({last} - {first}, 0) AS HUGEINT) * 1000000, {days})"
         once = "e.administration OR e.period_days IS NULL OR e.period_days <= 0"

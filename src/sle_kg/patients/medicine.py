@@ -74,7 +74,8 @@ def timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
     if not (0 <= frequency <= _LARGEST_TIMING and _SMALLEST_PERIOD <= period <= _LARGEST_TIMING):
         return None, None
     if unit in _IN_A_DAY:
-        return (frequency * _IN_A_DAY[unit] / period).quantize(PLACES), Decimal(1)
+        times = (frequency * _IN_A_DAY[unit] / period).quantize(PLACES)
+        return (times, Decimal(1)) if times <= _LARGEST_TIMING else (None, None)
     if unit in _PERIODS:
         return frequency.quantize(PLACES), (period * _PERIODS[unit]).quantize(PLACES)
     return None, None
