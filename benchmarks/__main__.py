@@ -93,15 +93,16 @@ def lines() -> Iterator[Line]:
     for count in ("1", "100"):
         runs = 5 if count == "1" else 3
         bare, engine = job("bare", count, runs=runs), job("engine", count, runs=runs)
-        yield Line(f"bare `pyshacl`, {count} ready profiles", bare)
-        yield Line(f"SHACL engine, {count} ready profiles", engine, "bare", engine.seconds / bare.seconds, 1.3)
+        yield Line(f"bare `pyshacl`, ready profiles: {count}", bare)
+        yield Line(f"SHACL engine, ready profiles: {count}", engine, "bare", engine.seconds / bare.seconds, 1.3)
     with tempfile.TemporaryDirectory() as folder:
         for count in (1, 100):
             command = (COMMAND, "screen", *patients(count, Path(folder)), "--on", "2026-11-21", "--format", "json")
-            yield Line(f"`screen`, {count} FHIR patients, every trial", whole(*command, runs=2))
+            yield Line(f"`screen`, every trial, FHIR patients: {count}", whole(*command, runs=2))
         memory, oxigraph = job("matrix", "memory", runs=1), job("matrix", "oxigraph")
         yield Line("comparison matrix, rdflib's memory store", memory)
         yield Line("comparison matrix, Oxigraph", oxigraph, "memory store", oxigraph.seconds / memory.seconds)
+        yield Line("`compare`, all five trials", whole(COMMAND, "compare", "--format", "json", runs=2))
         for name in FORMATS:
             target = str(Path(folder) / name)
             cost = whole(COMMAND, "export", "--what", "graph", "--format", name, "--output", target, runs=2)
