@@ -20,6 +20,7 @@ from sle_kg.errors import InputError
 from sle_kg.export import export
 from sle_kg.files import write_whole
 from sle_kg.patients.read import read_patients
+from sle_kg.queries import run_query
 from sle_kg.screening import Options, check_options
 from sle_kg.units import UnitError, convert
 
@@ -365,3 +366,11 @@ def test_doses_and_weights_that_nobody_has_end_no_computation(tmp_path, capfd, n
 
 
 BODY_WEIGHT = {"system": "http://loinc.org", "code": "29463-7"}
+
+
+@pytest.mark.parametrize("value", [r"a\u0041b", r"\U00000022", r"a\u0022 } SERVICE <http://x> {", r"\\u0041", "\\"])
+def test_a_parameter_may_hold_what_looks_like_an_escape(tmp_path, value):
+    """The escape was resolved inside the finished query, which then was no SPARQL."""
+    file = tmp_path / "named.rq"
+    file.write_text('#+ param: t string — a text\nSELECT ?t {\n  VALUES ?t { "a" }\n}')
+    assert [[str(term) for term in row] for row in run_query(file, {"t": value}).rows] == [[value]]

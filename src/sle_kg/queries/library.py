@@ -142,15 +142,14 @@ def _values_block(parameter: str) -> re.Pattern[str]:
 
 def _ready(query: Query, values: Mapping[str, str]) -> str:
     """The text to run: parameters in place, parsed, and found harmless."""
-    text = query.text
+    text = _without_escapes(query.name, query.text)
     declared = {parameter.name: parameter for parameter in query.parameters}
     for name, value in values.items():
         if name not in declared:
             known = ", ".join(declared) or "none"
             raise InputError(f"{query.name}: no parameter {name!r}; it declares {known}")
-        block = f"\n  VALUES ?{name} {{ {_term(query.name, declared[name], value)} }}"
+        block = f"\n  VALUES ?{name} {{ {_escaped(_term(query.name, declared[name], value))} }}"
         text = _values_block(name).sub(block.replace("\\", r"\\"), text)
-    text = _without_escapes(query.name, text)
     _refuse_harm(query.name, text)
     return text
 
@@ -171,6 +170,11 @@ def _term(query: str, parameter: Parameter, value: str) -> ox.Literal | ox.Named
     except (ValueError, InvalidOperation) as error:
         raise InputError(f"{query}: parameter {parameter.name} is {value!r}, not of type {parameter.type}") from error
     return ox.Literal(value)
+
+
+def _escaped(term: ox.Literal | ox.NamedNode) -> str:
+    r"""The term in SPARQL; a backslash before u stays one, although parsers resolve \u before they read strings."""
+    return re.sub(r"\\([uU])", lambda found: rf"\\U{ord(found[1]):08X}", str(term))
 
 
 def _decimal(value: str) -> str:
