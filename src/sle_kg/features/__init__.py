@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sle_kg.criteria import Feature
-from sle_kg.features import doses, person, presence, results
+from sle_kg.features import biopsy, classification, doses, person, presence, results
 from sle_kg.features.asks import Ask, EventDate, FeatureOptions, resolve_events
 from sle_kg.features.database import load_asks, load_features, names_of, open_database
 
@@ -58,12 +58,12 @@ QUERIES: dict[str, Callable[[Feature, FeatureOptions], str]] = {
     "HighestScoreCondition": results.highest_score,
     "PositiveTestCondition": results.positive_test,
     "QuantifiedCondition": results.quantified,
-    "ClassificationCondition": results.classification,
-    "DaysSinceDiagnosisCondition": results.days_since_diagnosis,
-    "BiopsyClassCondition": results.biopsy_class,
-    "BiopsyCondition": results.biopsy,
-    "BiopsyIndexCondition": results.biopsy_index,
-    "BiopsyAgeCondition": results.biopsy_age,
+    "ClassificationCondition": classification.classification,
+    "DaysSinceDiagnosisCondition": classification.days_since_diagnosis,
+    "BiopsyClassCondition": biopsy.biopsy_class,
+    "BiopsyCondition": biopsy.biopsy,
+    "BiopsyIndexCondition": biopsy.biopsy_index,
+    "BiopsyAgeCondition": biopsy.biopsy_age,
     "DiagnosisCondition": _plain(presence.diagnosis),
     "DiagnosisCountCondition": _plain(presence.diagnosis_count),
     "ProcedureCondition": _plain(presence.procedure),
