@@ -383,12 +383,12 @@ class Facts:
 
     def blocking(self, patient: str) -> dict[str, tuple[str, ...]]:
         """By section, the records not understood, which keep it from counting as complete."""
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[str, list[str]] = {}
         for row in self._unread.get(patient, ()):
             if row["section"]:
                 name = f"{row['record']} ({row['display']})" if row["display"] else str(row["record"])
-                found[row["section"]] = (*found.get(row["section"], ()), name)
-        return found
+                found.setdefault(row["section"], []).append(name)
+        return {section: tuple(names) for section, names in found.items()}
 
     def unbound_consents(self, patient: str) -> tuple[Evidence, ...]:
         """Research consents that name no trial: they settle no row."""
