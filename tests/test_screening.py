@@ -391,3 +391,10 @@ def test_whatever_passes_or_fails_on_a_real_export_names_a_record_of_it(file: Pa
         named = {item.record for item in found.evidence}
         assert named <= records
         assert named or found.status == "not-applicable" or "everybody" in found.reason, found.reason
+
+
+def test_an_open_row_names_the_result_that_is_known_beside_what_is_missing() -> None:
+    [verdict] = screen([path("examples") / "patients" / "a-26.json"], Options(trials=("NCT06892145",), on=ON))
+    row = next(row for row in verdict.criteria if row.id == "I06d")
+    assert "2.5 times the upper limit of normal" in row.reason
+    assert [item.record for item in row.evidence] == ["Observation/r29"]

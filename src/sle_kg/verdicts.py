@@ -244,10 +244,12 @@ class _Explainer:
         questions = [(node, ripe) for node, ripe in nodes if isinstance(node, Judgement)]
         said = [self.subject.words.unknown(leaf, self._bound(leaf), self._evidence(leaf)) for leaf in leaves]
         said += [f"to be judged: {node.question}" for node, ripe in questions if ripe or not leaves]
+        known = self._known_beside(self.rules.conditions[criterion.id])
+        said += [self.subject.words.found(some, self._bound(some[0]), self._evidence(some[0])) for some in known]
         missing = [self.subject.words.missing(leaf, code) for leaf in leaves]
         missing += [f"{_answerer(node)}: {node.question} ({code})" for node, ripe in questions if ripe or not leaves]
         missing += [text for row in rows for text in self.done[row].missing]
-        evidence = [item for leaf in leaves for item in self._evidence(leaf)]
+        evidence = [item for leaf in [*leaves, *(some[0] for some in known)] for item in self._evidence(leaf)]
         evidence += [item for row in rows for item in self.done[row].evidence]
         kinds = [leaf_open_kind(leaf) for leaf in leaves] + [node.open_kind for node, _ in questions]
         kinds += [kind for row in rows if (kind := self.done[row].open_kind) is not None]
@@ -268,6 +270,14 @@ class _Explainer:
         exempt = self.rules.not_applicable.get(criterion.id)
         nodes = [] if exempt is None else [node for node, _ in self._open_nodes(exempt, ripe=True)]
         return [node for node in nodes if isinstance(node, Leaf) and node.feature.kind == "SexCondition"]
+
+    def _known_beside(self, condition: Condition) -> list[list[Leaf]]:
+        """The results, by feature, that are known where the row is not: a bilirubin that waits for a diagnosis."""
+        same: dict[str, list[Leaf]] = {}
+        for node in walk(condition):
+            if isinstance(node, Leaf) and self.truth(node) is not None and leaf_open_kind(node) == "test":
+                same.setdefault(node.feature.slug, []).append(node)
+        return list(same.values())
 
     def _contradicted(self, criterion: Criterion, data: Truth, attested: tuple[Evidence, ...]) -> _Explanation:
         """Data and attestation disagree, or two attestations of one date: both are named."""
