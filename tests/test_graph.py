@@ -9,8 +9,9 @@ import pyoxigraph as ox
 import pytest
 
 from sle_kg.errors import TrialFileError
-from sle_kg.graph import DATASET, as_rdflib, build_store, graph_quads, parse_file, trial_files
+from sle_kg.graph import DATASET, as_rdflib, build_store, graph_quads, parse_file
 from sle_kg.namespaces import DCTERMS, RDF, RDFS, SLE, TRIAL, VOID, XSD
+from sle_kg.trials import trial_files
 
 N = ox.NamedNode
 FIVE = {"NCT06106906", "NCT06150651", "NCT06653556", "NCT06710717", "NCT06892145"}

@@ -11,10 +11,11 @@ import pytest
 
 from sle_kg import landscape as module
 from sle_kg.errors import InputError
-from sle_kg.graph import parse_file, trial_files
+from sle_kg.graph import parse_file
 from sle_kg.landscape import landscape
 from sle_kg.namespaces import DCTERMS, RDF, RDFS, SLE, TRIAL, XSD
 from sle_kg.resources import path
+from sle_kg.trials import trial_files
 
 N = ox.NamedNode
 

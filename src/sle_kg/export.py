@@ -12,9 +12,11 @@ import pyoxigraph as ox
 
 from sle_kg.contexts import context, refuse_remote
 from sle_kg.errors import InputError
-from sle_kg.graph import graph_quads, ontology_files, parse_file, trial_files
+from sle_kg.graph import graph_quads, parse_file
 from sle_kg.namespaces import OWL, PREFIXES, RDF, SLE, TRIAL, XSD
+from sle_kg.ontology import module_files
 from sle_kg.resources import path
+from sle_kg.trials import trial_files
 from sle_kg.turtle import canonical_n_quads, canonical_quads, write_turtle
 
 WHAT = ("graph", "ontology", "shapes", "trial")
@@ -101,7 +103,7 @@ def _statements(what: str, trial: str | None) -> list[ox.Quad]:
     if what == "graph":
         return graph_quads()
     if what == "ontology":
-        return _merged([quad for file in ontology_files() for quad in parse_file(file)])
+        return _merged([quad for file in module_files() for quad in parse_file(file)])
     if what == "trial":
         return _trial_statements(trial)
     folder = path("shapes")

@@ -17,7 +17,8 @@ import pyoxigraph as ox
 from sle_kg.errors import InputError, TrialFileError
 from sle_kg.landscape import ATTRIBUTION, SNAPSHOT_SOURCE, landscape, snapshot_date
 from sle_kg.namespaces import BASE, DCAT, DCTERMS, PREFIXES, RDF, SLE, TRIAL, VOID, XSD
-from sle_kg.resources import path
+from sle_kg.ontology import module_files
+from sle_kg.trials import trial_files
 
 if TYPE_CHECKING:
     import rdflib
@@ -56,7 +57,7 @@ def graph_quads() -> list[ox.Quad]:
     Raises TrialFileError or InputError naming the file that cannot be read.
     """
     files = trial_files()
-    parts = {"ontology": [quad for file in ontology_files() for quad in parse_file(file)]}
+    parts = {"ontology": [quad for file in module_files() for quad in parse_file(file)]}
     for file in files:
         parts[f"trial/{file.stem}"] = [*parse_file(file), _source_content(file)]
     modelled = frozenset(file.stem for file in files)
@@ -65,16 +66,6 @@ def graph_quads() -> list[ox.Quad]:
     sizes = {name: len(set(part)) for name, part in parts.items()}
     quads += [ox.Quad(*triple) for triple in _description(sizes, len(set(quads)))]
     return quads
-
-
-def ontology_files() -> list[Path]:
-    """The modules of the ontology, alignments and inferred types included, sorted by path."""
-    return sorted(path("ontology").rglob("*.ttl"))
-
-
-def trial_files() -> list[Path]:
-    """The trial files, sorted by NCT number."""
-    return sorted(path("trials").glob("*.ttl"))
 
 
 def parse_file(file: Path) -> Iterator[ox.Quad]:
