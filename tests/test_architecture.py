@@ -18,12 +18,17 @@ LAYERS = [
     {"files", "turtle", "criteria", "units", "codes"},
     {"ontology"},
     {"reason", "terminology"},
+    {"conditions"},
     {"trials"},
+    {"definitions"},
+    {"outcomes"},
     {"patients", "trial_sources"},
     {"features"},
     {"evaluate", "shapes", "profile"},
     {"engines", "timeline", "wording", "verdicts"},
     {"screening"},
+    {"followup"},
+    {"synthetic"},
     {"landscape"},
     {"graph"},
     {"queries", "compare", "contexts", "export"},
@@ -35,7 +40,17 @@ LAYERS = [
 
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 GRAPH_READERS = {"queries", "compare", "export", "graph", "landscape"}
-PATIENT_SIDE = {"patients", "features", "engines", "screening", "timeline", "evaluate", "profile"}
+PATIENT_SIDE = {
+    "patients",
+    "features",
+    "engines",
+    "screening",
+    "timeline",
+    "evaluate",
+    "profile",
+    "followup",
+    "synthetic",
+}
 
 
 def name_of(module: Path) -> str:

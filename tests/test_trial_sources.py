@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from sle_kg import trial_sources
+from sle_kg.conditions import LEAVES, PARAMETERS
 from sle_kg.errors import TrialFileError
 from sle_kg.resources import path
-from sle_kg.trials import LEAVES, PARAMETERS, load_trials, read_trial, trial_files
+from sle_kg.trials import load_trials, read_trial, trial_files
 
 FACTS = Path(__file__).parent / "facts"
 SEEDS = {"000": "NCT06150651", "001": "NCT06106906", "002": "NCT06710717", "003": "NCT06892145", "004": "NCT06653556"}

@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -74,6 +75,13 @@ CodeMap = Annotated[
 Readings = Annotated[
     list[str] | None,
     typer.Option("--reading", metavar="AMBIGUITY=KEY", help="Another reading of an ambiguous sentence; repeatable."),
+]
+DeriveItems = Annotated[
+    bool, typer.Option("--derive-items", help="Laboratory results stand for SLEDAI items that were not recorded.")
+]
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option("--threshold", metavar="NAME=NUMBER", help="A threshold that the record leaves open; repeatable."),
 ]
 PatientFiles = Annotated[
     list[Path], typer.Argument(metavar="FILE", help="FHIR R4 JSON or NDJSON, or RDF: one or many patients.")
@@ -205,6 +213,109 @@ def screen(
     with _progress() as progress:
         verdicts = screening.screen(files, options, progress, _passed_over)
     _write(render(verdicts, form, *_terminal(output)), output)
+
+
+@app.command(epilog="Example: sle-kg outcomes followup.json --trial NCT06710717 --format html --output outcomes.html")
+def outcomes(
+    files: PatientFiles,
+    trial: Annotated[str, typer.Option("--trial", metavar="ID", help="NCT number of a trial that states outcomes.")],
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="Records up to this day. Default: every record.")
+    ] = None,
+    visits: Annotated[
+        str | None,
+        typer.Option("--visits", metavar="LIST", help='Time points, for example "week 4,week 12,month 6".'),
+    ] = None,
+    visit_window: Annotated[
+        int | None,
+        typer.Option(
+            "--visit-window",
+            metavar="DAYS",
+            min=0,
+            help="Days before and after a time point. Default: half the distance to its neighbours.",
+        ),
+    ] = None,
+    event: Events = None,
+    complete: Complete = None,
+    code_map: CodeMap = None,
+    reading: Readings = None,
+    derive_items: DeriveItems = False,
+    threshold: Thresholds = None,
+    form: Annotated[
+        Literal["table", "json", "csv", "html", "turtle"], typer.Option("--format", "-f", help="How to write results.")
+    ] = "table",
+    output: Output = None,
+) -> None:
+    """Compute a trial's outcomes from patients' records over time, for each patient and for the cohort."""
+    from sle_kg.followup.options import FollowUpOptions
+    from sle_kg.followup.trial_outcomes import trial_outcomes
+    from sle_kg.report.outcomes import render_outcomes
+
+    options = FollowUpOptions(
+        on=None if on is None else _date(on, "--on"),
+        visits=tuple(part.strip() for part in (visits or "").split(",") if part.strip()),
+        visit_window=visit_window,
+        events=_dates(event, "--event"),
+        complete=tuple(complete or ()),
+        code_map=code_map,
+        readings=_pairs(reading, "--reading", "AMBIGUITY=KEY"),
+        derive_items=derive_items,
+        thresholds=_numbers(threshold, "--threshold"),
+    )
+    with _progress() as progress:
+        result = trial_outcomes(files, trial, options, progress, _passed_over)
+    _write(render_outcomes(result, form, *_terminal(output)), output)
+
+
+@app.command(epilog="Example: sle-kg score doris2021 followup.json --complete medications")
+def score(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An instrument, state or classification: sledai2k, …")],
+    files: PatientFiles,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="One day. Default: every day recorded.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="DATE", help="Day of the baseline. Default: the infusion.")
+    ] = None,
+    event: Events = None,
+    complete: Complete = None,
+    code_map: CodeMap = None,
+    reading: Readings = None,
+    derive_items: DeriveItems = False,
+    form: Annotated[Literal["table", "json", "csv"], typer.Option("--format", "-f", help="How to write it.")] = "table",
+    output: Output = None,
+) -> None:
+    """Compute one instrument, state or classification for patients over time."""
+    from sle_kg.followup.options import FollowUpOptions
+    from sle_kg.followup.scores import scores
+    from sle_kg.report.scores import render_scores
+
+    options = FollowUpOptions(
+        on=None if on is None else _date(on, "--on"),
+        baseline=None if baseline is None else _date(baseline, "--baseline"),
+        events=_dates(event, "--event"),
+        complete=tuple(complete or ()),
+        code_map=code_map,
+        readings=_pairs(reading, "--reading", "AMBIGUITY=KEY"),
+        derive_items=derive_items,
+    )
+    with _progress() as progress:
+        results = scores(files, name, options, progress, _passed_over)
+    _write(render_scores(results, form, *_terminal(output)), output)
+
+
+@app.command("example-cohort", epilog="Example: sle-kg example-cohort --patients 20 --seed 7 -o cohort")
+def example_cohort(
+    folder: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")],
+    patients: Annotated[int, typer.Option("--patients", metavar="N", min=1, help="How many patients.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same patients.")] = 1,
+    form: Annotated[Literal["fhir", "parquet"], typer.Option("--format", "-f", help="How to write them.")] = "fhir",
+) -> None:
+    """Write synthetic lupus patients with a follow-up after infusion, to look at and to try the commands on."""
+    from sle_kg.synthetic import write_cohort
+
+    for file in write_cohort(folder, patients, seed, form):
+        print(file)
 
 
 @app.command(epilog="Example: sle-kg compare NCT06150651 NCT06892145 --format html --output comparison.html")
@@ -388,6 +499,16 @@ def _date(text: str, option: str) -> datetime.date:
     except ValueError:
         pass
     raise InputError(f"{option}: {text!r} is no date; write it as YYYY-MM-DD, for example 2026-11-21")
+
+
+def _numbers(texts: Sequence[str] | None, option: str) -> dict[str, Decimal]:
+    """`NAME=NUMBER` options as a mapping of exact numbers."""
+    numbers = {}
+    for name, text in _pairs(texts, option, "NAME=NUMBER").items():
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
+            raise InputError(f"{option}: {text!r} is no number; write it as 10 or 0.5")
+        numbers[name] = Decimal(text)
+    return numbers
 
 
 def _pairs(texts: Sequence[str] | None, option: str, form: str) -> dict[str, str]:

@@ -45,7 +45,8 @@ class Feature:
 class Leaf:
     """A feature compared with a number. `met_bound` and `unmet_bound` differ only for months without an anchor.
 
-    `>=` is met when lower >= met_bound and unmet when upper < unmet_bound; the other operators likewise.
+    `>=` is met when lower >= met_bound and unmet when upper < unmet_bound; the other operators likewise. `adjustable`
+    names a threshold that the source leaves open and the user may set (`bCellAplasia`).
     """
 
     iri: str
@@ -54,7 +55,7 @@ class Leaf:
     met_bound: Decimal
     unmet_bound: Decimal
     unit: str | None = None
-    missing: str | None = None
+    adjustable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

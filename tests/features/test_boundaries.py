@@ -30,10 +30,10 @@ from caselib import (
 )
 from features.naive_facts import Bound
 from features.real import bounds, feature
+from sle_kg.conditions import months_as_days
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import compare
 from sle_kg.features import EventDate
-from sle_kg.trials import months_as_days
 
 UNKNOWN = (None, None)
 YES, NO = (1, None), (None, 0)

@@ -39,11 +39,23 @@ class EventDate:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A time at which a follow-up is looked at: results from `first` to `last` may serve, the nearest to `target`."""
+
+    first: dt.date
+    last: dt.date
+    target: dt.date
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One patient, one trial, one date.
 
     `on` is the date judged and `base` the date up to which facts are seen; they differ when the future is searched.
     `repeat` says that results are then taken as repeated unchanged. `events` holds what is known of the anchors.
+    `moments` (`visit`, `baseline`, `previous`) are where the features of a follow-up look for results. `complete_until`
+    is the date up to which statements of completeness are read: later than `base` in a follow-up, where the past is
+    told afterwards.
     """
 
     id: int
@@ -53,6 +65,8 @@ class Ask:
     base: dt.date
     events: Mapping[str, EventDate] = field(default_factory=dict)
     repeat: bool = False
+    moments: Mapping[str, Moment] = field(default_factory=dict)
+    complete_until: dt.date | None = None
 
     def moved(self, identifier: int, days: int, repeat: bool) -> Ask:
         """The same ask judged `days` later: stand-in and planned dates move along, past events stay."""

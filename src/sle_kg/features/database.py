@@ -192,8 +192,25 @@ def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], option
     _load(
         connection,
         "ask",
-        {"ask": "whole", "patient": "text", "trial": "text", "on_date": "date", "base": "date", "shift": "whole"},
-        [(a.id, a.patient, a.trial, a.on, a.base, (a.on - a.base).days if a.repeat else 0) for a in asks],
+        {
+            "ask": "whole",
+            "patient": "text",
+            "trial": "text",
+            "on_date": "date",
+            "base": "date",
+            "complete_until": "date",
+            "shift": "whole",
+        },
+        [
+            (a.id, a.patient, a.trial, a.on, a.base, a.complete_until or a.base, (a.on - a.base).days * a.repeat)
+            for a in asks
+        ],
+    )
+    _load(
+        connection,
+        "moment",
+        {"ask": "whole", "moment": "text", "first": "date", "last": "date", "target": "date"},
+        [(a.id, name, m.first, m.last, m.target) for a in asks for name, m in a.moments.items()],
     )
     anchors = [(a.id, "screening", a.on, a.on, None) for a in asks] + [
         (a.id, name, event.first, event.last, event.record) for a in asks for name, event in a.events.items()
@@ -210,7 +227,7 @@ def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], option
         CREATE OR REPLACE TABLE complete AS
         WITH stated AS (
             SELECT a.ask, c.section, c.date_from AS until, c.record
-            FROM ask a JOIN fact_completeness c ON c.patient = a.patient AND c.date_from <= a.base
+            FROM ask a JOIN fact_completeness c ON c.patient = a.patient AND c.date_from <= a.complete_until
             UNION ALL
             SELECT a.ask, s.section, a.base, '--complete ' || s.section FROM ask a CROSS JOIN stated_complete s
         )
