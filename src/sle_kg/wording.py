@@ -15,6 +15,7 @@ from functools import cache
 
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import Bound, compare
+from sle_kg.features.asks import Moment
 from sle_kg.namespaces import RDFS, SLE
 from sle_kg.verdict import Evidence, OpenKind
 
@@ -31,6 +32,13 @@ _UNITS = {
     "[ULN]": " times the upper limit of normal",
     "%": " %",
 }
+_RATIOS = {
+    "timesUpperLimit": " times the upper limit of normal",
+    "timesLowerLimit": " times the lower limit of normal",
+    "timesBaseline": " times the baseline value",
+}
+_MOMENTS = {"visit": "this assessment", "baseline": "baseline", "previous": "the previous assessment"}
+_ITEM_GROUPS = {"clinical": "clinical items", "majorOrgan": "items of major organs"}
 _PERIODS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 _TESTS = frozenset(
@@ -43,6 +51,12 @@ _TESTS = frozenset(
         "PositiveTestCondition",
         "QuantifiedCondition",
         "PregnancyCondition",
+        "AssessedScoreCondition",
+        "AssessedValueCondition",
+        "AssessedPositiveCondition",
+        "NewItemsCondition",
+        "NewGradesCondition",
+        "HighestValueCondition",
     }
 )
 _AGREEMENTS = frozenset({"StatementCondition", "ConsentCondition"})
@@ -59,6 +73,7 @@ _SECTIONS = {
     "DoseDurationCondition": "medications",
     "TreatmentDurationCondition": "medications",
     "CumulativeDoseCondition": "medications",
+    "TreatmentChangeCondition": "medications",
     "ContraindicationCondition": "statements",
     "AllergyCondition": "allergies",
     "BiopsyClassCondition": "procedures",
@@ -90,6 +105,8 @@ _PRESENCE = frozenset(
         "BiopsyAgeCondition",
         "RenalWorseningCondition",
         "SexCondition",
+        "AssessedPositiveCondition",
+        "TreatmentChangeCondition",
     }
 )
 """Kinds whose feature is 0 or 1."""
@@ -109,6 +126,8 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "BiopsyAgeCondition": ("yes", "no"),
     "SexCondition": ("yes", "no"),
     "ConsentCondition": ("signed", "not signed"),
+    "AssessedPositiveCondition": ("positive", "negative"),
+    "TreatmentChangeCondition": ("begun, or its dose changed", "none begun, no dose changed"),
 }
 _STATEMENTS = {
     "agreesContraception": "the patient's agreement to the contraception that the trial asks for",
@@ -118,11 +137,12 @@ _STATEMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Wording for one patient, trial and date.
+    """Wording for one patient, trial and date: screening, or an assessment of a follow-up.
 
     `label` names a key, class or value set; `is_open` says of a value set that completeness never settles it; `window`
     gives the days that a kind of result serves (None: for ever); `anchors` are the first dates of the trial's events
     that are known; `blocking` names by section the records not understood, which keep it from counting as complete.
+    `moments` are those of an assessment (`visit`, `baseline`, `previous`), none at screening.
     """
 
     label: Callable[[str], str]
@@ -131,6 +151,7 @@ class Words:
     on: dt.date
     anchors: Mapping[str, dt.date]
     blocking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    moments: Mapping[str, Moment] = field(default_factory=dict)
 
     def found(self, leaves: Sequence[Leaf], bound: Bound, evidence: Sequence[Evidence]) -> str:
         """What known leaves over one feature rest on: subject, value, date, and how it stands to each threshold."""
@@ -140,7 +161,7 @@ class Words:
             if feature.kind == "SexCondition":
                 return f"Recorded sex: {'' if present else 'not '}{feature.get('sex')}"
             return f"{self._named(feature, evidence)}: {self._presence(feature, present, evidence)}"
-        value = f"{between(bound, leaves[0])}{unit_words(leaves[0].unit)}"
+        value = f"{between(bound, leaves[0])}{_measured_in(leaves[0])}"
         comparisons = " and ".join(_comparison(leaf, bound) for leaf in leaves)
         return f"{self._named(feature, evidence)}: {value}{_dates(evidence)}, which is {comparisons}"
 
@@ -157,8 +178,10 @@ class Words:
             return (
                 f"{subject}: {self._name(anchor)} is planned for {self.anchors[anchor]}, so absence cannot be known yet"
             )
+        if absent := self._absent_moment(feature):
+            return f"{subject}: {absent} is not known"
         if bound != (None, None) and feature.kind not in _PRESENCE:
-            return f"{subject}: known only to be {between(bound, leaf)}{unit_words(leaf.unit)}{_dates(evidence)}"
+            return f"{subject}: known only to be {between(bound, leaf)}{_measured_in(leaf)}{_dates(evidence)}"
         days = self._window_days(feature)
         if evidence and days is not None and all(_older(item, self.on, days) for item in evidence):
             newest = max(evidence, key=lambda item: item.date or "")
@@ -170,14 +193,18 @@ class Words:
         return f"{subject}: nothing that settles it is recorded"
 
     def missing(self, leaf: Leaf, row_code: str) -> str:
-        """What would settle an open leaf, with dates; `row_code` is the attestation code of its row."""
+        """What would settle an open leaf, with dates; `row_code` is the attestation code of its row, empty for none."""
         feature = leaf.feature
         anchor = self._anchor(feature)
         if anchor and anchor not in self.anchors:
             return f"the date of {self._name(anchor)}, planned or actual"
         if anchor and self.anchors[anchor] > self.on:
-            return f"a statement for the time up to {self.anchors[anchor]} ({row_code})"
+            return f"a statement for the time up to {self.anchors[anchor]}{f' ({row_code})' if row_code else ''}"
+        if absent := self._absent_moment(feature):
+            return f"the date of {absent}"
         days = self._window_days(feature)
+        if feature.kind in _TESTS and self.moments:
+            return f"{self._test(leaf)}{self._asked_at(feature)}"
         if feature.kind in _TESTS:
             since = "" if days is None else f" from {self.on - dt.timedelta(days=days)} to {self.on}"
             return f"{self._test(leaf)}{since}"
@@ -215,7 +242,7 @@ class Words:
                 anchor = self._name(str(feature.get("anchor")))
                 return f"Time from the diagnosis by {self._labels(feature, 'classificationSet')} to {anchor}"
             case "DailyDoseCondition":
-                return f"{self._labels(feature, 'valueSet')}, daily dose at screening"
+                return f"{self._labels(feature, 'valueSet')}, daily dose{self._now()}"
             case "HighestDoseCondition":
                 return f"{self._labels(feature, 'valueSet')}, highest daily dose{self._when(feature)}"
             case "DoseDurationCondition":
@@ -263,6 +290,17 @@ class Words:
                 return "Proteinuria or eGFR"
             case "DonatedVolumeCondition":
                 return f"Blood donated{self._when(feature)}"
+            case "AssessedScoreCondition" | "AssessedValueCondition" | "AssessedPositiveCondition":
+                return self._assessed(feature)
+            case "NewItemsCondition":
+                return f"Number of new items of {self._labels(feature, 'instrument')}{self._at(feature)}"
+            case "NewGradesCondition":
+                systems = f"Number of systems newly at grade {feature.get('grade')}"
+                return f"{systems} of {self._labels(feature, 'instrument')}{self._at(feature)}"
+            case "HighestValueCondition":
+                return f"{self._labels(feature, 'test')}, highest since {self._name(str(feature.get('anchor')))}"
+            case "TreatmentChangeCondition":
+                return f"{self._labels(feature, 'valueSet')}{self._at(feature)}"
         severity = (
             f"{feature.get('severity')} or worse" if feature.get("severity") == "moderate" else feature.get("severity")
         )
@@ -271,7 +309,46 @@ class Words:
     def _named(self, feature: Feature, evidence: Sequence[Evidence]) -> str:
         """The subject; of several tests that would serve, those that were done."""
         done = list(dict.fromkeys(item.what for item in evidence if item.what))
-        return " and ".join(done[:MOST_NAMED]) if feature.get("test") and done else self.subject(feature)
+        plain = feature.get("test") and feature.kind != "HighestValueCondition" and not self._at(feature)
+        return " and ".join(done[:MOST_NAMED]) if plain and done else self.subject(feature)
+
+    def _assessed(self, feature: Feature) -> str:
+        """A score, a part of it, or a test, at the moment asked for or as change since another one."""
+        group = feature.get("itemGroup")
+        part = f", {_ITEM_GROUPS.get(str(group), f'{group} items')} only" if group else ""
+        name = self._labels(feature, "test" if feature.get("test") else "instrument")
+        if other := feature.get("alsoAccepts"):
+            name += f" or {self.label(str(other))}"
+        return f"{name}{part}{', change' if feature.get('since') else ''}{self._at(feature)}"
+
+    def _at(self, feature: Feature) -> str:
+        """` since baseline`, ` at the previous assessment`; nothing for the assessment itself."""
+        if since := feature.get("since"):
+            return f" since {_MOMENTS[str(since)]}"
+        at = str(feature.get("at", "visit"))
+        return "" if at == "visit" else f" at {_MOMENTS[at]}"
+
+    def _absent_moment(self, feature: Feature) -> str | None:
+        """The moment that a feature looks at and that this assessment has not, in words."""
+        needed = _moments_of(feature) if self.moments else ()
+        return next((_MOMENTS[name] for name in needed if name not in self.moments), None)
+
+    def _asked_at(self, feature: Feature) -> str:
+        """When a test that is missing would have to have been done."""
+        if feature.kind == "HighestValueCondition":
+            return f" up to {self.on}"
+        return " and".join(self._moment(name) for name in _moments_of(feature))
+
+    def _moment(self, name: str) -> str:
+        moment = self.moments[name]
+        if name == "baseline":
+            return f" at baseline, {moment.last} or before"
+        if name == "previous":
+            return f" at an assessment before {self.on}"
+        return f" on {moment.last}" if moment.first == moment.last else f" from {moment.first} to {moment.last}"
+
+    def _now(self) -> str:
+        return f" on {self.on}" if self.moments else " at screening"
 
     def _presence(self, feature: Feature, present: bool, evidence: Sequence[Evidence]) -> str:
         yes, no = _ANSWERS.get(feature.kind, ("recorded", "not recorded, and the record is complete for it"))
@@ -295,7 +372,11 @@ class Words:
             return "a pregnancy test"
         if feature.kind == "HighestScoreCondition":
             return f"{self.subject(feature)}, and a value"
-        limit = " with its upper limit of normal" if feature.get("quantity") == "timesUpperLimit" else ""
+        if feature.kind in ("NewItemsCondition", "NewGradesCondition"):
+            what = "every item" if feature.kind == "NewItemsCondition" else "the grade of every system"
+            return f"{what} of {self._labels(feature, 'instrument')}"
+        side = {"timesUpperLimit": "upper", "timesLowerLimit": "lower"}.get(str(feature.get("quantity")))
+        limit = f" with its {side} limit of normal" if side else ""
         method = " by echocardiography" if feature.get("method") == "echocardiography" else ""
         return f"{self.subject(feature)}{method}{limit}"
 
@@ -308,8 +389,9 @@ class Words:
         if section is None:
             return record
         if any(self.is_open(name) for name in _texts(feature, "valueSet")):
-            return f"{record}, or an attestation ({row_code})"
-        known = f"{record}, a statement that {section} are complete up to {self.on}, or an attestation ({row_code})"
+            return f"{record}, or an attestation ({row_code})" if row_code else record
+        complete = f"a statement that {section} are complete up to {self.on}"
+        known = f"{record}, {complete}, or an attestation ({row_code})" if row_code else f"{record}, or {complete}"
         if blocked := self.blocking.get(section, ()):
             more = f" and {len(blocked) - MOST_NAMED} more" if len(blocked) > MOST_NAMED else ""
             return f"{known}; besides, what {', '.join(blocked[:MOST_NAMED])}{more} is (map the code with --code-map)"
@@ -330,12 +412,14 @@ class Words:
 
     def _when(self, feature: Feature) -> str:
         if lookback := feature.get("lookback"):
-            return f" in the {period(str(lookback))} before {self._name(str(feature.get('anchor', 'screening')))}"
+            anchor = str(feature.get("anchor", "screening"))
+            start = str(self.on) if anchor == "screening" and self.moments else self._name(anchor)
+            return f" in the {period(str(lookback))} before {start}"
         match feature.get("when"):
             case "current":
-                return " at present"
+                return self._now() if self.moments else " at present"
             case "ongoing":
-                return " at screening"
+                return self._now()
             case "ever":
                 return "" if self._labels(feature, "valueSet").endswith(" ever") else " ever"
         return ""
@@ -365,7 +449,22 @@ def _comparison(leaf: Leaf, bound: Bound) -> str:
     """How a value stands to the threshold: `at least 7`."""
     met = compare(leaf, bound)
     number = leaf.met_bound if met else leaf.unmet_bound
-    return f"{(_WORDS if met else _OPPOSITE)[leaf.operator]} {shown(number)}{unit_words(leaf.unit)}"
+    return f"{(_WORDS if met else _OPPOSITE)[leaf.operator]} {shown(number)}{_measured_in(leaf)}"
+
+
+def _measured_in(leaf: Leaf) -> str:
+    """The unit of a leaf's number, or the value that it is a multiple of."""
+    return _RATIOS.get(str(leaf.feature.get("quantity")), unit_words(leaf.unit))
+
+
+def _moments_of(feature: Feature) -> tuple[str, ...]:
+    """The moments that a feature of a follow-up looks at."""
+    if not feature.kind.startswith(("Assessed", "New", "TreatmentChange")):
+        return ()
+    names = [str(feature.get("at", "visit")), *filter(None, (feature.get("since"),))]
+    if feature.get("quantity") == "timesBaseline":
+        names.append("baseline")
+    return tuple(dict.fromkeys(map(str, names)))
 
 
 @cache
