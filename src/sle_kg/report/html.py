@@ -35,13 +35,10 @@ if TYPE_CHECKING:
 
 def render_html(verdicts: Sequence[Verdict]) -> bytes:
     """The verdicts as an HTML 5 document in UTF-8, a section (a printed page) for each patient."""
-    template = _environment().get_template("screening.html")
-    style = _environment().get_template("style.css").render()
+    template = environment().get_template("screening.html")
     summaries = summary.summarise(verdicts)
     text = template.render(
-        style=style,
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        version=__version__,
+        **page_values("style.css"),
         aid=AID_SENTENCE,
         nothing_against=NOTHING_AGAINST_SENTENCE,
         summaries=summaries,
@@ -53,8 +50,15 @@ def render_html(verdicts: Sequence[Verdict]) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+def page_values(*styles: str) -> dict[str, str]:
+    """What the head of every page shows: the style sheets in one, its hash for the content policy, our version."""
+    style = "".join(environment().get_template(name).render() for name in styles)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return {"style": style, "style_hash": digest, "version": __version__}
+
+
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """Jinja2 with autoescape for everything, and a stop at every name that a template misspells."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -32,24 +32,28 @@ _OUTCOMES: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
     """A subject that writes its own triples; what is None is not said."""
 
     iri: str
 
     def type(self, *classes: str) -> Iterator[ox.Triple]:
+        """The classes of the node."""
         for name in classes:
             yield self.link(RDF + "type", name)
 
     def link(self, predicate: str, target: str) -> ox.Triple:
+        """A statement about another node."""
         return ox.Triple(ox.NamedNode(self.iri), ox.NamedNode(predicate), ox.NamedNode(target))
 
     def say(self, predicate: str, *values: str | bool | int | None) -> Iterator[ox.Triple]:
+        """Statements with a literal each."""
         for value in values:
             if value is not None:
                 yield ox.Triple(ox.NamedNode(self.iri), ox.NamedNode(predicate), _literal(value))
 
     def date(self, predicate: str, value: str | None) -> Iterator[ox.Triple]:
+        """A statement with a date."""
         if value is not None:
             literal = ox.Literal(value, datatype=ox.NamedNode(XSD + "date"))
             yield ox.Triple(ox.NamedNode(self.iri), ox.NamedNode(predicate), literal)
@@ -65,7 +69,7 @@ def render_turtle(verdicts: Iterable[Verdict]) -> bytes:
 
 def _software() -> Iterator[ox.Triple]:
     """Who asserts: this version of the program, with what it is and is not."""
-    node = _Node(SOFTWARE)
+    node = Node(SOFTWARE)
     yield from node.type(SLE + "ScreeningSoftware", EARL + "Software")
     yield from node.say(RDFS + "label", f"sle-kg {__version__}")
     yield from node.say(DCTERMS + "description", AID_SENTENCE)
@@ -73,7 +77,7 @@ def _software() -> Iterator[ox.Triple]:
 
 def _verdict(verdict: Verdict) -> Iterator[ox.Triple]:
     subject = patient_iri(verdict.patient)
-    node = _Node(verdict_iri(verdict))
+    node = Node(verdict_iri(verdict))
     yield from node.type(SLE + "Verdict", EARL + "Assertion")
     yield from node.say(RDFS + "label", f"{plain(verdict.patient)}, {verdict.trial}: {verdict.verdict}")
     yield from _assertion(node, subject, TRIAL + verdict.trial)
@@ -90,20 +94,20 @@ def _verdict(verdict: Verdict) -> Iterator[ox.Triple]:
     yield from node.say(RDFS + "comment", *verdict.notes)
     yield from node.date(SLE + "earliestEligible", verdict.earliest_eligible)
     yield from _result(node, verdict.verdict, None)
-    yield from _Node(subject).type(SLE + "Patient", EARL + "TestSubject")
-    yield from _Node(subject).say(DCTERMS + "identifier", verdict.patient)
+    yield from Node(subject).type(SLE + "Patient", EARL + "TestSubject")
+    yield from Node(subject).say(DCTERMS + "identifier", verdict.patient)
     for number, unread in enumerate(verdict.unread, start=1):
         yield node.link(SLE + "hasUnreadRecord", f"{node.iri}/unread/{number}")
-        yield from _unread(_Node(f"{node.iri}/unread/{number}"), verdict.patient, unread)
+        yield from _unread(Node(f"{node.iri}/unread/{number}"), verdict.patient, unread)
     for row in verdict.criteria:
-        yield node.link(SLE + "hasRowVerdict", f"{node.iri}/{_escaped(row.id)}")
-        yield from _row(_Node(f"{node.iri}/{_escaped(row.id)}"), verdict, row)
+        yield node.link(SLE + "hasRowVerdict", f"{node.iri}/{escaped(row.id)}")
+        yield from _row(Node(f"{node.iri}/{escaped(row.id)}"), verdict, row)
 
 
-def _row(node: _Node, verdict: Verdict, row: RowVerdict) -> Iterator[ox.Triple]:
+def _row(node: Node, verdict: Verdict, row: RowVerdict) -> Iterator[ox.Triple]:
     yield from node.type(SLE + "RowVerdict", EARL + "Assertion")
     yield from node.say(RDFS + "label", f"{plain(verdict.patient)}, {verdict.trial} {row.id}: {row.status}")
-    yield from _assertion(node, patient_iri(verdict.patient), f"{TRIAL}{verdict.trial}/{_escaped(row.id)}")
+    yield from _assertion(node, patient_iri(verdict.patient), f"{TRIAL}{verdict.trial}/{escaped(row.id)}")
     yield from node.say(SLE + "statusWord", row.status)
     yield from node.say(SLE + "decisive", row.decisive)
     yield from node.say(SLE + "needsJudgement", row.needs_judgement)
@@ -120,7 +124,7 @@ def _row(node: _Node, verdict: Verdict, row: RowVerdict) -> Iterator[ox.Triple]:
         yield from _evidence(node, number, verdict.patient, evidence)
 
 
-def _assertion(node: _Node, subject: str, test: str) -> Iterator[ox.Triple]:
+def _assertion(node: Node, subject: str, test: str) -> Iterator[ox.Triple]:
     """What every EARL assertion says: who, about whom, which test, how."""
     yield node.link(EARL + "assertedBy", SOFTWARE)
     yield node.link(EARL + "subject", subject)
@@ -128,43 +132,43 @@ def _assertion(node: _Node, subject: str, test: str) -> Iterator[ox.Triple]:
     yield node.link(EARL + "mode", EARL + "automatic")
 
 
-def _result(node: _Node, word: str, reason: str | None) -> Iterator[ox.Triple]:
-    result = _Node(f"{node.iri}/result")
+def _result(node: Node, word: str, reason: str | None) -> Iterator[ox.Triple]:
+    result = Node(f"{node.iri}/result")
     yield node.link(EARL + "result", result.iri)
     yield from result.type(SLE + "VerdictResult", EARL + "TestResult")
     yield result.link(EARL + "outcome", _OUTCOMES[word])
     yield from result.say(EARL + "info", reason)
 
 
-def _other_reading(row: _Node, other: OtherReading) -> Iterator[ox.Triple]:
-    path = f"{_escaped(other.ambiguity)}/{_escaped(other.key)}"
-    node = _Node(f"{row.iri}/reading/{path}")
+def _other_reading(row: Node, other: OtherReading) -> Iterator[ox.Triple]:
+    path = f"{escaped(other.ambiguity)}/{escaped(other.key)}"
+    node = Node(f"{row.iri}/reading/{path}")
     yield row.link(SLE + "hasOtherReading", node.iri)
     yield from node.type(SLE + "OtherReading")
     yield node.link(SLE + "underReading", READING + path)
     yield node.link(SLE + "otherOutcome", outcome_iri(other.status))
 
 
-def _evidence(row: _Node, number: int, patient: str, evidence: Evidence) -> Iterator[ox.Triple]:
+def _evidence(row: Node, number: int, patient: str, evidence: Evidence) -> Iterator[ox.Triple]:
     """A record on which the status rests: the result is derived from it."""
-    node, record = _Node(f"{row.iri}/evidence/{number}"), record_iri(patient, evidence.record)
+    node, record = Node(f"{row.iri}/evidence/{number}"), record_iri(patient, evidence.record)
     yield row.link(SLE + "hasEvidence", node.iri)
-    yield _Node(f"{row.iri}/result").link(PROV + "wasDerivedFrom", record)
+    yield Node(f"{row.iri}/result").link(PROV + "wasDerivedFrom", record)
     yield from node.type(SLE + "Evidence", PROV + "Entity")
     yield node.link(SLE + "evidenceRecord", record)
     yield from node.say(SLE + "evidenceWhat", evidence.what)
     yield from node.say(SLE + "evidenceValue", evidence.value)
     yield from node.say(SLE + "evidenceDate", evidence.date)
-    yield from _Node(record).type(PROV + "Entity")
+    yield from Node(record).type(PROV + "Entity")
 
 
-def _unread(node: _Node, patient: str, unread: Unread) -> Iterator[ox.Triple]:
+def _unread(node: Node, patient: str, unread: Unread) -> Iterator[ox.Triple]:
     yield from node.type(SLE + "UnreadRecord")
     yield node.link(SLE + "evidenceRecord", record_iri(patient, unread.record))
     yield from node.say(RDFS + "label", unread.display or None)
     yield from node.say(SLE + "unreadCode", unread.code or None)
     yield from node.say(SLE + "unreadReason", unread.why)
-    yield from _Node(record_iri(patient, unread.record)).type(PROV + "Entity")
+    yield from Node(record_iri(patient, unread.record)).type(PROV + "Entity")
 
 
 def outcome_iri(status: Status) -> str:
@@ -174,20 +178,21 @@ def outcome_iri(status: Status) -> str:
 
 def patient_iri(patient: str) -> str:
     """The IRI of a patient; every character that an IRI does not take is percent-encoded."""
-    return PATIENT + _escaped(patient)
+    return PATIENT + escaped(patient)
 
 
 def record_iri(patient: str, record: str) -> str:
     """The IRI of a patient's record `Observation/obs-3`."""
-    return "/".join((patient_iri(patient), *(_escaped(part) for part in record.split("/"))))
+    return "/".join((patient_iri(patient), *(escaped(part) for part in record.split("/"))))
 
 
 def verdict_iri(verdict: Verdict) -> str:
     """The IRI of the verdict of a patient, a trial and a date."""
-    return f"{VERDICT}{_escaped(verdict.patient)}/{verdict.trial}/{verdict.on}"
+    return f"{VERDICT}{escaped(verdict.patient)}/{verdict.trial}/{verdict.on}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text as one segment of an IRI."""
     return quote(text, safe="", errors="replace")
 
 

@@ -58,7 +58,7 @@ _LISTED_RECORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """One item of a section: a mark, a text, and perhaps a sentence below it."""
 
     text: Text | str
@@ -80,15 +80,15 @@ def render_table(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool 
         parts += _patient(summary)
     if any(summary.nothing_against for summary in summaries):
         parts.append(Text(NOTHING_AGAINST_SENTENCE))
-    return _printed([*parts, Text(AID_SENTENCE, style="bold")], width, colour)
+    return printed([*parts, Text(AID_SENTENCE, style="bold")], width, colour)
 
 
 def render_overview(verdicts: Iterable[Verdict], width: int = WIDEST, colour: bool = False) -> str:
     """One line a patient, for the end of a long output; width and colour as in `render_table`."""
-    return _printed([_overview(summarise(verdicts))], width, colour)
+    return printed([_overview(summarise(verdicts))], width, colour)
 
 
-def _printed(parts: Sequence[RenderableType], width: int, colour: bool) -> str:
+def printed(parts: Sequence[RenderableType], width: int, colour: bool) -> str:
     """The parts one below the other as text."""
     console = Console(
         file=io.StringIO(),
@@ -109,7 +109,7 @@ def _printed(parts: Sequence[RenderableType], width: int, colour: bool) -> str:
 def _overview(summaries: Sequence[PatientSummary]) -> RenderableType:
     """One line a patient: the verdict for every trial."""
     trials = list(dict.fromkeys(verdict.trial for summary in summaries for verdict in summary.verdicts))
-    table = _table("Patient", *trials, title="All patients, those with nothing against them first")
+    table = simple_table("Patient", *trials, title="All patients, those with nothing against them first")
     for summary in summaries:
         by_trial = {verdict.trial: verdict for verdict in summary.verdicts}
         cells = [_overview_cell(by_trial[trial]) if trial in by_trial else Text("") for trial in trials]
@@ -134,24 +134,24 @@ def _patient(summary: PatientSummary) -> list[RenderableType]:
         Rule(Text(f"{plain(summary.patient)} on {summary.on}", style="bold"), characters="━"),
         _trials(summary),
     ]
-    parts += _section("Against", [line for verdict in summary.verdicts for line in _against(verdict)])
+    parts += section("Against", [line for verdict in summary.verdicts for line in _against(verdict)])
     groups = open_groups(summary.live)
     for kind in OPEN_KINDS:
         lines = [line for group in groups if group.kind == kind for line in _open_group(group)]
-        parts += _section(_OPEN_HEADINGS[kind], lines)
-    parts += _section("Also open in trials that something else rules out", _ruled_out(summary))
-    parts += _section("Warnings", _warnings(summary))
-    parts += _section("Recruitment, dates", _recruitment(summary))
-    parts += _section("What will expire within a year", _expiring(summary))
-    parts += _section("Records not understood", _unread(summary))
-    parts += _section("Other readings of the record under which something would change", _readings(summary))
-    parts += _section("To bear in mind", _caveats(summary))
+        parts += section(_OPEN_HEADINGS[kind], lines)
+    parts += section("Also open in trials that something else rules out", _ruled_out(summary))
+    parts += section("Warnings", _warnings(summary))
+    parts += section("Recruitment, dates", _recruitment(summary))
+    parts += section("What will expire within a year", _expiring(summary))
+    parts += section("Records not understood", _unread(summary))
+    parts += section("Other readings of the record under which something would change", _readings(summary))
+    parts += section("To bear in mind", _caveats(summary))
     return parts
 
 
 def _trials(summary: PatientSummary) -> RenderableType:
     """The trials one above another: verdict, open items by whose move, earliest date."""
-    table = _table("Trial", "Verdict", "Data", "Tests", "Agree", "Judge", "Earliest")
+    table = simple_table("Trial", "Verdict", "Data", "Tests", "Agree", "Judge", "Earliest")
     for column in table.columns[2:6]:
         column.justify = "right"
     for verdict in summary.verdicts:
@@ -167,13 +167,13 @@ def _trials(summary: PatientSummary) -> RenderableType:
     return Padding(table, (0, 0, 0, 1))
 
 
-def _against(verdict: Verdict) -> list[_Line]:
+def _against(verdict: Verdict) -> list[Line]:
     """A line for each failing row, its failing parts below it."""
     lines = []
     for failure in failures(verdict):
         detail = "" if failure.parts else reason_sentence(failure.row)
-        lines.append(_Line(_quoted(failure.row, verdict.trial), STATUS_MARKS["fail"], detail))
-        lines += [_Line(_quoted(part), STATUS_MARKS["fail"], reason_sentence(part), depth=1) for part in failure.parts]
+        lines.append(Line(_quoted(failure.row, verdict.trial), STATUS_MARKS["fail"], detail))
+        lines += [Line(_quoted(part), STATUS_MARKS["fail"], reason_sentence(part), depth=1) for part in failure.parts]
     return lines
 
 
@@ -184,98 +184,96 @@ def _quoted(row: RowVerdict, trial: str = "") -> Text:
     )
 
 
-def _open_group(group: OpenGroup) -> list[_Line]:
+def _open_group(group: OpenGroup) -> list[Line]:
     """A line for each item; those that have an answer in common stand below it."""
     mark = STATUS_MARKS["unknown"]
     if group.heading is None:
-        return [_Line(_open_item(item), mark) for item in group.items]
-    return [_Line(plain(group.heading), mark), *(_Line(_open_item(item), depth=1) for item in group.items)]
+        return [Line(_open_item(item), mark) for item in group.items]
+    return [Line(plain(group.heading), mark), *(Line(_open_item(item), depth=1) for item in group.items)]
 
 
 def _open_item(item: OpenItem) -> Text:
     return Text.assemble(f"{plain(item.text)} ", (f"[{places_text(item.places)}]", "dim"))
 
 
-def _ruled_out(summary: PatientSummary) -> list[_Line]:
+def _ruled_out(summary: PatientSummary) -> list[Line]:
     """One line a trial that a failing row rules out: the rows that are open besides."""
     lines = []
     for verdict in summary.verdicts:
         rows = open_rows(verdict)
         if rows and not is_live(verdict):
             ids = ", ".join(plain(row.id) for row in rows)
-            lines.append(_Line(f"{verdict.trial}: {counted(len(rows), 'row')} ({ids})"))
+            lines.append(Line(f"{verdict.trial}: {counted(len(rows), 'row')} ({ids})"))
     return lines
 
 
-def _warnings(summary: PatientSummary) -> list[_Line]:
+def _warnings(summary: PatientSummary) -> list[Line]:
     lines = [
         f"{verdict.trial} {plain(row.id)}: {plain(flag)}"
         for verdict in summary.verdicts
         for row, flag in flagged(verdict)
     ]
     notes = [plain(note) for verdict in summary.verdicts for note in verdict.notes]
-    return [_Line(text) for text in dict.fromkeys(lines + notes)]
+    return [Line(text) for text in dict.fromkeys(lines + notes)]
 
 
-def _recruitment(summary: PatientSummary) -> list[_Line]:
+def _recruitment(summary: PatientSummary) -> list[Line]:
     return [
-        _Line(
-            "; ".join(filter(None, (f"{verdict.trial}: {recruitment_sentence(verdict)}", earliest_sentence(verdict))))
-        )
+        Line("; ".join(filter(None, (f"{verdict.trial}: {recruitment_sentence(verdict)}", earliest_sentence(verdict)))))
         for verdict in summary.verdicts
     ]
 
 
-def _expiring(summary: PatientSummary) -> list[_Line]:
+def _expiring(summary: PatientSummary) -> list[Line]:
     """What expires within a year; an age limit years ahead is no coordinator's matter."""
     horizon = (date.fromisoformat(summary.on) + timedelta(days=_SHOWN_EXPIRY_DAYS)).isoformat()
     return [
-        _Line(f"after {expiry.last_date}: {plain('; '.join(expiry.what))} [{places_text(expiry.places)}]")
+        Line(f"after {expiry.last_date}: {plain('; '.join(expiry.what))} [{places_text(expiry.places)}]")
         for expiry in expiries(summary.live)
         if expiry.last_date <= horizon
     ]
 
 
-def _unread(summary: PatientSummary) -> list[_Line]:
+def _unread(summary: PatientSummary) -> list[Line]:
     groups = unread_groups(summary.verdicts)
     lines = []
     for group in groups[:_LISTED_GROUPS]:
         records = ", ".join(plain(record) for record in group.records[:_LISTED_RECORDS])
         more = len(group.records) - _LISTED_RECORDS
         rest = f" and {more} more" if more > 0 else ""
-        lines.append(_Line(f"{plain(group.why)}: {group.what} [{records}{rest}]"))
+        lines.append(Line(f"{plain(group.why)}: {group.what} [{records}{rest}]"))
     if len(groups) > _LISTED_GROUPS:
         others = counted(len(groups) - _LISTED_GROUPS, "other code")
-        lines.append(_Line(f"and {others}, listed in the HTML and JSON reports"))
+        lines.append(Line(f"and {others}, listed in the HTML and JSON reports"))
     return lines
 
 
-def _readings(summary: PatientSummary) -> list[_Line]:
+def _readings(summary: PatientSummary) -> list[Line]:
     """A line for each reading: the rows that it would change."""
     lines = []
     for change in reading_changes(summary.verdicts):
         rows = (f"{row.place.trial} {plain(row.place.row)} {row.then} (now {row.now})" for row in change.rows)
-        lines.append(_Line(f"--reading {change.ambiguity}={change.key}: {', '.join(rows)}"))
+        lines.append(Line(f"--reading {change.ambiguity}={change.key}: {', '.join(rows)}"))
     return lines
 
 
-def _caveats(summary: PatientSummary) -> list[_Line]:
+def _caveats(summary: PatientSummary) -> list[Line]:
     """Each caveat once, with the trials that it concerns."""
     trials: dict[str, list[str]] = {}
     for verdict in summary.verdicts:
         for caveat in caveats_of(verdict):
             trials.setdefault(plain(caveat), []).append(verdict.trial)
-    return [_Line(f"{', '.join(concerned)}: {caveat}") for caveat, concerned in trials.items()]
+    return [Line(f"{', '.join(concerned)}: {caveat}") for caveat, concerned in trials.items()]
 
 
-def _section(title: str, lines: Sequence[_Line]) -> list[RenderableType]:
+def section(title: str, lines: Sequence[Line]) -> list[RenderableType]:
     """A titled list with hanging indents; nothing where there is nothing to say."""
     if not lines:
         return []
     return [Text(title, style="bold underline"), *(_hanging(line) for line in lines), Text("")]
 
 
-def _hanging(line: _Line) -> RenderableType:
+def _hanging(line: Line) -> RenderableType:
     """The line behind its mark, its detail on lines of their own, all indented alike."""
     grid = Table.grid(padding=0)
     grid.add_column(width=2)
@@ -286,7 +284,8 @@ def _hanging(line: _Line) -> RenderableType:
     return Padding(grid, (0, 0, 0, 2 + 2 * line.depth))
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
+def simple_table(*columns: str, title: str | None = None) -> Table:
+    """A table with a line below its header, whose cells fold."""
     table = Table(*columns, box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, title_style="bold")
     for column in table.columns:
         column.overflow = "fold"
