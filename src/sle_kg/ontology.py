@@ -6,7 +6,7 @@ Reads with pyoxigraph only, so that no reasoner, Java or rdflib is needed: what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -79,7 +79,10 @@ class Drug:
 
 @dataclass(frozen=True, slots=True)
 class LaboratoryTest:
-    """A test, vital sign, score or finding: UCUM unit of comparison, molar mass in g/mol, range of a score."""
+    """A test, vital sign, score or finding: UCUM unit of comparison, molar mass in g/mol, range of a score.
+
+    `presence`: a whole number that records may also answer by true (at least 1) or false (none).
+    """
 
     key: str
     label: str
@@ -94,8 +97,28 @@ class LaboratoryTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """The laboratory results that propose an item: one crossing within `window_days` before the assessment suffices.
+
+    A result of any of `tests` is compared with `value` in `unit`, or with its own `limit` of normal (`lower`,
+    `upper`). `increase`: it must besides have risen by more than `value` against the result before it.
+    """
+
+    tests: tuple[str, ...]
+    comparator: str
+    value: Decimal | None
+    unit: str | None
+    limit: str | None
+    window_days: int
+    increase: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """An item of an instrument: `key` as in local codes (`sledai2k:seizure`), points, and what kind of item it is."""
+    """An item of an instrument: `key` as in local codes (`sledai2k:seizure`), points, and what kind of item it is.
+
+    `groups` are the parts of the total to which it adds: `clinical`, `majorOrgan`, organ systems and groups.
+    """
 
     key: str
     label: str
@@ -104,6 +127,20 @@ class Item:
     domain: str | None
     kind: str | None
     serology_only: bool
+    groups: frozenset[str] = frozenset()
+    threshold: Threshold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GradedSystems:
+    """An instrument that grades organ systems by letters: test of each system by its key, points of each grade.
+
+    `total` is the key of their sum: the name of the instrument with `Total`.
+    """
+
+    total: str
+    systems: Mapping[str, str]
+    points: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,18 +270,41 @@ def laboratory_tests() -> dict[str, LaboratoryTest]:
             qualitative=node.true(SLE + "qualitativeTest"),
             minimum=node.decimal("minimumScore"),
             maximum=node.decimal("maximumScore"),
+            presence=node.true(SLE + "presenceAnswer"),
         )
         for node in _instances_of("Observable")
     }
 
 
 @cache
+def answer_levels() -> dict[str, tuple[AnswerLevel, ...]]:
+    """The levels of the observables that are answered by words, from the least, by local name of the observable."""
+    found: dict[str, list[AnswerLevel]] = {}
+    for node in _instances_of("AnswerLevel"):
+        level = AnswerLevel(int(node.text(SLE + "levelNumber")), node.texts(_PHRASE), node.decimal("greatestFlow"))
+        found.setdefault(node.names(SLE + "levelOf")[0], []).append(level)
+    return {key: tuple(sorted(levels, key=lambda level: level.number)) for key, levels in found.items()}
+
+
+@cache
+def event_kinds() -> dict[str, EventKind]:
+    """The kinds of adverse events that records name by code or words, by key."""
+    kinds = [
+        EventKind(node.name, node.text(_LABEL), (node.text(_LABEL), *node.texts(_PHRASE)), graded_by)
+        for node in _instances_of("AdverseEventKind")
+        if (graded_by := node.first_name(SLE + "gradedBy")) is not None
+    ]
+    return {kind.key: kind for kind in kinds}
+
+
+@cache
 def instruments() -> dict[str, Instrument]:
     """Instruments that have a name on the command line, classification sets and states included, by local name."""
     items: dict[str, list[Item]] = {}
+    windows = {node.name: node.integer("windowDays") for node in _subjects_of(SLE + "scoreName")}
     for node in _subjects_of(SLE + "itemOf"):
         instrument = node.names(SLE + "itemOf")[0]
-        items.setdefault(instrument, []).append(_item(node, instrument))
+        items.setdefault(instrument, []).append(_item(node, instrument, windows.get(instrument)))
     return {
         node.name: Instrument(
             key=node.name,
@@ -263,6 +323,24 @@ def instruments() -> dict[str, Instrument]:
 def classification_items(criteria_set: str) -> tuple[Item, ...]:
     """The criteria of a classification set (`acr1997`, `slicc2012`, `eularAcr2019`); KeyError for another name."""
     return instruments()[criteria_set].items
+
+
+@cache
+def graded_systems() -> dict[str, GradedSystems]:
+    """Instruments whose total adds the points of the grades of organ systems (BILAG-2004), by local name."""
+    points: dict[str, dict[str, Decimal]] = {}
+    for node in _subjects_of(SLE + "numericValue"):
+        number = node.decimal("numericValue")
+        if number is not None and node.names(SLE + "gradeOf"):
+            points.setdefault(node.names(SLE + "gradeOf")[0], {})[node.text(SLE + "gradeCode")] = number
+    systems: dict[str, dict[str, str]] = {}
+    for node in _subjects_of(SLE + "systemOf"):
+        if (test := node.first_text(_SKOS_NOTATION)) is not None:
+            systems.setdefault(node.names(SLE + "systemOf")[0], {})[test.rpartition(":")[2]] = test
+    return {
+        name: GradedSystems(f"{instruments()[name].score_name}Total", systems[name], points[name])
+        for name in sorted(systems.keys() & points.keys())
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +391,7 @@ class _Node:
             yield quad.object
 
 
-def _item(node: _Node, instrument: str) -> Item:
+def _item(node: _Node, instrument: str, window_days: int | None) -> Item:
     return Item(
         key=node.first_text(_SKOS_NOTATION) or node.name,
         label=node.text(_LABEL),
@@ -322,6 +400,37 @@ def _item(node: _Node, instrument: str) -> Item:
         domain=node.first_text(SLE + "itemDomain"),
         kind=node.first_text(SLE + "itemType") or node.first_text(SLE + "itemKind"),
         serology_only=node.true(SLE + "serologyOnly"),
+        groups=_groups(node),
+        threshold=_threshold(node, window_days),
+    )
+
+
+def _groups(node: _Node) -> frozenset[str]:
+    """The parts of the total: all items but serology, those of a major organ, and one organ system or group each."""
+    found = set(node.texts(SLE + "lldasOrganGroup"))
+    found |= {system.rpartition("-")[2] for system in node.names(SLE + "organSystem")}
+    if node.texts(SLE + "serologyOnly") == ("false",):
+        found.add("clinical")
+    if node.true(SLE + "lldasMajorOrgan"):
+        found.add("majorOrgan")
+    return frozenset(found)
+
+
+def _threshold(node: _Node, window_days: int | None) -> Threshold | None:
+    """The threshold of an item of a score; states name thresholds too, and have no window."""
+    days = node.integer("windowDays") or window_days
+    tests, comparator = node.names(SLE + "thresholdTest"), node.first_text(SLE + "thresholdComparator")
+    if not tests or comparator is None or days is None:
+        return None
+    limit = node.first_text(SLE + "thresholdLimit")
+    return Threshold(
+        tests=tests,
+        comparator=comparator,
+        value=node.decimal("thresholdValue"),
+        unit=node.first_text(SLE + "thresholdUnit"),
+        limit=None if limit is None else limit.removesuffix("LimitOfNormal"),
+        window_days=days,
+        increase=node.true(SLE + "thresholdIncrease"),
     )
 
 
@@ -345,4 +454,5 @@ def _sorted_nodes(subjects: Iterator[ox.NamedNode | ox.BlankNode | ox.Triple]) -
 _TYPE = RDF + "type"
 _LABEL = RDFS + "label"
 _SKOS_NOTATION = SKOS + "notation"
+_PHRASE = SLE + "phrase"
 _DEFINITION = SKOS + "definition"

@@ -88,10 +88,14 @@ def _later(day: dt.date, step: dt.timedelta) -> dt.date:
 
 @dataclass(frozen=True, slots=True)
 class FeatureOptions:
-    """What the user says of every patient: sections complete up to screening, and days that results serve."""
+    """What the user says of every patient: sections complete up to screening, and days that results serve.
+
+    `derive_items`: laboratory results stand for items of a score that were not recorded.
+    """
 
     complete: frozenset[str] = frozenset()
     windows: Mapping[str, int] = field(default_factory=dict)
+    derive_items: bool = False
 
     def window(self, kind: str) -> int | None:
         """Days that a kind of result serves; None for results that serve for ever."""
