@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOINC, RXNORM, SNOMED
+from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOINC, MEDDRA, RXNORM, SNOMED
 
 Coding = tuple[str, str, str]
 """System URI, code, display text (each may be empty)."""
@@ -13,7 +13,7 @@ CodeMap = Mapping[tuple[str, str], str]
 
 KINDS = {ATC: "atc", ICD10: "icd", ICD10CM: "icd", CVX: "cvx"}
 """Systems whose codes are decided as codes, whether or not a table holds them. CVX is a flat list."""
-_OIDS = {
+_OTHER_NAMES = {
     "urn:oid:2.16.840.1.113883.6.1": LOINC,
     "urn:oid:2.16.840.1.113883.6.96": SNOMED,
     "urn:oid:2.16.840.1.113883.6.88": RXNORM,
@@ -21,13 +21,17 @@ _OIDS = {
     "urn:oid:2.16.840.1.113883.6.3": ICD10,
     "urn:oid:2.16.840.1.113883.6.73": ATC,
     "urn:oid:2.16.840.1.113883.12.292": CVX,
+    "urn:oid:2.16.840.1.113883.6.163": MEDDRA,
+    "http://terminology.hl7.org/CodeSystem/mdr": MEDDRA,
+    "http://www.meddra.org": MEDDRA,
+    "https://www.meddra.org": MEDDRA,
 }
-"""The same code systems by their HL7 object identifiers, as exports from CDA name them."""
+"""The same code systems by their HL7 object identifiers, as exports from CDA name them, and the addresses of MedDRA."""
 
 
 def normalise_system(system: str) -> str:
-    """The URI of a code system that may be named by its object identifier."""
-    return _OIDS.get(system, system)
+    """The URI of a code system that may be named by its object identifier or another address."""
+    return _OTHER_NAMES.get(system, system)
 
 
 def normalise_code(system: str, code: str) -> str:

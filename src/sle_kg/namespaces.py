@@ -19,6 +19,7 @@ ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 ATC = "http://www.whocc.no/atc"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 CVX = "http://hl7.org/fhir/sid/cvx"
+MEDDRA = "http://terminology.hl7.org/CodeSystem/MDRAE"
 UCUM = "http://unitsofmeasure.org"
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

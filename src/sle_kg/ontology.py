@@ -94,6 +94,26 @@ class LaboratoryTest:
     qualitative: bool
     minimum: Decimal | None
     maximum: Decimal | None
+    presence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLevel:
+    """A numbered level of an observable that records tell by words or by a flow of oxygen of at most `flow` L/min."""
+
+    number: int
+    phrases: tuple[str, ...]
+    flow: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """A kind of adverse event that outcomes ask for: the words that name it, and the key of its own grade."""
+
+    key: str
+    label: str
+    phrases: tuple[str, ...]
+    graded_by: str
 
 
 @dataclass(frozen=True, slots=True)
