@@ -6,9 +6,10 @@ it); what the record leaves undefined is an `Undefined` definition, never an inv
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sle_kg import criteria as c
 from sle_kg.conditions import ConditionReader
@@ -16,6 +17,9 @@ from sle_kg.definitions import definition_store
 from sle_kg.errors import TrialFileError
 from sle_kg.namespaces import RDF, SLE, TRIAL
 from sle_kg.trials import load_trials
+
+if TYPE_CHECKING:
+    import pyoxigraph as ox
 
 Kind = Literal["state", "value", "duration", "events", "undefined"]
 KINDS: dict[str, Kind] = {
@@ -35,7 +39,7 @@ class OutcomeDefinition:
     A state and a duration have a `condition`; a value has the `value` and, where asked for, the `change` from
     baseline, and `reports` says which of the two the outcome is. `events` says which adverse events count. `why` is the
     reason why an undefined outcome has no result. `reading` is the (ambiguity, key) under which alone it is used.
-    `minimum` is the ISO duration that a state must last.
+    `minimum` is the duration that a state must last, in months (`P12M`).
     """
 
     iri: str
@@ -104,12 +108,16 @@ def load_outcomes() -> dict[str, tuple[Outcome, ...]]:
 
     Raises TrialFileError where a row says something that the vocabulary cannot express.
     """
-    found = {nct: _outcomes(nct) for nct in load_trials()}
+    found = {nct: outcomes_in(definition_store(), nct) for nct in load_trials()}
     return {nct: rows for nct, rows in found.items() if rows}
 
 
-def _outcomes(nct: str) -> tuple[Outcome, ...]:
-    reader = ConditionReader(definition_store(), f"{nct}.ttl")
+def outcomes_in(store: ox.Store, nct: str) -> tuple[Outcome, ...]:
+    """The outcome rows of one trial in a graph that holds the ontology too; none of a trial that shows no outcomes.
+
+    Raises TrialFileError where a row says something that the vocabulary cannot express.
+    """
+    reader = ConditionReader(store, f"{nct}.ttl")
     rows = [
         (int(reader.required(row, "position")), row, kind)
         for kind in _ROWS
@@ -162,6 +170,7 @@ def _definition(reader: ConditionReader, iri: str) -> OutcomeDefinition:
     condition, value, change = (reader.optional(iri, name) for name in ("condition", "valueOf", "changeOf"))
     reading = reader.optional(iri, "underReading")
     unit_of = value or change
+    minimum = reader.optional(iri, "minDuration")
     return OutcomeDefinition(
         iri=iri,
         key=reader.required(iri, "measureKey"),
@@ -173,7 +182,7 @@ def _definition(reader: ConditionReader, iri: str) -> OutcomeDefinition:
         reports=reader.optional(iri, "reports") or "value",  # type: ignore[arg-type]
         unit=reader.optional(unit_of, "unit") if unit_of else None,
         events=reader.optional(iri, "countsEvents"),  # type: ignore[arg-type]
-        minimum=reader.optional(iri, "minDuration"),
+        minimum=_months(reader, iri, minimum) if minimum else None,
         why=reader.optional(iri, "undefinedBecause"),
         reading=_reading(reader, reading) if reading else None,
     )
@@ -187,6 +196,14 @@ def _feature(reader: ConditionReader, iri: str | None) -> c.Feature | None:
     if not isinstance(leaf, c.Leaf):
         raise reader.error(iri, "is reported as a value and is no leaf condition")
     return leaf.feature
+
+
+def _months(reader: ConditionReader, iri: str, duration: str) -> str:
+    """A duration of whole months, `P12M` also where a store has written it `P1Y`."""
+    found = re.fullmatch(r"P(?:(\d+)Y)?(?:(\d+)M)?", duration)
+    if found is None or not any(found.groups()):
+        raise reader.error(iri, f"lasts {duration}; give the minimum in months, as P12M")
+    return f"P{12 * int(found[1] or 0) + int(found[2] or 0)}M"
 
 
 def _reading(reader: ConditionReader, iri: str) -> tuple[str, str]:
