@@ -27,7 +27,7 @@ Facts = Resource | Iterable["Facts"]
 ON = dt.date(2026, 11, 21)
 """The screening date of every case."""
 EXAMPLES = Path(__file__).parents[1] / "examples" / "patients"
-SECTIONS = ("conditions", "medications", "procedures", "allergies", "immunizations", "statements")
+SECTIONS = ("conditions", "medications", "procedures", "allergies", "immunizations", "statements", "adverseEvents")
 
 BATCH = 40
 """Patients that one test screens together."""

@@ -56,8 +56,8 @@ Complete = Annotated[
     typer.Option(
         "--complete",
         metavar="SECTION",
-        help="The records are complete for conditions, medications, procedures, allergies, immunizations or "
-        "statements: what is not recorded did not happen; repeatable.",
+        help="The records are complete for conditions, medications, procedures, allergies, immunizations, "
+        "statements or adverseEvents: what is not recorded did not happen; repeatable.",
     ),
 ]
 Windows = Annotated[
@@ -309,9 +309,12 @@ def example_cohort(
     folder: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")],
     patients: Annotated[int, typer.Option("--patients", metavar="N", min=1, help="How many patients.")] = 20,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same patients.")] = 1,
-    form: Annotated[Literal["fhir", "parquet"], typer.Option("--format", "-f", help="How to write them.")] = "fhir",
+    form: Annotated[
+        Literal["fhir", "parquet"],
+        typer.Option("--format", "-f", help="fhir: files of a bulk export (NDJSON); parquet: the fact tables."),
+    ] = "fhir",
 ) -> None:
-    """Write synthetic lupus patients with a follow-up after infusion, to look at and to try the commands on."""
+    """Write synthetic lupus patients with a follow-up after CAR-T infusion, to try the commands on; no real person."""
     from sle_kg.synthetic import write_cohort
 
     for file in write_cohort(folder, patients, seed, form):

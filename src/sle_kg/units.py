@@ -44,6 +44,11 @@ def convert(value: Decimal, unit: str | None, target: str, molar_mass: Decimal |
     return _decimal(Fraction(value) * factor + offset)
 
 
+def is_bare(unit: str | None) -> bool:
+    """Whether a unit is that of a bare number: none, 1, an annotation such as `{score}`, or the words for it."""
+    return bool(_WITHOUT_DIMENSION.fullmatch((unit or "").strip()))
+
+
 def per_kilogram(unit: str) -> tuple[str, bool]:
     """The unit of a dose without its "per kg of body weight", and whether it had one: `mg/kg` → (`mg`, True)."""
     match = re.fullmatch(r"(.+)/kg(?:\{[^{}]*\})?", unit)

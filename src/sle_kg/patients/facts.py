@@ -11,7 +11,15 @@ from sle_kg.patients.raw import RawRecord
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SECTIONS = ("conditions", "medications", "procedures", "allergies", "immunizations", "statements")
+SECTIONS = (
+    "conditions",
+    "medications",
+    "procedures",
+    "allergies",
+    "immunizations",
+    "statements",
+    "adverseEvents",
+)
 """The sections that a completeness statement may name."""
 EVENTS = ("consent", "enrollment", "leukapheresis", "lymphodepletion", "infusion")
 """The events that a planned date may name."""
@@ -76,6 +84,17 @@ COLUMNS: dict[str, dict[str, str]] = {
         "criticality": "text",
         **_RECORDED,
         "none_known": "flag",
+    },
+    "adverse_event": {
+        "term": "text",
+        "concept": "text",
+        **_DATES,
+        "grade_low": "number",
+        "grade_high": "number",
+        "serious": "flag",
+        "related": "flag",
+        "dose_limiting": "flag",
+        "fatal": "flag",
     },
     "statement": {"statement": "text", "value": "flag", "amount": "number", **_DATES},
     "consent": {"trial": "text", **_DATES},

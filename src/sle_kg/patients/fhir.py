@@ -9,19 +9,21 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
+from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
 from sle_kg.patients.elements import concept, exact_number, mapping, quantity_unit, scalar, sequence, text_of
 from sle_kg.patients.raw import RawRecord
 from sle_kg.terminology import UNMAPPED, Terminology
 
+_T = TypeVar("_T")
 _ASSERTED_DATE = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _RESEARCH = "research"
 _REGISTRY = ("clinicaltrials.gov", "www.clinicaltrials.gov")
@@ -30,6 +32,13 @@ _MEDICINES = {
     "MedicationRequest": "OrderedExposure",
     "MedicationAdministration": "AdministeredExposure",
 }
+
+
+_ABOUT = ("subject", "focus", "derivedFrom", "partOf", "hasMember")
+"""Elements by which an observation may refer to the adverse event that it grades."""
+_GRADE_EXTENSION = re.compile(r"grade|ctcae", re.IGNORECASE)
+_DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
+_NOT_ASSESSED = "|not assessed"
 
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -44,6 +53,12 @@ class _Entry:
     file: str
     full_url: str
     place: int
+
+    @property
+    def record(self) -> str:
+        """The name of the resource in evidence: `Observation/obs-3`."""
+        identifier = text_of(self.resource.get("id")) or _tail(self.full_url) or f"#{self.place}"
+        return f"{self.resource.get('resourceType')}/{identifier}"
 
 
 def parse_json(text: str, file: str) -> list[Any]:
@@ -115,6 +130,7 @@ class FhirReader:
         self._patients: dict[str, RawRecord] = {}
         self._patient_urls: dict[tuple[str, str], str] = {}
         self._medications: dict[tuple[str, str], dict[str, Any]] = {}
+        self._adverse_events: dict[tuple[str, str], _Entry] = {}
         self.skipped: Counter[str] = Counter()
 
     def add(self, value: Any, file: str) -> None:
@@ -133,6 +149,10 @@ class FhirReader:
                 for reference in (full_url, f"Medication/{resource.get('id')}"):
                     self._medications.setdefault((file, reference), resource)
                     self._medications.setdefault(("", reference), resource)
+            elif kind == "AdverseEvent":
+                for reference in (full_url, entry.record):
+                    self._adverse_events.setdefault((file, reference), entry)
+                    self._adverse_events.setdefault(("", reference), entry)
             self._entries.append(entry)
 
     def _add_patient(self, entry: _Entry) -> None:
@@ -177,6 +197,7 @@ class FhirReader:
             "Immunization": _immunization,
             "AllergyIntolerance": _allergy,
             "Consent": _consent,
+            "AdverseEvent": _adverse_event,
         }.get(kind)
         if convert is None and kind not in _MEDICINES:
             self.skipped[kind] += 1
@@ -185,25 +206,29 @@ class FhirReader:
         if patient is None:
             self.skipped[f"{kind} of no patient in the files"] += 1
             return
-        identifier = text_of(resource.get("id")) or _tail(entry.full_url) or f"#{entry.place}"
         if convert is None:
-            yield from self._medicine(entry, patient, f"{kind}/{identifier}")
-        else:
-            yield from convert(resource, patient, f"{kind}/{identifier}")
+            yield from self._medicine(entry, patient, entry.record)
+            return
+        events = self._events_of(entry, patient) if kind == "Observation" else []
+        for raw in convert(resource, patient, entry.record):
+            for event in events if raw.kind == "Measurement" else ():
+                raw.add("aboutEvent", event)
+            yield raw
 
     def _patient_of(self, entry: _Entry) -> str | None:
-        """The patient that a resource is about, in its own file first."""
+        """The patient that a resource is about; of an observation about an adverse event, the patient of that."""
         subject = entry.resource.get("subject") or entry.resource.get("patient")
-        reference = text_of(mapping(subject).get("reference"))
-        if reference is None:
-            return None
-        reference = reference.split("/_history/", 1)[0]
-        short = "/".join(reference.rsplit("/", 2)[-2:])
-        for file in (entry.file, ""):
-            for url in (reference, short):
-                if (file, url) in self._patient_urls:
-                    return self._patient_urls[file, url]
-        return None
+        found = _referred(subject, entry.file, self._patient_urls)
+        if found is None and entry.resource.get("resourceType") == "Observation":
+            event = _referred(subject, entry.file, self._adverse_events)
+            return self._patient_of(event) if event is not None else None
+        return found
+
+    def _events_of(self, entry: _Entry, patient: str) -> list[str]:
+        """The adverse events of the patient that an observation refers to, as records."""
+        references = [reference for name in _ABOUT for reference in sequence(entry.resource.get(name))]
+        found = (_referred(reference, entry.file, self._adverse_events) for reference in references)
+        return [event.record for event in found if event is not None and self._patient_of(event) == patient]
 
     # ── Observations ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -378,6 +403,51 @@ def _allergy(resource: dict[str, Any], patient: str, record: str) -> Iterator[Ra
     yield raw
 
 
+def _adverse_event(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    """An adverse event; a suspected product without assessment is told, since it leaves the relation open."""
+    raw = RawRecord("AdverseEvent", patient, record)
+    _add_concept(raw, resource.get("event"))
+    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("actuality", scalar(resource.get("actuality")))
+    raw.add("onset", scalar(resource.get("date")))
+    raw.add("recorded", scalar(resource.get("detected")) or scalar(resource.get("recordedDate")))
+    for name, element in (
+        ("severityCoding", "severity"),
+        ("seriousnessCoding", "seriousness"),
+        ("outcomeCoding", "outcome"),
+    ):
+        for answer in _answers(resource.get(element)):
+            raw.add(name, answer)
+    for suspect in sequence(resource.get("suspectEntity")):
+        causes = [mapping(cause) for cause in sequence(mapping(suspect).get("causality"))]
+        for cause in causes or [{}]:
+            answers = _answers(cause.get("assessment"))
+            if relatedness := text_of(cause.get("productRelatedness")):
+                answers.append(f"|{relatedness}")
+            telling = (answer for answer in answers if relation_in(answer.rpartition("|")[2]) is not None)
+            raw.add("causalityCoding", next(telling, None) or next(iter(answers), _NOT_ASSESSED))
+    for extension in map(mapping, sequence(resource.get("extension"))):
+        address = _tail(text_of(extension.get("url")) or "")
+        if _DOSE_LIMITING_EXTENSION.search(address):
+            raw.add("doseLimiting", scalar(extension.get("valueBoolean")))
+        elif _GRADE_EXTENSION.search(address):
+            for name, value in extension.items():
+                if name.startswith("value"):
+                    raw.add("eventGrade", _grade(value))
+    yield raw
+
+
+def _grade(value: Any) -> str | Decimal | bool | None:
+    """A grade as recorded: of a coded one, the code or text that reads like a grade, else the first of them."""
+    if not isinstance(value, dict):
+        return scalar(value)
+    if "value" in value:
+        return scalar(value["value"])
+    codings, text = concept(value)
+    texts = [*(code for _, code, _ in codings), *(display for _, _, display in codings), text]
+    return next(filter(grade_in, texts), None) or next(filter(None, texts), None)
+
+
 def _consent(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
     """A research consent; refusals (`provision.type` deny) and consents to other things give nothing."""
     if _RESEARCH not in [code for _, code, _ in concept(resource.get("scope"))[0]]:
@@ -411,6 +481,19 @@ def _resources(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
         waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
 
 
+def _referred(reference: Any, file: str, known: Mapping[tuple[str, str], _T]) -> _T | None:
+    """What a FHIR reference means among what is known by (file, URL): in its own file first; None where nothing."""
+    url = text_of(mapping(reference).get("reference"))
+    if url is None:
+        return None
+    url = url.split("/_history/", 1)[0]
+    short = "/".join(url.rsplit("/", 2)[-2:])
+    for key in ((file, url), (file, short), ("", url), ("", short)):
+        if key in known:
+            return known[key]
+    return None
+
+
 def _tail(url: str) -> str:
     return url.replace(":", "/").rsplit("/", 1)[-1]
 
@@ -421,6 +504,12 @@ def _add_concept(raw: RawRecord, value: Any) -> None:
         raw.add("coding", f"{system}|{code}")
     if "display" not in raw.values:
         raw.add("display", display)
+
+
+def _answers(value: Any) -> list[str]:
+    """What a coded element says: its codes as `system|code`, then its text as `|text`."""
+    codings, text = concept(value)
+    return [f"{system}|{code}" for system, code, _ in codings] + ([f"|{text}"] if text else [])
 
 
 def _first_code(value: Any) -> str | None:

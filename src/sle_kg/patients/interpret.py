@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from sle_kg import ontology
 from sle_kg.codes import CodeMap
 from sle_kg.namespaces import SNOMED
+from sle_kg.patients import adverse_event as events
 from sle_kg.patients.dates import UNKNOWN, Interval, in_order, interval
 from sle_kg.patients.facts import EVENTS, SECTIONS, FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
@@ -49,6 +51,11 @@ class Interpreter:
         self._reported: set[tuple[str, str, str]] = set()
         self._records: list[RawRecord] = []
         self._patients: list[str] = []
+        self._events: list[RawRecord] = []
+        self._kinds = tuple(ontology.event_kinds().values())
+        self._remarks: dict[tuple[str, str], list[events.Remark]] = {}
+        common = terminology.test(events.COMMON_GRADE)
+        self._grades = events.GradeScale(common.minimum or Decimal(0), common.maximum or Decimal(0))
         self.skipped: Counter[str] = Counter()
 
     def add(self, raw: RawRecord) -> None:
@@ -72,6 +79,8 @@ class Interpreter:
                 self._immunization(raw)
             case "Allergy":
                 self._allergy(raw)
+            case "AdverseEvent":
+                self._events.append(raw)
             case "Consent":
                 self._consent(raw)
             case _:
@@ -79,6 +88,8 @@ class Interpreter:
 
     def data(self, skipped: Mapping[str, int]) -> PatientData:
         """The fact tables of everything added; `skipped` is what the reader passed over before."""
+        for raw in self._events:
+            self._adverse_event(raw)
         total = Counter(skipped) + self.skipped
         return PatientData(self._facts.tables(), dict(sorted(total.items())), self._patients, tuple(self._records))
 
@@ -112,6 +123,7 @@ class Interpreter:
             shown = values.pop("shown", "") if values else "not readable"
             if not sound:
                 values = {}
+            self._remark(raw, key, dates, values)
             row = {"method": self._measurements.method(raw, key), **values}
             self._facts.add("measurement", raw, test=key, date_from=dates[0], date_to=dates[1], **row)
             self._evidence(raw, test.label, str(shown), "effective")
@@ -293,6 +305,67 @@ class Interpreter:
         )
         what = "No known allergy" if none_known else f"Allergy: {self._label(raw, concept)}"
         self._evidence(raw, what, raw.text("verificationStatus") or "recorded", "recorded")
+
+    # ── Adverse events ───────────────────────────────────────────────────────────────────────────────────
+
+    def _remark(self, raw: RawRecord, test: str, dates: Interval, values: Mapping[str, Any]) -> None:
+        """Note what an observation says of the adverse events that it refers to."""
+        if test not in (events.DOSE_LIMITING, events.COMMON_GRADE, *(kind.graded_by for kind in self._kinds)):
+            return
+        remark = events.Remark(test, dates, *(values.get(name) for name in ("low", "high", "positive")))
+        for event in raw.values.get("aboutEvent", ()):
+            self._remarks.setdefault((raw.patient, str(event)), []).append(remark)
+
+    def _adverse_event(self, raw: RawRecord) -> None:
+        """A row for an event that happened, read when all observations about it are known."""
+        if raw.text("actuality") in ("potential", "entered-in-error"):
+            self.skipped[f"AdverseEvent that is {raw.text('actuality')}"] += 1
+            return
+        dates = self._event_dates(raw)
+        term = raw.text("display") or next((code for _, code, _ in raw.codings("coding")), None)
+        if term is None:
+            self._unread(raw, "the adverse event has no name", dates)
+        concept = self._event_concept(raw)
+        kinds = [kind for kind in self._kinds if kind.key in concept.split("|")]
+        remarks = self._remarks.get((raw.patient, raw.id), [])
+        (low, high), faults = events.grade(raw, remarks, kinds, self._grades)
+        for why in faults:
+            self._unread(raw, why, dates)
+        serious, related = events.is_serious(raw), events.is_related(raw)
+        self._facts.add(
+            "adverse_event",
+            raw,
+            term=term or "Adverse event",
+            concept=concept,
+            date_from=dates[0],
+            date_to=dates[1],
+            grade_low=low,
+            grade_high=high,
+            serious=serious,
+            related=related,
+            dose_limiting=events.is_dose_limiting(raw, remarks),
+            fatal=events.is_fatal(raw),
+        )
+        words = events.event_words(low, high, serious, related)
+        self._evidence(raw, term or "Adverse event", words, "onset", "recorded")
+
+    def _event_dates(self, raw: RawRecord) -> Interval:
+        """The onset; of an event only detected or recorded on a day, any day until then."""
+        dates, sound = self._checked_dates(raw, "onset")
+        if sound and dates == UNKNOWN:
+            recorded, sound = self._checked_dates(raw, "recorded")
+            dates = (None, recorded[1])
+        if sound and dates == UNKNOWN:
+            self._unread(raw, "the adverse event has no date", UNKNOWN)
+        return dates
+
+    def _event_concept(self, raw: RawRecord) -> str:
+        """The concept text of an event, with the kinds that its codes or its words name."""
+        found = set(self._terminology.concept(raw.codings("coding"), self._code_map).split("|")) - {UNMAPPED}
+        keys = [kind.key for kind in self._kinds]
+        found |= {key for _, key, status in self._terminology.membership(found, keys) if status == "in"}
+        found |= events.named_kinds(raw.text("display") or "", self._kinds)
+        return "|".join(sorted(found)) or UNMAPPED
 
     # ── Statements, consent, plans, completeness ─────────────────────────────────────────────────────────
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from sle_kg.namespaces import SNOMED
-from sle_kg.ontology import LaboratoryTest
+from sle_kg.ontology import AnswerLevel, LaboratoryTest, answer_levels
 from sle_kg.patients.raw import RawRecord
 from sle_kg.patients.words import plain, quantity_words
 from sle_kg.terminology import Terminology
-from sle_kg.units import CREATININE_MOLAR_MASS, PLACES, UnitError, convert
+from sle_kg.units import CREATININE_MOLAR_MASS, PLACES, UnitError, convert, is_bare
 
 _INTERPRETATIONS = {"POS": True, "DET": True, "NEG": False, "ND": False}
 """HL7 v3 ObservationInterpretation: positive, detected, negative, not detected."""
@@ -19,6 +19,8 @@ _ECHOCARDIOGRAPHY_SNOMED = "40701008"
 _ECHOCARDIOGRAPHY_TESTS = frozenset({"lvef2d", "lvefUs"})
 """Tests whose LOINC code itself says echocardiography (labs_and_findings.csv)."""
 _COMPARATORS = ("<", "<=", ">=", ">")
+_NOT_PLAIN = re.compile(r" (?:no|not|non(?! rebreather| invasive)|without|never|off|\d+) ")
+"""A word in a text on oxygen that turns or refines the others: `no mask`, `nasal cannula 8 L/min`."""
 _TITER = re.compile(r"1\s*:\s*(\d{1,7})")
 _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "5": "V", "6": "VI"}
 _CLASS = r"(?:VI|IV|V|III|II|I|[1-6])(?:-[SG])?"
@@ -34,6 +36,7 @@ class MeasurementReader:
 
     def __init__(self, terminology: Terminology) -> None:
         self._terminology = terminology
+        self._levels = answer_levels()
 
     def read(self, raw: RawRecord, test: LaboratoryTest) -> dict[str, Any] | None:
         """Columns of the measurement table for one test, and `shown`, the value in words.
@@ -46,13 +49,17 @@ class MeasurementReader:
             return _bilag_grade(raw)
         positive = self._answer(raw, test)
         value, unit = self._number(raw, test)
+        levels = self._levels.get(test.key, ())
         if value is None:
             if positive is not None:
                 words = "yes" if positive else "no"
                 return {
                     "positive": positive,
                     "shown": words if raw.flag("statedValue") is not None else _coded(positive),
+                    **(_presence(positive) if test.presence else {}),
                 }
+            if levels and raw.text("textValue"):
+                return _level_in_words(raw.text("textValue") or "", levels)
             if raw.text("dataAbsentReason"):
                 return None
             raise UnreadableError(_no_value(raw))
@@ -61,6 +68,8 @@ class MeasurementReader:
         comparator = raw.text("comparator")
         if comparator not in (*_COMPARATORS, None):
             raise UnreadableError(f"{comparator!r} is no comparator")
+        if levels and not is_bare(unit):
+            return _level_of_flow(raw, value, unit, levels)
         number = _converted(value, unit, test)
         _check(number, test)
         low, high = _bounds(number, comparator, Decimal(1) if _counts_points(test) else PLACES)
@@ -69,7 +78,7 @@ class MeasurementReader:
             "high": high,
             "uln": _limit(raw, "referenceHigh", unit, test),
             "lln": _limit(raw, "referenceLow", unit, test),
-            "positive": positive,
+            "positive": _is_present(low, high) if test.presence else positive,
             "below_quantification": (comparator or "").startswith("<") if test.viral_load else None,
             "shown": _shown(raw, value, unit, comparator),
         }
@@ -84,8 +93,8 @@ class MeasurementReader:
         return "echocardiography" if key in _ECHOCARDIOGRAPHY_TESTS or named else None
 
     def _is_answerable(self, test: LaboratoryTest) -> bool:
-        """Whether true or false is an answer: of scores only to classification criteria, and to a count of 0 or 1."""
-        return test.minimum is None or test.maximum == 1 or self._terminology.is_classification(test.key)
+        """Whether true or false is an answer: of scores only to classification criteria, and to what is counted."""
+        return test.minimum is None or test.presence or self._terminology.is_classification(test.key)
 
     def _answer(self, raw: RawRecord, test: LaboratoryTest) -> bool | None:
         """The coded, true-or-false or interpreted answer. Raises UnreadableError where answers contradict."""
@@ -107,7 +116,7 @@ class MeasurementReader:
             return (Decimal(titer[1]), "{titer}") if titer and test.canonical_unit == "{titer}" else (None, None)
         if not isinstance(value, Decimal):
             raise UnreadableError(f"the value {value!r} is no number")
-        if ":" in test.key:
+        if ":" in test.key and not test.presence:
             raise UnreadableError("an item of a score is true or false, not a number")
         return value, raw.text("ucumUnit")
 
@@ -137,8 +146,8 @@ def _check(number: Decimal, test: LaboratoryTest) -> None:
 
 
 def _counts_points(test: LaboratoryTest) -> bool:
-    """Whether the test is a score in whole points; PGA is a position on a line."""
-    return test.maximum is not None and test.key != "pga"
+    """Whether the test is a score in whole points, or a count; PGA is a position on a line."""
+    return (test.maximum is not None or test.presence) and test.key != "pga"
 
 
 def _bounds(number: Decimal, comparator: str | None, step: Decimal) -> tuple[Decimal | None, Decimal | None]:
@@ -153,6 +162,56 @@ def _bounds(number: Decimal, comparator: str | None, step: Decimal) -> tuple[Dec
         case ">=":
             return number, None
     return number, number
+
+
+def _presence(positive: bool) -> dict[str, Any]:
+    """Bounds of a count that is answered by present (at least 1) or absent (none)."""
+    return {"low": Decimal(1), "high": None} if positive else {"low": Decimal(0), "high": Decimal(0)}
+
+
+def _is_present(low: Decimal | None, high: Decimal | None) -> bool | None:
+    """Whether a count with these bounds is above none."""
+    if low is not None and low >= 1:
+        return True
+    return False if high is not None and high < 1 else None
+
+
+def _leveled(low: Decimal | None, high: Decimal | None, shown: str) -> dict[str, Any]:
+    return {"low": low, "high": high, "positive": _is_present(low, high), "shown": shown}
+
+
+def _level_in_words(text: str, levels: tuple[AnswerLevel, ...]) -> dict[str, Any]:
+    """The highest level whose words the text has: `high-flow nasal cannula` is high flow.
+
+    Words for none count only alone; beside a negation or a flow no words are understood. Raises UnreadableError.
+    """
+    words = re.sub(r"[\W_]+", " ", f" {text.casefold()} ")
+    absent = [level for level in levels if words.strip() in level.phrases and level.number == 0]
+    named = [level for level in levels if level.number and any(f" {phrase} " in words for phrase in level.phrases)]
+    if not absent and (not named or _NOT_PLAIN.search(words)):
+        raise UnreadableError(
+            f"the value {text!r} is none of: {', '.join(p for level in levels for p in level.phrases)}"
+        )
+    number = Decimal(max(level.number for level in absent or named))
+    return _leveled(number, number, text)
+
+
+def _level_of_flow(raw: RawRecord, value: Decimal, unit: str | None, levels: tuple[AnswerLevel, ...]) -> dict[str, Any]:
+    """The level of a flow of oxygen: the first whose greatest flow is not exceeded. Raises UnreadableError."""
+    comparator = raw.text("comparator")
+    try:
+        flow = convert(value, unit, "L/min")
+    except UnitError as error:
+        raise UnreadableError(str(error)) from error
+    if flow < 0:
+        raise UnreadableError(f"the value {plain(flow)} is negative")
+
+    def level(bound: Decimal | None) -> Decimal | None:
+        limits = [level.flow for level in levels if level.flow is not None]
+        return None if bound is None else Decimal(sum(limit < bound for limit in limits))
+
+    low, high = map(level, _bounds(flow, comparator, PLACES))
+    return _leveled(low, high, _shown(raw, value, unit, comparator))
 
 
 def _limit(raw: RawRecord, name: str, unit: str | None, test: LaboratoryTest) -> Decimal | None:
@@ -179,9 +238,11 @@ def _biopsy_class(raw: RawRecord) -> dict[str, Any]:
 
 def _bilag_grade(raw: RawRecord) -> dict[str, Any]:
     """The BILAG grade of one system, A to E. Raises UnreadableError."""
-    grade = (raw.text("textValue") or "").strip().upper()
-    if grade not in ("A", "B", "C", "D", "E"):
+    codes = [code for _, code, _ in raw.codings("valueCoding")]
+    grades = {str(text).strip().upper() for text in (*codes, raw.text("textValue"))} & set("ABCDE")
+    if len(grades) != 1:
         raise UnreadableError(f"{raw.text('textValue')!r} is no BILAG grade from A to E")
+    [grade] = grades
     return {"text": grade, "shown": grade}
 
 

@@ -24,6 +24,7 @@ FHIR_TYPE = {
     "ProcedureRecord": "Procedure",
     "Immunization": "Immunization",
     "Allergy": "AllergyIntolerance",
+    "AdverseEvent": "AdverseEvent",
     "Statement": "Observation",
     "Consent": "Consent",
     "Attestation": "Observation",
@@ -39,7 +40,8 @@ PROPERTIES = frozenset(
     referenceLow referenceHigh referenceLowUnit referenceHighUnit dataAbsentReason methodCoding
     verificationStatus clinicalStatus onset onsetEnd abatement abatementEnd abated recorded severityCoding
     intent doNotPerform started ended asserted routeCoding doseValue doseUnit frequency period periodUnit asNeeded
-    allergyType criticality statementKey trialIdentifier criterionIdentifier eventName plannedDate
+    allergyType criticality actuality eventGrade seriousnessCoding causalityCoding outcomeCoding doseLimiting
+    aboutEvent statementKey trialIdentifier criterionIdentifier eventName plannedDate
     recordSection""".split()  # noqa: SIM905 (a table of names reads better in lines)
 )
 """Properties of raw records; `ontology/patient.ttl` defines each."""

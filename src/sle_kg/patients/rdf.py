@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _CLASSES = {**{SLE + name: name for name in FHIR_TYPE}, SLE + "Exposure": "StatedExposure"}
 _SEVERAL = frozenset(
-    {"coding", "valueCoding", "interpretation", "methodCoding", "severityCoding", "routeCoding", "trialIdentifier"}
+    """coding valueCoding interpretation methodCoding severityCoding routeCoding trialIdentifier eventGrade
+    seriousnessCoding causalityCoding outcomeCoding doseLimiting aboutEvent""".split()  # noqa: SIM905 (as in raw.py)
 )
 """Properties of which a record may have more than one value."""
 _NUMBERS = frozenset({"decimal", "double", "float", "integer", "int", "long", "short", "byte", "nonNegativeInteger"})
@@ -124,7 +125,10 @@ class RdfReader:
             raw = RawRecord(kind, _patient_id(owner), self._record_id(iri, kind, _patient_id(owner)))
         for predicate, values in properties.items():
             name = predicate.removeprefix(SLE)
-            if name in PROPERTIES:
+            if name == "aboutEvent":
+                for event in values:
+                    raw.add(name, self._record_id(event.value, "AdverseEvent", raw.patient))
+            elif name in PROPERTIES:
                 _add_values(raw, name, values)
             elif predicate.startswith(SLE):
                 self.skipped[f"property sle:{name}, which no record has"] += 1
@@ -182,7 +186,8 @@ def triples(records: Iterable[RawRecord]) -> Iterator[ox.Triple]:
         yield ox.Triple(subject, ox.NamedNode(RDF + "type"), ox.NamedNode(SLE + raw.kind))
         for name, values in raw.values.items():
             for value in values:
-                yield ox.Triple(subject, ox.NamedNode(SLE + name), _literal(name, value))
+                held = _record_node(patient, str(value)) if name == "aboutEvent" else _literal(name, value)
+                yield ox.Triple(subject, ox.NamedNode(SLE + name), held)
 
 
 def _record_node(patient: ox.NamedNode, identifier: str) -> ox.NamedNode:
