@@ -59,7 +59,7 @@ class Assessment:
     def evidence(self, *features: Feature) -> tuple[Evidence, ...]:
         """The records that features rest on, each once."""
         records = (record for feature in features for record in self.findings.records.get(feature.slug, ()))
-        return tuple(self.line(record) for record in dict.fromkeys(records))
+        return in_order(map(self.line, records))
 
     def line(self, record: str) -> Evidence:
         """The evidence line of a record."""
@@ -161,6 +161,11 @@ def feature(kind: str, **parameters: str | tuple[str, ...]) -> Feature:
 def value_leaf(of: Feature) -> Leaf:
     """A leaf for sentences about a feature that is reported as it is."""
     return Leaf("", of, ">=", Decimal(0), Decimal(0))
+
+
+def in_order(lines: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Evidence lines, each once, by date and record."""
+    return tuple(sorted(set(lines), key=lambda line: (line.date or "", len(line.record), line.record)))
 
 
 def known(bound: Bound) -> Decimal | None:

@@ -112,10 +112,10 @@ class _Asked:
 def _scorers(instrument: Instrument, options: FollowUpOptions) -> list[Scorer]:
     """What computes the score: one for each part that has a result of its own."""
     key, name, readings = instrument.key, instrument.score_name or "", options.readings
-    if name in states():
-        return [StateScore(states()[name], window_of(instrument), readings)]
     if key in CLASSIFICATION_SETS:
         return [ClassificationScore(instrument)]
+    if name in states():
+        return [StateScore(states()[name], window_of(instrument), readings)]
     graded = [scale for scale in scales(key) if any(grade.at_least is not None for grade in scale.grades)]
     if graded:
         several = len(graded) > 1
