@@ -32,9 +32,8 @@ _POINTS = "{score}"
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A visit: its number and day in the plan, the day it took place, and what is active then."""
+    """A visit: its day in the plan, the day it took place, and what is active then."""
 
-    number: int
     planned: int
     day: int
     level: str
@@ -108,16 +107,16 @@ class _FollowUp:
         activity = self._activity()
         planned = [plan["screening"], *(plan["days"] if self._infused else ())]
         visits = []
-        for number, nominal in enumerate(planned):
+        for nominal in planned:
             shift = 0 if scenario.get("exact") else self._dice.among(-plan["shift"], plan["shift"])
             day = moved.get(nominal, nominal + shift)
             if nominal in scenario.get("missed", ()) or day > scenario.get("until", day):
                 continue
             level, items = next((level, items) for first, level, items in reversed(activity) if first <= day)
-            visits.append(Visit(number, nominal, day, level, items))
+            visits.append(Visit(nominal, day, level, items))
         for day, level in scenario.get("extra", ()):
             items = next(items for _, name, items in activity if name == level)
-            visits.append(Visit(len(planned), day, day, level, items))
+            visits.append(Visit(day, day, level, items))
         return sorted(visits, key=lambda visit: visit.day)
 
     def _activity(self) -> list[tuple[int, str, tuple[str, ...]]]:
@@ -200,18 +199,18 @@ class _FollowUp:
     def _now_and_then(self, visit: Visit) -> Iterator[Record]:
         """What is looked for at some visits only: autoantibodies, damage, suicidality, anti-drug antibodies."""
         date, plan = self._when(visit), tables()["sometimes"]
-        if visit.number == 0:
+        if visit.planned == tables()["visits"]["screening"]:
             yield Result("bodyWeight", date, Decimal(self._person.weight), "kg")
-        if visit.number in plan["antibodies"]:
+        if visit.planned in plan["antibodies"]:
             bounds = (40, 180) if self._person.anti_sm else (1, 18)
             yield Result("antiSm", date, self._dice.number(bounds), "[arb'U]/mL", upper=Decimal(20))
             yield Result("anaTiter", date, f"1:{self._person.ana_titre}")
-        if visit.number in plan["sdi"]:
+        if visit.planned in plan["sdi"]:
             yield Result("sdi", date, Decimal(self._damage), _POINTS)
-        if visit.number in plan["cssrs"]:
+        if visit.planned in plan["cssrs"]:
             yield Result("cssrsIdeation", date, Decimal(0), _POINTS)
             yield Result("cssrsBehaviour", date, Decimal(0), _POINTS)
-        if visit.number in plan["antiDrugAntibody"]:
+        if visit.planned in plan["antiDrugAntibody"]:
             yield Result("newAntiDrugAntibody", date, self._dice.happens(plan["antiDrugAntibodyPercent"]))
 
     # ── Around the infusion ──────────────────────────────────────────────────────────────────────────────

@@ -14,8 +14,6 @@ from typing import Any
 from sle_kg.ontology import instruments
 from sle_kg.synthetic.dice import Dice
 
-_YEAR = 365
-
 
 @dataclass(frozen=True, slots=True)
 class PastMedicine:
@@ -93,9 +91,9 @@ def draw(number: int, dice: Dice) -> Person:
     return Person(
         number=number,
         sex=sex,
-        birth=index - dt.timedelta(days=age * _YEAR + age // 4 + dice.among(0, _YEAR - 10)),
+        birth=_years_before(index, age, dice),
         index=index,
-        diagnosed=index - dt.timedelta(days=years * _YEAR + dice.among(0, _YEAR - 1)),
+        diagnosed=_years_before(index, years, dice),
         weight=dice.among(*tables["weight"][sex]),
         items=_active_items(tables["activity"], dice),
         anti_sm=dice.happens(antibodies["antiSm"]),
@@ -105,6 +103,12 @@ def draw(number: int, dice: Dice) -> Person:
         crs=dice.weighted(tables["crs"]["weights"]),
         icans=dice.weighted(tables["icans"]["weights"]),
     )
+
+
+def _years_before(day: dt.date, years: int, dice: Dice) -> dt.date:
+    """A day so many whole years before another, and less than a year more; never a 29th of February by clamping."""
+    anniversary = dt.date(day.year - years, day.month, min(day.day, 28))
+    return anniversary - dt.timedelta(days=dice.among(0, 360))
 
 
 def _group(groups: Sequence[Mapping[str, Any]], dice: Dice) -> int:
