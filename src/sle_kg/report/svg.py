@@ -92,7 +92,9 @@ def state_term(name: str) -> str:
 def label(name: str) -> str:
     """What to call a state, instrument, total or item in a plot; its name where the ontology does not know it."""
     item = _items().get(name) or _items().get(f"sledai2k:{name}")
-    return item.label if item else ontology_label(state_term(name))
+    if item is None:
+        return ontology_label(state_term(name))
+    return item.label.removesuffix(f" ({instruments()[item.instrument].label})")
 
 
 def items_of(name: str) -> tuple[Item, ...]:

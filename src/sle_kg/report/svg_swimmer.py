@@ -73,7 +73,7 @@ def swimmer_plot(result: TrialOutcomes) -> SwimmerPlot | None:
         return None
     states = list(dict.fromkeys(state for patient, _ in infused for state in patient.course.states))
     shapes = {state: SHAPES[number % len(SHAPES)] for number, state in enumerate(states)}
-    terms = dict.fromkeys(event.term for patient, _ in infused for event in patient.events)
+    terms = dict.fromkeys(event.term for patient, zero in infused for _, event in _placed(patient.events, zero))
     letters = {term: letter(number) for number, term in enumerate(terms)}
     across = Scale(Decimal(0), Decimal(max(1, *(_last_day(patient, zero) for patient, zero in infused))), LEFT, RIGHT)
     swimmers: list[Swimmer] = []

@@ -13,7 +13,7 @@ from sle_kg.report.outcomes_text import bounds, since
 from sle_kg.report.svg import WIDTH, Scale, Tick, assessment_days, day_zero, label, values_scale
 
 LEFT, RIGHT = 60, WIDTH - 20
-_PANEL, _GAP, _TOP, _FOOT = 90, 34, 30, 46
+_PANEL, _GAP, _TOP, _FOOT = 90, 34, 30, 10
 STEROID = "Glucocorticoids, prednisone equivalent (mg/d)"
 
 
