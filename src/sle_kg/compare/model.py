@@ -120,17 +120,26 @@ def compare(ids: Sequence[str] | None = None) -> Comparison:
 def compare_in(store: ox.Store, ids: Sequence[str] | None = None) -> Comparison:
     """`compare` on a graph that is already built."""
     reader = Reader(store)
-    modelled = modelled_ids(store)
-    chosen = list(dict.fromkeys(ids or modelled))
-    nodes = {id: ox.NamedNode(TRIAL + id) for id in chosen if _is_iri(TRIAL + id)}
-    for id in chosen:
-        if id not in nodes or "Trial" not in reader.kinds(nodes[id]):
-            raise InputError(f"{id}: no trial of the graph; modelled are {', '.join(modelled)} (see trials --all)")
+    nodes = chosen(store, ids)
     return Comparison(
-        trials=tuple(_column(reader, id, node) for id, node in nodes.items()),
+        trials=tuple(column(reader, id, node) for id, node in nodes.items()),
         design=tuple(_design(reader, nodes)),
         topics=tuple(_topics(reader, nodes)),
     )
+
+
+def chosen(store: ox.Store, ids: Sequence[str] | None) -> dict[str, ox.NamedNode]:
+    """The nodes of these trials, or of all modelled ones, by NCT number in the order asked for.
+
+    Raises InputError for a number that is not in the graph.
+    """
+    reader, modelled = Reader(store), modelled_ids(store)
+    asked = list(dict.fromkeys(ids or modelled))
+    nodes = {id: ox.NamedNode(TRIAL + id) for id in asked if _is_iri(TRIAL + id)}
+    for id in asked:
+        if id not in nodes or "Trial" not in reader.kinds(nodes[id]):
+            raise InputError(f"{id}: no trial of the graph; modelled are {', '.join(modelled)} (see trials --all)")
+    return nodes
 
 
 def modelled_ids(store: ox.Store) -> list[str]:
@@ -149,7 +158,8 @@ def _is_iri(text: str) -> bool:
     return True
 
 
-def _column(reader: Reader, id: str, node: ox.NamedNode) -> TrialColumn:
+def column(reader: Reader, id: str, node: ox.NamedNode) -> TrialColumn:
+    """The trial as a column's head."""
     status = ", ".join(reader.shown(value) for value in reader.values(node, "recruitmentStatus"))
     as_of = reader.text(node, "recruitmentAsOf") or reader.text(node, "asOf") or ""
     absent = [value.value for value in reader.values(node, "absentFromCopy")]

@@ -16,11 +16,13 @@ _COMPARISONS = {
     "maxExclusive": "<",
     "minDuration": "≥",
 }
-_UNITS = {"[ULN]": "× ULN", "a": "years", "d": "days", "{score}": "", "{count}": "", "{presence}": ""}
+_UNITS = {"[ULN]": "× ULN", "[LLN]": "× LLN", "a": "years", "d": "days", "{score}": "", "{count}": "", "{presence}": ""}
 _PERIOD = re.compile(r"P(\d+)([DWMY])")
 _PERIOD_WORDS = {"D": "days", "W": "weeks", "M": "months", "Y": "years"}
 _CONCEPTS = ("test", "instrument", "index", "classificationSet", "valueSet", "sex", "biopsyClass")
-_PRESENCE = frozenset({"PositiveTestCondition", "QuantifiedCondition"})
+_PRESENCE = frozenset({"AssessedPositiveCondition", "PositiveTestCondition", "QuantifiedCondition"})
+_NAMED = frozenset({"ResponseState", "StateItem"})
+"""Definitions of the ontology that stand in a tree by their label."""
 
 _MEASURES = {"total": "in total", "longestRun": "in one run", "runToScreening": "in the run up to screening"}
 _SEVERITIES = {"moderate": "moderate or severe"}
@@ -45,10 +47,14 @@ _SUBJECTS = {
     "FertilityCondition": "can neither bear nor father a child",
     "HighestDoseCondition": "highest daily dose of {0}",
     "HighestScoreCondition": "highest {0}",
+    "HighestValueCondition": "highest {0}",
+    "NewGradesCondition": "organ systems newly at grade {grade} of {0}",
+    "NewItemsCondition": "new items of {0}",
     "NoChildbearingPotentialCondition": "no childbearing potential",
     "PregnancyCondition": "pregnant",
     "RenalWorseningCondition": "proteinuria or eGFR worse since {0} was started",
     "RoomAirCondition": "without supplemental oxygen",
+    "TreatmentChangeCondition": "begun or changed dose of {0}",
     "TreatmentDurationCondition": "duration of {0}",
 }
 """The subject of a leaf in words; any other kind is called by its concepts, or by its label in the ontology."""
@@ -100,6 +106,8 @@ class Reader:
         if row := self.text(condition, "criterionId"):
             return row
         kinds = self.kinds(condition)
+        if kinds & _NAMED:
+            return self.shown(condition)
         operands = [self.phrase(operand, inner=True) for operand in self._in_order(condition)]
         if "Not" in kinds:
             return f"not {operands[0]}"
@@ -143,6 +151,15 @@ class Reader:
             found += [pair for pair in self.alternatives(node) if pair not in found]
         return found
 
+    def leaves(self, condition: ox.NamedNode) -> list[ox.NamedNode]:
+        """The leaf conditions of a tree under the default readings, in order; rows and states are not entered."""
+        if self.text(condition, "criterionId") or self.kinds(condition) & _NAMED:
+            return []
+        if "ByReading" in self.kinds(condition):
+            return self.leaves(self.default_option(condition))
+        operands = self._in_order(condition)
+        return [leaf for operand in operands for leaf in self.leaves(operand)] if operands else [condition]
+
     def _in_order(self, group: ox.NamedNode) -> list[ox.NamedNode]:
         """The operands of a group, numbers in their IRIs counted as numbers, rows first."""
 
@@ -158,7 +175,10 @@ class Reader:
         concepts += [self.shown(ox.NamedNode(SLE + value.value)) for value in self.values(leaf, "statement")]
         several = " or ".join(concepts) or "anything"
         subject = _SUBJECTS.get(kind, "{0}" if concepts else self.shown(ox.NamedNode(SLE + kind)))
-        subject = subject.format(f"({several})" if len(concepts) > 1 else several)
+        grade = self.text(leaf, "grade") or ""
+        subject = subject.format(f"({several})" if len(concepts) > 1 else several, grade=grade)
+        if part := self.text(leaf, "itemGroup"):
+            subject += f", {_spaced(part)} items"
         severity = self.text(leaf, "severity") or self.text(leaf, "which")
         if severity not in (None, "any", "substance"):
             subject = f"{_SEVERITIES.get(str(severity), severity)} {subject}"
@@ -195,6 +215,8 @@ class Reader:
         """When it counts: ever, now, within a window before an anchor, within half-lives."""
         anchor = self.node(leaf, "anchor")
         event = _spaced(re.split(r"[#/]", anchor.value)[-1]) if anchor else "screening"
+        if moment := self.text(leaf, "since"):
+            return [f"since the {moment} assessment" if moment == "previous" else f"since {moment}"]
         if half_lives := self.text(leaf, "halfLives"):
             return [f"within {half_lives} half-lives before screening"]
         if lookback := self.text(leaf, "lookback"):
