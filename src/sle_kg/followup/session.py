@@ -25,6 +25,7 @@ from sle_kg.verdict import Evidence
 
 if TYPE_CHECKING:
     from sle_kg.features import FeatureBuilder
+    from sle_kg.features.assessment import ItemState
     from sle_kg.patients.facts import PatientData
     from sle_kg.terminology import Terminology
 
@@ -92,10 +93,14 @@ class FollowUp:
         self.patients: list[str] = self.data.patients
         self.until = options.on or dt.date.max
         self.facts = Facts(self.data.tables, self.until)
-        self.feature_options = FeatureOptions(frozenset(options.complete), options.windows)
+        self.feature_options = FeatureOptions(
+            frozenset(options.complete), options.windows, derive_items=options.derive_items
+        )
         wanted = sorted(set(features), key=lambda feature: feature.slug)
         self._builder: FeatureBuilder = FeatureBuilder(self.data.tables, wanted, self.terminology)
         self._days = _result_days(self.data, self.until)
+        self._last = self._last_days()
+        self._complete = self._completeness()
         self._events: dict[str, dict[str, dict[str, EventDate]]] = {}
 
     # ---- what is known of a patient -----------------------------------------------------------------------------
@@ -142,34 +147,49 @@ class FollowUp:
         return sorted({day for test in set(tests) for day in known.get(test, ())})
 
     def last_day(self, patient: str) -> dt.date | None:
-        """The last day with a result of anything: where the follow-up ends."""
-        return max((max(days) for days in self._days.get(patient, {}).values()), default=None)
+        """The last day with a result or an adverse event: where the follow-up ends."""
+        return self._last.get(patient)
+
+    def complete_until(self, patient: str, section: str) -> dt.date | None:
+        """The day up to which a section of the record is complete; None where nobody says so or records are unread."""
+        return self._complete.get((patient, section))
 
     def evidence(self, patient: str, record: str) -> Evidence:
         """The evidence line of a record; what the user said for everybody has no date."""
         line = self.facts.evidence(patient, record)
         return replace(line, date=None) if line.date == dt.date.max.isoformat() else line
 
+    def _last_days(self) -> dict[str, dt.date]:
+        found = {patient: max(max(days) for days in tests.values()) for patient, tests in self._days.items()}
+        for row in self.data.tables["adverse_event"].select(["patient", "date_to"]).to_pylist():
+            if row["date_to"] is not None and row["date_to"] <= self.until:
+                found[row["patient"]] = max(row["date_to"], found.get(row["patient"], row["date_to"]))
+        return found
+
+    def _completeness(self) -> dict[tuple[str, str], dt.date]:
+        """(patient, section) → the day up to which it is complete: a record unread leaves it open."""
+        found: dict[tuple[str, str], dt.date] = {}
+        for row in self.data.tables["completeness"].to_pylist():
+            if row["date_from"] is not None:
+                key = (row["patient"], row["section"])
+                found[key] = max(min(row["date_from"], self.until), found.get(key, dt.date.min))
+        found |= {(patient, section): self.until for patient in self.patients for section in self.options.complete}
+        unread = {
+            (row["patient"], row["section"])
+            for row in self.data.tables["unread"].select(["patient", "section", "date_from"]).to_pylist()
+            if row["date_from"] is None or row["date_from"] <= self.until
+        }
+        return {key: day for key, day in found.items() if key not in unread}
+
     # ---- what is asked ------------------------------------------------------------------------------------------
 
     def look(self, questions: Sequence[Question]) -> list[Findings]:
         """The answers, in the order of the questions."""
         sets: dict[frozenset[c.Feature], str] = {}
-        asks = []
-        for number, question in enumerate(questions):
-            name = sets.setdefault(frozenset(question.features), str(len(sets)))
-            asks.append(
-                Ask(
-                    number,
-                    question.patient,
-                    name,
-                    question.on,
-                    question.on,
-                    self.events(question.patient, question.trial),
-                    moments=question.moments,
-                    complete_until=self.until,
-                )
-            )
+        asks = [
+            self._ask(number, question, sets.setdefault(frozenset(question.features), str(len(sets))))
+            for number, question in enumerate(questions)
+        ]
         bounds: list[dict[str, Bound]] = [{} for _ in questions]
         records: list[dict[str, tuple[str, ...]]] = [{} for _ in questions]
         wanted = {name: sorted(features, key=lambda feature: feature.slug) for features, name in sets.items()}
@@ -178,6 +198,28 @@ class FollowUp:
                 bounds[value.ask][value.slug] = (value.lower, value.upper)
                 records[value.ask][value.slug] = value.records
         return [Findings(*pair) for pair in zip(bounds, records, strict=True)]
+
+    def items(self, questions: Sequence[Question], total: str) -> list[list[ItemState]]:
+        """What is recorded and proposed of every item of a total at the visit of each question, in their order."""
+        asks = [self._ask(number, question, _NO_TRIAL) for number, question in enumerate(questions)]
+        found: list[list[ItemState]] = [[] for _ in questions]
+        if asks:
+            for state in self._builder.items(asks, total, self.feature_options):
+                found[state.ask].append(state)
+        return found
+
+    def _ask(self, number: int, question: Question, features: str) -> Ask:
+        """A question as the feature builder takes it; `features` names the set of its features."""
+        return Ask(
+            number,
+            question.patient,
+            features,
+            question.on,
+            question.on,
+            self.events(question.patient, question.trial),
+            moments=question.moments,
+            complete_until=self.until,
+        )
 
 
 def with_thresholds(condition: c.Condition, thresholds: Mapping[str, Decimal]) -> c.Condition:
