@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from sle_kg.criteria import Leaf, walk
+from sle_kg.criteria import Feature, Leaf, Operator, walk
+from sle_kg.definitions import conditions_of, scales, states
 from sle_kg.evaluate import UNBOUNDED
-from sle_kg.features.asks import FeatureOptions
+from sle_kg.features.asks import FeatureOptions, Moment
 from sle_kg.trials import screenable
 from sle_kg.verdict import Evidence, OpenKind
 from sle_kg.wording import (
@@ -162,3 +163,141 @@ def test_whose_move_a_leaf_is() -> None:
     assert leaf_open_kind(find("NCT06892145", "I04")) == "test"
     assert leaf_open_kind(find("NCT06892145", "I01")) == "agreement"
     assert leaf_open_kind(find("NCT06106906", "E21")) == "data"
+
+
+# ---- a follow-up ----------------------------------------------------------------------------------------------------
+
+VISIT, INFUSION = dt.date(2026, 4, 3), dt.date(2026, 1, 10)
+DAY = dt.timedelta(days=1)
+MOMENTS = {
+    "visit": Moment(VISIT - 30 * DAY, VISIT, VISIT),
+    "previous": Moment(dt.date.min, VISIT - DAY, VISIT - DAY),
+    "baseline": Moment(dt.date.min, INFUSION, INFUSION),
+}
+AT_VISIT = Words(ontology_label, lambda _: False, FeatureOptions().window, VISIT, {"infusion": INFUSION}, {}, MOMENTS)
+INSTRUMENTS = ("ctcaeV5", "astctCrs2019", "astctIcans2019", "selenaFlareIndex")
+DEFINED = {
+    node.feature.slug: node
+    for condition in conditions_of([*states().values(), *(scale for name in INSTRUMENTS for scale in scales(name))])
+    for node in walk(condition)
+    if isinstance(node, Leaf)
+}
+"""Every leaf of the states and grades of the ontology."""
+
+
+def assessed(kind: str, operator: Operator, bound: str, unit: str = "{score}", **parameters: str) -> Leaf:
+    """A leaf of a follow-up; several tests are joined by blanks."""
+    values = {
+        name: tuple(value.split()) if name in ("test", "valueSet") else value for name, value in parameters.items()
+    }
+    named = Feature(f"{kind}Condition", tuple(sorted(values.items())))
+    return Leaf(kind, named, operator, Decimal(bound), Decimal(bound), unit)
+
+
+@pytest.mark.parametrize("one", DEFINED.values(), ids=lambda one: one.feature.slug)
+def test_every_leaf_of_a_definition_has_sentences_in_plain_words(one: Leaf) -> None:
+    said = [
+        AT_VISIT.found([one], (Decimal(10**6), Decimal(10**6)), []),
+        AT_VISIT.found([one], (Decimal(0), Decimal(0)), []),
+        AT_VISIT.unknown(one, UNBOUNDED, []),
+        AT_VISIT.unknown(one, (Decimal(1), None), [evidence("1", "2026-04-01")]),
+        AT_VISIT.missing(one, ""),
+    ]
+    for sentence in said:
+        assert not re.search(r"None|=|_|\{|\(\)|attest|Condition|screening|at present", sentence), sentence
+        assert not re.search(r"\b[a-z]+[A-Z]\w+", re.sub("hCG|dsDNA|eGFR", "", sentence)), sentence
+    assert said[0] != said[1]
+
+
+SCORE = assessed("AssessedScore", "<=", "4", instrument="sledai2kTotal")
+CHANGE = assessed(
+    "AssessedScore", "<=", "-4", instrument="selenaSledaiTotal", alsoAccepts="sledai2kTotal", since="baseline"
+)
+ORGANS = assessed("AssessedScore", "<=", "0", instrument="sledai2kTotal", itemGroup="majorOrgan")
+RATIO = assessed("AssessedValue", ">", "3", "[ULN]", test="alt", quantity="timesUpperLimit")
+FALL = assessed("AssessedValue", ">=", "1.5", "1", test="alt", quantity="timesBaseline")
+NEGATIVE = assessed("AssessedPositive", ">=", "1", test="antiDsDna antiDsDnaQual")
+NEW = assessed("NewItems", "<=", "0", "{count}", instrument="sledai2kTotal", since="previous")
+GRADES = assessed("NewGrades", "<=", "1", "{count}", instrument="bilag2004", grade="B", since="baseline")
+HIGHEST = assessed("HighestValue", ">=", "38", "Cel", test="bodyTemperature", anchor="infusion")
+CHANGED = assessed("TreatmentChange", ">=", "1", valueSet="Glucocorticoid", since="previous")
+DOSE = assessed("DailyDose", "<=", "7.5", "mg/d", valueSet="Glucocorticoid", equivalence="prednisone", perKilogram="")
+
+
+@pytest.mark.parametrize(
+    ("one", "value", "text"),
+    [
+        (SCORE, "4", "SLEDAI-2K total score: 4 (2026-04-03), which is at most 4"),
+        (ORGANS, "4", "SLEDAI-2K total score, items of major organs only: 4 (2026-04-03), which is more than 0"),
+        (
+            CHANGE,
+            "-5",
+            "SELENA-SLEDAI total score or SLEDAI-2K total score, change since baseline: -5 (2026-04-03), "
+            "which is at most -4",
+        ),
+        (
+            RATIO,
+            "3.5",
+            "ALT: 3.5 times the upper limit of normal (2026-04-03), "
+            "which is more than 3 times the upper limit of normal",
+        ),
+        (FALL, "2", "ALT: 2 times the baseline value (2026-04-03), which is at least 1.5 times the baseline value"),
+        (NEW, "1", "Number of new items of the SLEDAI-2K since the previous assessment: 1 (2026-04-03), "
+         "which is more than 0"),
+        (GRADES, "0", "Number of systems newly at grade B of the BILAG-2004 since baseline: 0 (2026-04-03), "
+         "which is at most 1"),
+        (HIGHEST, "38.5", "Body temperature, highest since infusion: 38.5 Cel (2026-04-03), which is at least 38 Cel"),
+        (DOSE, "5", "Systemic glucocorticoid, daily dose on 2026-04-03: 5 mg a day (2026-04-03), "
+         "which is at most 7.5 mg a day"),
+    ],
+)  # fmt: skip
+def test_a_known_leaf_of_a_follow_up(one: Leaf, value: str, text: str) -> None:
+    what = "ALT" if one.feature.get("test") == ("alt",) else ""
+    assert AT_VISIT.found([one], (Decimal(value), Decimal(value)), [evidence(value, "2026-04-03", what)]) == text
+
+
+def test_answers_of_a_follow_up() -> None:
+    no, yes = (Decimal(0), Decimal(0)), (Decimal(1), None)
+    line = [evidence("negative", "2026-04-03", "Anti-dsDNA, presence")]
+    assert AT_VISIT.found([NEGATIVE], no, line) == "Anti-dsDNA, presence: negative (2026-04-03)"
+    assert AT_VISIT.found([CHANGED], no, []).endswith("since the previous assessment: none begun, no dose changed")
+    assert "begun, or its dose changed" in AT_VISIT.found([CHANGED], yes, [])
+
+
+def test_a_moment_that_is_not_there_is_what_is_asked_for() -> None:
+    first = Words(ontology_label, lambda _: False, FeatureOptions().window, VISIT, {}, {}, {"visit": MOMENTS["visit"]})
+    assert first.unknown(CHANGE, UNBOUNDED, []).endswith("change since baseline: baseline is not known")
+    assert first.missing(FALL, "") == "the date of baseline"
+    assert first.missing(NEW, "") == "the date of the previous assessment"
+    assert first.missing(HIGHEST, "") == "the date of infusion, planned or actual"
+
+
+@pytest.mark.parametrize(
+    ("one", "text"),
+    [
+        (SCORE, "SLEDAI-2K total score from 2026-03-04 to 2026-04-03"),
+        (RATIO, "Alanine aminotransferase with its upper limit of normal from 2026-03-04 to 2026-04-03"),
+        (FALL, "Alanine aminotransferase from 2026-03-04 to 2026-04-03 and at baseline, 2026-01-10 or before"),
+        (
+            NEW,
+            "every item of the SLEDAI-2K from 2026-03-04 to 2026-04-03 and at an assessment before 2026-04-03",
+        ),
+        (
+            GRADES,
+            "the grade of every system of the BILAG-2004 from 2026-03-04 to 2026-04-03 "
+            "and at baseline, 2026-01-10 or before",
+        ),
+        (HIGHEST, "Body temperature, highest since infusion up to 2026-04-03"),
+    ],
+)
+def test_what_would_settle_a_leaf_of_a_follow_up(one: Leaf, text: str) -> None:
+    assert AT_VISIT.missing(one, "") == text
+
+
+def test_medicines_are_settled_by_a_complete_record_and_nothing_is_attested() -> None:
+    assert AT_VISIT.missing(CHANGED, "").endswith("or a statement that medications are complete up to 2026-04-03")
+
+
+def test_results_of_a_follow_up_are_tests_and_changes_of_treatment_history() -> None:
+    assert {leaf_open_kind(one) for one in (SCORE, RATIO, NEGATIVE, NEW, GRADES, HIGHEST)} == {"test"}
+    assert leaf_open_kind(CHANGED) == "data"

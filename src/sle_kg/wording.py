@@ -293,10 +293,10 @@ class Words:
             case "AssessedScoreCondition" | "AssessedValueCondition" | "AssessedPositiveCondition":
                 return self._assessed(feature)
             case "NewItemsCondition":
-                return f"Number of new items of {self._labels(feature, 'instrument')}{self._at(feature)}"
+                return f"Number of new items of the {self._instrument(feature)}{self._at(feature)}"
             case "NewGradesCondition":
                 systems = f"Number of systems newly at grade {feature.get('grade')}"
-                return f"{systems} of {self._labels(feature, 'instrument')}{self._at(feature)}"
+                return f"{systems} of the {self._instrument(feature)}{self._at(feature)}"
             case "HighestValueCondition":
                 return f"{self._labels(feature, 'test')}, highest since {self._name(str(feature.get('anchor')))}"
             case "TreatmentChangeCondition":
@@ -320,6 +320,10 @@ class Words:
         if other := feature.get("alsoAccepts"):
             name += f" or {self.label(str(other))}"
         return f"{name}{part}{', change' if feature.get('since') else ''}{self._at(feature)}"
+
+    def _instrument(self, feature: Feature) -> str:
+        """The instrument whose items or systems are looked at, named by itself or by its total."""
+        return self._labels(feature, "instrument").removesuffix(" total score").removesuffix(" total")
 
     def _at(self, feature: Feature) -> str:
         """` since baseline`, ` at the previous assessment`; nothing for the assessment itself."""
@@ -374,7 +378,7 @@ class Words:
             return f"{self.subject(feature)}, and a value"
         if feature.kind in ("NewItemsCondition", "NewGradesCondition"):
             what = "every item" if feature.kind == "NewItemsCondition" else "the grade of every system"
-            return f"{what} of {self._labels(feature, 'instrument')}"
+            return f"{what} of the {self._instrument(feature)}"
         side = {"timesUpperLimit": "upper", "timesLowerLimit": "lower"}.get(str(feature.get("quantity")))
         limit = f" with its {side} limit of normal" if side else ""
         method = " by echocardiography" if feature.get("method") == "echocardiography" else ""
