@@ -196,12 +196,13 @@ def outcomes() -> TrialOutcomes:
         ),
         laboratory_grades=(EventRow("Anemia", 1, {"1": 1}),),
         caveats=("The copy of the record states no visit windows.",),
+        options=("--derive-items",),
     )
 
 
 def nobody() -> TrialOutcomes:
     """A cohort without patients."""
-    return replace(outcomes(), patients=(), cohort=(), events=(), laboratory_grades=(), caveats=())
+    return replace(outcomes(), patients=(), cohort=(), events=(), laboratory_grades=(), caveats=(), options=())
 
 
 def hostile() -> TrialOutcomes:

@@ -31,3 +31,16 @@ class FollowUpOptions:
     readings: Mapping[str, str] = field(default_factory=dict)
     derive_items: bool = False
     thresholds: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def words(self) -> tuple[str, ...]:
+        """What the user asked for beside the defaults, as on the command line, in the order of the fields."""
+        single = {"on": self.on, "visit-window": self.visit_window, "baseline": self.baseline}
+        pairs = {"event": self.events, "window": self.windows, "reading": self.readings, "threshold": self.thresholds}
+        return (
+            *(f"--{name} {value}" for name, value in single.items() if value is not None),
+            *([f'--visits "{",".join(self.visits)}"'] if self.visits else []),
+            *(f"--complete {section}" for section in self.complete),
+            *(f"--{name} {key}={value}" for name, found in pairs.items() for key, value in found.items()),
+            *([f"--code-map {self.code_map.name}"] if self.code_map else []),
+            *(["--derive-items"] if self.derive_items else []),
+        )

@@ -140,7 +140,7 @@ class TrialOutcomes:
     """Everything that `sle-kg outcomes` found: patients in the order of the input, cohort rows in that of the record.
 
     `windows` says in words how time points were matched; `label` is the trial's title, `caveats` what a reader must
-    know (the tool's and the record's limits).
+    know (the tool's and the record's limits), `options` what the user asked for, as on the command line.
     """
 
     trial: str
@@ -151,6 +151,7 @@ class TrialOutcomes:
     events: tuple[EventRow, ...]
     laboratory_grades: tuple[EventRow, ...] = ()
     caveats: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

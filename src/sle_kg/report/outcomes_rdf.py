@@ -63,6 +63,7 @@ class _Writer:
         yield node.link(SLE + "ofTrial", self.trial)
         yield node.link(PROV + "wasAssociatedWith", SOFTWARE)
         yield from node.say(SLE + "windowRule", self.result.windows)
+        yield from node.say(SLE + "optionUsed", *self.result.options)
         yield from node.say(SLE + "caveat", *caveats_of(self.result))
         yield from software.type(PROV + "SoftwareAgent")
         yield from software.say(RDFS + "label", f"sle-kg {__version__}")

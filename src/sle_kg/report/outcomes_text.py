@@ -35,7 +35,8 @@ _HUNDREDTH, _TENTH = Decimal("0.01"), Decimal("0.1")
 
 def caveats_of(result: TrialOutcomes) -> tuple[str, ...]:
     """What a reader must know besides the general sentence, each once."""
-    return tuple(dict.fromkeys(caveat for caveat in result.caveats if caveat != AID_SENTENCE))
+    asked = [f"Asked for: {' '.join(result.options)}"] if result.options else []
+    return tuple(dict.fromkeys([*asked, *(caveat for caveat in result.caveats if caveat != AID_SENTENCE)]))
 
 
 def number(value: Decimal | None) -> str:
