@@ -6,14 +6,15 @@ a date) at once: for one patient or for a hospital the same SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sle_kg.criteria import Feature
-from sle_kg.features import biopsy, classification, doses, person, presence, results
+from sle_kg.features import assessed, assessment, biopsy, classification, doses, person, presence, results
 from sle_kg.features.asks import Ask, EventDate, FeatureOptions, resolve_events
+from sle_kg.features.assessment import ItemState
 from sle_kg.features.database import load_asks, load_features, names_of, open_database
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from sle_kg.terminology import Terminology
 
-__all__ = ["Ask", "EventDate", "FeatureBuilder", "FeatureOptions", "FeatureValue", "resolve_events"]
+__all__ = ["Ask", "EventDate", "FeatureBuilder", "FeatureOptions", "FeatureValue", "ItemState", "resolve_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,13 @@ QUERIES: dict[str, Callable[[Feature, FeatureOptions], str]] = {
     "TreatmentDurationCondition": doses.treatment_duration,
     "CumulativeDoseCondition": doses.cumulative_dose,
     "RenalWorseningCondition": doses.renal_worsening,
+    "AssessedScoreCondition": assessment.assessed_score,
+    "AssessedValueCondition": assessment.assessed_value,
+    "AssessedPositiveCondition": assessment.assessed_positive,
+    "NewItemsCondition": assessment.new_items,
+    "NewGradesCondition": assessment.new_grades,
+    "HighestValueCondition": assessment.highest_value,
+    "TreatmentChangeCondition": assessment.treatment_change,
 }
 """The query of each kind of leaf: SELECT ask, lower, upper, records, over the asks in table `a`."""
 
@@ -113,6 +121,8 @@ class FeatureBuilder:
         self._connection: duckdb.DuckDBPyConnection = open_database(
             tables, sorted(sets | set(_ALWAYS_NEEDED)), terminology
         )
+        self._totals = assessment.totals_of(wanted)
+        self._assessed: tuple[frozenset[str], bool] | None = None
 
     def compute(
         self, asks: Sequence[Ask], wanted: Mapping[str, Sequence[Feature]], options: FeatureOptions
@@ -128,11 +138,27 @@ class FeatureBuilder:
         ordered = dict(sorted(trials_of.items(), key=lambda item: item[0].slug))
         load_asks(self._connection, asks, options)
         load_features(self._connection, ordered, options)
+        if self._totals:
+            self._load_assessments(self._totals, options.derive_items)
         numbered = list(ordered)
         values: list[FeatureValue] = []
         for batch in _batches(numbered):
             values += self._bounds(numbered, batch, options)
         return sorted(values, key=lambda value: (value.slug, value.ask))
+
+    def items(self, asks: Sequence[Ask], total: str, options: FeatureOptions) -> list[ItemState]:
+        """Every item of an instrument at the visit of each ask: what is recorded, and what results propose."""
+        load_asks(self._connection, asks, options)
+        self._load_assessments(self._totals | {assessed.total_of(total)}, derive_items=False)
+        return assessment.item_states(self._connection, assessed.total_of(total))
+
+    def _load_assessments(self, totals: Set[str], derive_items: bool) -> None:
+        """The tables of assessments, unless they are there."""
+        wanted = (frozenset(totals), derive_items)
+        if self._assessed != wanted:
+            assessed.load_references(self._connection)
+            assessed.load_assessments(self._connection, totals, derive_items)
+            self._assessed = wanted
 
     def _bounds(self, numbered: list[Feature], batch: list[int], options: FeatureOptions) -> list[FeatureValue]:
         """One query for one batch of features; `ask` of the query is the pair of ask and feature."""

@@ -42,7 +42,9 @@ def open_database(
     return connection
 
 
-def _load(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Sequence[Any]) -> None:
+def load_rows(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Sequence[Any]
+) -> None:
     """A table from rows of values, by Arrow (fast for many rows)."""
     import pyarrow as pa
 
@@ -52,6 +54,7 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str
         "flag": pa.bool_(),
         "whole": pa.int32(),
         "texts": pa.list_(pa.string()),
+        "number": pa.decimal128(38, 12),
     }
     values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
     arrays = [pa.array(list(value), types[kind]) for value, kind in zip(values, columns.values(), strict=True)]
@@ -69,7 +72,7 @@ def _load_terminology(
     concepts = [row[0] for row in connection.execute(f"{union} UNION {stated} ORDER BY 1").fetchall() if row[0]]
     membership = [tuple(row) for row in terminology.membership(concepts, value_sets)]
     refuting = set(terminology.refuting(concepts, value_sets))
-    _load(
+    load_rows(
         connection,
         "membership",
         {"concept": "text", "value_set": "text", "status": "text", "refutes": "flag"},
@@ -89,8 +92,8 @@ def _load_terminology(
         "washout3": "whole",
         "washout5": "whole",
     }
-    _load(connection, "drug", columns, [tuple(getattr(drug, column) for column in columns) for drug in drugs])
-    _load(
+    load_rows(connection, "drug", columns, [tuple(getattr(drug, column) for column in columns) for drug in drugs])
+    load_rows(
         connection,
         "value_set",
         {"value_set": "text", "open": "flag"},
@@ -107,14 +110,14 @@ def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
         for prefix, total in (("sledai2k", "sledai2kTotal"), ("selenaSledai", "selenaSledaiTotal"))
         for item in ontology.instruments()[prefix].items
     ]
-    _load(connection, "score_item", {"test": "text", "total": "text", "key": "text", "weight": "whole"}, scores)
+    load_rows(connection, "score_item", {"test": "text", "total": "text", "key": "text", "weight": "whole"}, scores)
     items = [
         (name, item.key, item.key.rpartition(":")[2], item.domain, item.kind, item.weight or 0)
         for name in CLASSIFICATION_SETS
         for item in ontology.classification_items(name)
     ]
     columns = {"set": "text", "test": "text", "key": "text", "domain": "text", "kind": "text", "weight": "whole"}
-    _load(connection, "classification_item", columns, items)
+    load_rows(connection, "classification_item", columns, items)
 
 
 FEATURE_COLUMNS = {
@@ -172,9 +175,9 @@ def load_features(
             sets += [(number, parameter, name) for name in names_of(feature, parameter)]
         for parameter in ("test", "positiveOnlyTest"):
             tests += [(number, name, parameter == "positiveOnlyTest") for name in names_of(feature, parameter)]
-    _load(connection, "wanted", FEATURE_COLUMNS, rows)
-    _load(connection, "wanted_set", {"feature": "whole", "parameter": "text", "value_set": "text"}, sets)
-    _load(connection, "wanted_test", {"feature": "whole", "test": "text", "only_positive": "flag"}, tests)
+    load_rows(connection, "wanted", FEATURE_COLUMNS, rows)
+    load_rows(connection, "wanted_set", {"feature": "whole", "parameter": "text", "value_set": "text"}, sets)
+    load_rows(connection, "wanted_test", {"feature": "whole", "test": "text", "only_positive": "flag"}, tests)
 
 
 def names_of(feature: Feature, parameter: str) -> tuple[str, ...]:
@@ -189,7 +192,7 @@ def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], option
 
     Completeness is renewed when the future is searched: a section complete on the screening date stays so.
     """
-    _load(
+    load_rows(
         connection,
         "ask",
         {
@@ -206,7 +209,7 @@ def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], option
             for a in asks
         ],
     )
-    _load(
+    load_rows(
         connection,
         "moment",
         {"ask": "whole", "moment": "text", "first": "date", "last": "date", "target": "date"},
@@ -215,13 +218,13 @@ def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], option
     anchors = [(a.id, "screening", a.on, a.on, None) for a in asks] + [
         (a.id, name, event.first, event.last, event.record) for a in asks for name, event in a.events.items()
     ]
-    _load(
+    load_rows(
         connection,
         "anchor",
         {"ask": "whole", "anchor": "text", "first": "date", "last": "date", "record": "text"},
         anchors,
     )
-    _load(connection, "stated_complete", {"section": "text"}, [(section,) for section in sorted(options.complete)])
+    load_rows(connection, "stated_complete", {"section": "text"}, [(section,) for section in sorted(options.complete)])
     connection.execute(
         """
         CREATE OR REPLACE TABLE complete AS
