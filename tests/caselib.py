@@ -274,6 +274,47 @@ def allergy(
     )
 
 
+def adverse_event(
+    term: str,
+    on: str | None,
+    grade: int | str | None = None,
+    serious: bool | None = None,
+    related: bool | None = None,
+    dose_limiting: bool | None = None,
+    outcome: str | None = None,
+    **elements: Any,
+) -> Resource:
+    """An AdverseEvent that happened, named in words; its grade as an extension, as HL7's research guide has it."""
+    system = "http://terminology.hl7.org/CodeSystem/adverse-event-"
+    seriousness = {True: "Serious", False: "Non-serious", None: None}[serious]
+    causality = {True: "Possible", False: "Unlikely", None: None}[related]
+    extensions = [
+        {"url": "http://hl7.org/fhir/uv/ae-research-backport-ig/StructureDefinition/ae-grade", "valueInteger": grade}
+        if grade is not None
+        else None,
+        {"url": "https://w3id.org/sle-kg/dose-limiting", "valueBoolean": dose_limiting}
+        if dose_limiting is not None
+        else None,
+    ]
+    given = {
+        "extension": [extension for extension in extensions if extension] or None,
+        "actuality": "actual",
+        "event": {"text": term},
+        "date": on,
+        "seriousness": {"coding": [{"system": f"{system}seriousness", "code": seriousness}]} if seriousness else None,
+        "outcome": {"coding": [{"system": f"{system}outcome", "code": outcome}]} if outcome else None,
+        "suspectEntity": [
+            {
+                "instance": {"display": "CAR-T cells"},
+                "causality": [{"assessment": {"coding": [{"system": f"{system}causality-assess", "code": causality}]}}],
+            }
+        ]
+        if causality
+        else None,
+    }
+    return _resource("AdverseEvent", **(given | elements))
+
+
 def consent(trial: str | None, on: str = ago(1)) -> Resource:
     """A signed research Consent; None: to no trial in particular."""
     system = "http://terminology.hl7.org/CodeSystem/consentscope"

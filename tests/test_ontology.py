@@ -37,6 +37,7 @@ SYSTEMS = {
     "chebi": "http://purl.obolibrary.org/obo/chebi.owl",
     "ucum": "http://unitsofmeasure.org",
     "meddra": "http://terminology.hl7.org/CodeSystem/MDRAE",
+    "meddra": "http://terminology.hl7.org/CodeSystem/MDRAE",
 }
 INSTRUMENTS = {
     "PGA": "pga",
@@ -464,7 +465,8 @@ def test_sledai_thresholds_that_a_laboratory_decides() -> None:
     assert value("sledai2k-proteinuria", SLE + "thresholdValue") == "0.5"
     assert value("sledai2k-leukopenia", SLE + "thresholdValue") == "3"
     assert values("sledai2k-lowComplement", SLE + "thresholdTest") == ["c3", "c4"]
-    assert value("selenaSledai-proteinuria", SLE + "thresholdValue") is None
+    assert value("sledai2k-proteinuria", SLE + "thresholdIncrease") is None
+    assert value("selenaSledai-proteinuria", SLE + "thresholdIncrease") == "true"
 
 
 @pytest.mark.parametrize("row", rows("classification"), ids=lambda row: f"{row['criteria_set']}-{row['criterion_key']}")

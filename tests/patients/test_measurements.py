@@ -223,3 +223,150 @@ def test_classification_by_answer_and_by_points(tmp_path):
     assert measured(tmp_path, local("eularAcr2019"), valueBoolean=True)[0]["positive"] is True
     assert measured(tmp_path, local("eularAcr2019"), valueInteger=12)[0]["low"] == 12
     assert measured(tmp_path, local("eularAcr2019:fever"), valueBoolean=True)[0]["positive"] is True
+
+
+# ── Observations of the follow-up ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ("sdi", 3),
+        ("facitFatigue", 52),
+        ("facitF", 160),
+        ("iceScore", 10),
+        ("cssrsIdeation", 5),
+        ("cssrsBehaviour", 2),
+        ("crsGrade", 4),
+        ("icansGrade", 0),
+        ("ctcaeGrade", 5),
+        ("vasopressor", 2),
+        ("hypoxia", 3),
+        ("icans:consciousness", 4),
+        ("icans:seizure", 3),
+        ("icans:motor", 0),
+        ("icans:oedema", 3),
+    ],
+)
+def test_numbers_of_the_follow_up(tmp_path, code, value):
+    row, unread = measured(tmp_path, local(code), valueInteger=value)
+    assert (row["test"], row["low"], row["high"]) == (code, value, value)
+    assert unread == []
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ("sdi", 48),
+        ("facitFatigue", 53),
+        ("facitF", 161),
+        ("iceScore", 11),
+        ("crsGrade", 6),
+        ("ctcaeGrade", 0),
+        ("hypoxia", 4),
+        ("icans:motor", 5),
+        ("vasopressor", 1.5),
+        ("vasopressor", -1),
+        ("facitFatigue", 40.5),
+    ],
+)
+def test_numbers_that_cannot_be(tmp_path, code, value):
+    row, unread = measured(tmp_path, local(code), valueQuantity=quantity(value))
+    assert (row["low"], row["high"]) == (None, None)
+    assert len(unread) == 1
+
+
+@pytest.mark.parametrize(
+    "code", ["cssrsBehaviour", "hypotension", "hypoxia", "vasopressor", "icans:consciousness", "icans:motor"]
+)
+def test_present_is_at_least_one_and_absent_none(tmp_path, code):
+    present, _ = measured(tmp_path, local(code), valueBoolean=True)
+    absent, _ = measured(tmp_path, local(code), valueBoolean=False)
+    assert (present["positive"], present["low"], present["high"]) == (True, 1, None)
+    assert (absent["positive"], absent["low"], absent["high"]) == (False, 0, 0)
+
+
+@pytest.mark.parametrize(("code", "value", "positive"), [("vasopressor", 2, True), ("hypoxia", 0, False)])
+def test_a_count_answers_whether_there_was_any(tmp_path, code, value, positive):
+    assert measured(tmp_path, local(code), valueInteger=value)[0]["positive"] is positive
+
+
+@pytest.mark.parametrize("code", ["sdi", "facitFatigue", "iceScore", "crsGrade", "icansGrade", "sledai2kTotal"])
+def test_a_score_is_not_true_or_false(tmp_path, code):
+    row, unread = measured(tmp_path, local(code), valueBoolean=False)
+    assert (row["low"], unread) == (None, ["a score is a number, not true or false"])
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "level"),
+    [(0, "L/min", 0), (2, "L/min", 1), (6, "L/min", 1), (6.5, "L/min", 2), (40, "L/min", 2), (500, "mL/min", 1)],
+)
+def test_a_flow_of_oxygen_is_a_level_of_hypoxia(tmp_path, value, unit, level):
+    row, unread = measured(tmp_path, local("hypoxia"), valueQuantity=quantity(value, unit))
+    assert (row["low"], row["high"], row["positive"], unread) == (level, level, level > 0, [])
+
+
+def test_a_flow_above_a_limit_is_a_bound(tmp_path):
+    row, _ = measured(tmp_path, local("hypoxia"), valueQuantity=quantity(6, "L/min", ">"))
+    assert (row["low"], row["high"], row["positive"]) == (2, None, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("none", 0),
+        ("Room air", 0),
+        ("No supplemental oxygen", 0),
+        ("low-flow", 1),
+        ("Low-flow nasal cannula", 1),
+        ("blow-by", 1),
+        ("High-flow nasal cannula", 2),
+        ("facemask", 2),
+        ("non-rebreather mask", 2),
+        ("Venturi mask", 2),
+        ("CPAP", 3),
+        ("BiPAP mask", 3),
+        ("Mechanical ventilation", 3),
+        ("non-invasive ventilation", 3),
+    ],
+)
+def test_how_oxygen_was_given_is_a_level_of_hypoxia(tmp_path, text, level):
+    for value in ({"valueString": text}, {"valueCodeableConcept": {"text": text}}):
+        row, unread = measured(tmp_path, local("hypoxia"), **value)
+        assert (row["low"], row["high"], unread) == (level, level, [])
+
+
+@pytest.mark.parametrize("text", ["no mask", "nasal cannula 8 L/min", "severe", "not ventilated", "oxygen"])
+def test_other_words_on_oxygen_are_not_read(tmp_path, text):
+    row, unread = measured(tmp_path, local("hypoxia"), valueString=text)
+    assert (row["low"], row["high"]) == (None, None)
+    assert len(unread) == 1
+
+
+@pytest.mark.parametrize("unit", ["L", "%"])
+def test_a_flow_in_another_unit_is_not_read(tmp_path, unit):
+    row, unread = measured(tmp_path, local("hypoxia"), valueQuantity=quantity(2, unit))
+    assert (row["low"], len(unread)) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "positive"),
+    [
+        ({"valueBoolean": True}, True),
+        ({"valueCodeableConcept": NEGATIVE}, False),
+        ({"interpretation": [concept("", "POS")]}, True),
+    ],
+)
+def test_a_new_anti_drug_antibody(tmp_path, value, positive):
+    assert measured(tmp_path, local("newAntiDrugAntibody"), **value)[0]["positive"] is positive
+
+
+def test_a_dose_limiting_toxicity_is_an_answer(tmp_path):
+    assert measured(tmp_path, local("doseLimitingToxicity"), valueBoolean=True)[0]["positive"] is True
+
+
+@pytest.mark.parametrize(
+    "value", [{"valueString": "b"}, {"valueCodeableConcept": {"coding": [{"code": "B", "display": "Moderate"}]}}]
+)
+def test_a_bilag_grade(tmp_path, value):
+    assert measured(tmp_path, local("bilag:renal"), **value)[0]["text"] == "B"

@@ -17,6 +17,7 @@ PATIENT = """
 ex:anna a sle:Patient ; sle:birthDate "1996-04"^^xsd:gYearMonth ; sle:gender "female" .
 """
 RESULT = 'ex:o a sle:Measurement ; sle:subject ex:anna ; sle:effective "2026-11-10"^^xsd:date ; '
+EVENT = 'ex:v a sle:AdverseEvent ; sle:subject ex:anna ; sle:onset "2026-11-12"^^xsd:date ; '
 
 
 def faults(turtle: str | bytes) -> set[str]:
@@ -61,6 +62,21 @@ def test_examples_conform(name):
             'ex:s a sle:Statement ; sle:subject ex:anna ; sle:effective "2026"^^xsd:gYear ; sle:statementKey "x" .',
             "statementKey",
         ),
+        (
+            'ex:v a sle:AdverseEvent ; sle:subject ex:anna ; sle:onset "2026-11-12"^^xsd:date ; sle:eventGrade 2 ; '
+            'sle:causalityCoding "|related" . ' + RESULT + "sle:measuredValue 2 ; sle:aboutEvent ex:v .",
+            None,
+        ),
+        ("ex:v a sle:AdverseEvent ; sle:subject ex:anna .", "adverseEvent"),
+        ('ex:v a sle:AdverseEvent ; sle:recorded "2026"^^xsd:gYear .', "subject"),
+        (EVENT + "sle:eventGrade 6 .", "eventGrade"),
+        (EVENT + 'sle:eventGrade "severe" .', "eventGrade"),
+        (EVENT + 'sle:actuality "avoided" .', "actuality"),
+        (EVENT + 'sle:causalityCoding "related" .', "causality"),
+        (EVENT + 'sle:seriousnessCoding "serious" .', "seriousness"),
+        (EVENT + 'sle:outcomeCoding "fatal" .', "outcome"),
+        (EVENT + 'sle:doseLimiting "yes" .', "doseLimiting"),
+        (RESULT + "sle:measuredValue 2 ; sle:aboutEvent ex:nothing .", "aboutEvent"),
         ('ex:a a sle:Allergy ; sle:subject ex:anna ; sle:criticality "some" .', "criticality"),
         (
             'ex:c a sle:Consent ; sle:subject ex:anna ; sle:effective "2026"^^xsd:gYear ; sle:trialIdentifier "X" .',

@@ -85,6 +85,23 @@ def test_untidy_records_give_the_same_facts_as_fhir_and_as_rdf(tmp_path):
         resource("Immunization", status="completed", vaccineCode=local("liveVaccine"), occurrenceDateTime="2026"),
         observation(local("event:infusion/NCT06106906"), valueDateTime="2026-12-05T10:00:00Z"),
         observation(local("bloodDonationVolume"), valueQuantity=quantity(450, "mL")),
+        resource(
+            "AdverseEvent",
+            id="ae/1",
+            event={"text": "CRS"},
+            date="2026-11-12T08:00:00Z",
+            severity=concept("", "mild"),
+            seriousness=concept("", "Serious"),
+            outcome={"text": "resolved"},
+            extension=[
+                {"url": "http://example.org/ctcae-grade", "valueInteger": 2},
+                {"url": "http://example.org/ctcae-grade", "valueString": "severe"},
+                {"url": "http://example.org/doseLimiting", "valueBoolean": False},
+            ],
+            suspectEntity=[{"causality": [{"assessment": {"text": "Probably related"}}]}, {}],
+        ),
+        observation(local("crsGrade"), valueInteger=2, focus=[{"reference": "AdverseEvent/ae/1"}]),
+        resource("AdverseEvent", actuality="potential", event={"text": "Fall"}),
         patient={"resourceType": "Patient", "id": "Müller 1/2", "birthDate": "1990-05"},
     )
     for entry in messy["entry"][1:]:

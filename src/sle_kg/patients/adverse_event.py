@@ -19,7 +19,10 @@ COMMON_GRADE = "ctcaeGrade"
 """The grade that every kind of event may have (CTCAE v5.0)."""
 DOSE_LIMITING = "doseLimitingToxicity"
 
-_GRADE = re.compile(r"(?:.*\bgrade[\s:_-]*)?(\d{1,2})(?:\.0+)?(?:\s+adverse event)?", re.IGNORECASE)
+_GRADE = re.compile(
+    r"(?:.*\bgrade[\s:_-]*)?(\d{1,2})(?:\.0+)?(?:\s+(?:mild|moderate|severe|life-threatening))?(?:\s+adverse event)?",
+    re.IGNORECASE,
+)
 _BRACKETS = re.compile(r"\([^()]*\)")
 _ASIDES = re.compile(r"\b(?:ctcae|astct)\b|\bgr(?:ade)?\b\W*(?:[0-5]|iv|i{1,3}|v)\b|\W+")
 _NOT_SERIOUS = re.compile(r"non?t?[\s-]*serious.*")
