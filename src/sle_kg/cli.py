@@ -326,16 +326,24 @@ def compare(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID", help="NCT numbers. Default: every modelled trial.")
     ] = None,
+    subject: Annotated[
+        Literal["criteria", "outcomes"],
+        typer.Option("--on", help="Criteria and design, or outcomes: what is measured when, what could be pooled."),
+    ] = "criteria",
     form: Annotated[
         Literal["table", "json", "csv", "html", "markdown"], typer.Option("--format", "-f", help="How to write it.")
     ] = "table",
     output: Output = None,
 ) -> None:
-    """Set trials side by side, criterion by criterion and design feature by design feature."""
+    """Set trials side by side, criterion by criterion and design feature by design feature, or outcome by outcome."""
     from sle_kg import compare as comparison
 
-    result = comparison.compare(ids or None)
-    _write(comparison.render(result, form, width=_terminal(output)[0]).encode(), output)
+    width = _terminal(output)[0]
+    if subject == "outcomes":
+        text = comparison.render_outcomes(comparison.compare_outcomes(ids or None), form, width)
+    else:
+        text = comparison.render(comparison.compare(ids or None), form, width)
+    _write(text.encode(), output)
 
 
 @app.command(epilog="Example: sle-kg query age-and-weight-limits --format csv")

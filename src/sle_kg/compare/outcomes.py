@@ -7,7 +7,7 @@ number of the same instrument, or ask for the same clauses, and share a time poi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, product
 
 import pyoxigraph as ox
@@ -30,7 +30,6 @@ from sle_kg.namespaces import SLE, TRIAL
 from sle_kg.outcomes import Outcome, OutcomeDefinition, Schedule, outcomes_in
 
 SCREENING = "screening"
-NO_OUTCOMES = "The copy used shows no outcomes; its scores at screening are listed."
 _EVENTS = {"treatmentEmergent": "treatment-emergent adverse events", "doseLimiting": "dose-limiting toxicities"}
 _UNDEFINED = "undefined"
 
@@ -65,6 +64,7 @@ class Measure:
     scales: tuple[str, ...] = ()
     minimum: str | None = None
     why: str | None = None
+    quotation: str = ""
 
     @property
     def name(self) -> str:
@@ -123,12 +123,15 @@ def compare_outcomes(ids: Sequence[str] | None = None) -> OutcomeComparison:
 def compare_outcomes_in(store: ox.Store, ids: Sequence[str] | None = None) -> OutcomeComparison:
     """`compare_outcomes` on a graph that is already built."""
     reader, nodes = Reader(store), chosen(store, ids)
-    columns, measures = [], []
+    columns: list[TrialColumn] = []
+    measures: list[Measure] = []
     for id, node in nodes.items():
         outcomes = outcomes_in(store, id)
-        measures += [*_screening(reader, id, node), *(m for outcome in outcomes for m in _measures(reader, outcome))]
-        head = column(reader, id, node)
-        columns.append(head if outcomes else replace(head, absent=(*head.absent, NO_OUTCOMES)))
+        parents = {outcome.id: outcome for outcome in outcomes}
+        measures += _screening(reader, id, node)
+        for outcome in outcomes:
+            measures += _measures(reader, outcome, parents.get(outcome.parent or "", outcome).schedule)
+        columns.append(column(reader, id, node))
     pairs = tuple(_pairs(reader, measures))
     return OutcomeComparison(
         trials=tuple(columns),
@@ -143,8 +146,8 @@ def compare_outcomes_in(store: ox.Store, ids: Sequence[str] | None = None) -> Ou
 # ---- what is measured ------------------------------------------------------------------------------------------------
 
 
-def _measures(reader: Reader, outcome: Outcome) -> Iterator[Measure]:
-    """The definitions of an outcome row, trees under the default readings."""
+def _measures(reader: Reader, outcome: Outcome, schedule: Schedule) -> Iterator[Measure]:
+    """The definitions of an outcome row, trees under the default readings; a component has its outcome's schedule."""
     row = ox.NamedNode(f"{TRIAL}{outcome.trial}/{outcome.id}")
     for definition in outcome.definitions:
         node = ox.NamedNode(definition.iri)
@@ -163,8 +166,8 @@ def _measures(reader: Reader, outcome: Outcome) -> Iterator[Measure]:
             asks=_asks(reader, definition, condition),
             measured=_distinct(name for feature in features for name in concepts(feature, MEASURED)),
             about=_about(reader, node, row, definition, features),
-            time_points=_time_points(outcome.schedule, definition.kind),
-            schedule=outcome.schedule,
+            time_points=_time_points(schedule, definition.kind),
+            schedule=schedule,
             reports=definition.reports,
             reading="=".join(definition.reading) if definition.reading else None,
             default=reading is None or reader.text(reading, "isDefault") == "true",
@@ -174,18 +177,22 @@ def _measures(reader: Reader, outcome: Outcome) -> Iterator[Measure]:
             scales=scales,
             minimum=definition.minimum,
             why=definition.why,
+            quotation=outcome.text,
         )
 
 
 def _about(
     reader: Reader, node: ox.NamedNode, row: ox.NamedNode, definition: OutcomeDefinition, features: Iterable[c.Feature]
 ) -> tuple[str, ...]:
-    """What the matrix lists a definition under: its states, its instruments, tests and treatments, or its events."""
+    """What the matrix lists a definition under: states, instruments and tests, else treatments; or events."""
     if definition.kind == "undefined":
         return (_UNDEFINED,)
     if definition.events:
         return (definition.events, *(scale.value.removeprefix(SLE) for scale in reader.nodes(row, "measuredBy")))
-    return _distinct([*_states(reader, node), *(name for feature in features for name in concepts(feature))])
+    measured = [name for feature in features for name in concepts(feature, MEASURED)]
+    return _distinct(
+        [*_states(reader, node), *(measured or (name for feature in features for name in concepts(feature)))]
+    )
 
 
 def _states(reader: Reader, node: ox.NamedNode) -> Iterator[str]:
@@ -390,7 +397,7 @@ def _pair(reader: Reader, left: Measure, right: Measure) -> Pair:
     shared = tuple(point for point in left.time_points if point in right.time_points)
     poolable = not differences and bool(shared)
     if left.time_points != right.time_points:
-        differences.append(Difference("time points", _listed(left.time_points), _listed(right.time_points)))
+        differences.append(Difference("time points", listed(left.time_points), listed(right.time_points)))
     if left.infusion_day and right.infusion_day and left.infusion_day != right.infusion_day:
         differences.append(Difference("number of the day of infusion", left.infusion_day, right.infusion_day))
     return Pair(left, right, tuple(differences), shared, poolable)
@@ -411,7 +418,7 @@ def _differences(reader: Reader, left: Measure, right: Measure) -> Iterator[Diff
     elif left.reports != right.reports:
         yield Difference("what is reported", left.reports, right.reports)
     elif left.scales != right.scales:
-        yield Difference("grading scale", _listed(left.scales), _listed(right.scales))
+        yield Difference("grading scale", listed(left.scales), listed(right.scales))
 
 
 def _held(measure: Measure) -> str:
@@ -423,7 +430,7 @@ def _held(measure: Measure) -> str:
     return f"whether it holds at every assessment for at least {measure.minimum[1:-1]} months"
 
 
-def _listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str]) -> str:
     """Time points or scales in one line, `week` or `month` said once: `week 4, 8, 12`."""
     shown: list[str] = []
     unit = ""
@@ -471,7 +478,7 @@ def _why(measure: Measure, planned: Sequence[Measure]) -> str | None:
         return f"It must last {measure.minimum[1:-1]} months, and {rows} is measured to {ends} at the latest."
     points = {point for other in serving for point in other.time_points}
     if measure.schedule.named and not points & set(measure.time_points):
-        return f"It is promised at {_listed(measure.time_points)}; {rows} is measured at {_listed(_in_order(points))}."
+        return f"It is promised at {listed(measure.time_points)}; {rows} is measured at {listed(_in_order(points))}."
     return None
 
 

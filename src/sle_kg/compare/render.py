@@ -116,31 +116,36 @@ def _csv(comparison: Comparison) -> str:
 def _markdown(comparison: Comparison) -> str:
     lines = ["# Trials side by side", "", AID, READINGS_NOTE, ""]
     for trial in comparison.trials:
-        lines.append(
-            f"- **{trial.id}** {_cell(trial.label)} ({_cell(status(trial))}). {_cell(' '.join(trial.absent))}".rstrip()
-        )
+        lines.append(markdown_trial(trial))
     ids = [trial.id for trial in comparison.trials]
-    lines += ["", "## Design", "", *_markdown_head("feature", ids)]
+    lines += ["", "## Design", "", *markdown_head("feature", ids)]
     for feature in comparison.design:
-        cells = ["<br>".join(_cell(s.value) for s in feature.cells.get(id, ())) for id in ids]
-        lines.append(f"| {_cell(feature.name)} | {' | '.join(cells)} |")
-    lines += ["", "## Criteria and outcomes", "", *_markdown_head("about", ids)]
+        cells = ["<br>".join(escaped(s.value) for s in feature.cells.get(id, ())) for id in ids]
+        lines.append(f"| {escaped(feature.name)} | {' | '.join(cells)} |")
+    lines += ["", "## Criteria and outcomes", "", *markdown_head("about", ids)]
     for topic in comparison.topics:
         cells = ["<br>".join(_markdown_row(row) for row in topic.cells.get(id, ())) for id in ids]
-        lines.append(f"| {_cell(topic.label)} | {' | '.join(cells)} |")
+        lines.append(f"| {escaped(topic.label)} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", SOURCES_NOTE]) + "\n"
 
 
-def _markdown_head(first: str, ids: list[str]) -> list[str]:
+def markdown_trial(trial: TrialColumn) -> str:
+    """A trial with its title, status and what the copy of its record does not show, as a line of a list."""
+    absent = escaped(" ".join(trial.absent))
+    return f"- **{trial.id}** {escaped(trial.label)} ({escaped(status(trial))}). {absent}".rstrip()
+
+
+def markdown_head(first: str, ids: list[str]) -> list[str]:
+    """The head of a Markdown table."""
     return [f"| {first} | {' | '.join(ids)} |", "|---" * (len(ids) + 1) + "|"]
 
 
 def _markdown_row(row: Row) -> str:
-    readings = "".join(f" [{_cell(key)}: {_cell(condition)}]" for key, condition in row.readings)
-    return f"**{row.id}** ({row.kind}) {_cell(row.condition)}{readings} “{_cell(row.quotation)}”"
+    readings = "".join(f" [{escaped(key)}: {escaped(condition)}]" for key, condition in row.readings)
+    return f"**{row.id}** ({row.kind}) {escaped(row.condition)}{readings} “{escaped(row.quotation)}”"
 
 
-def _cell(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that cannot break a Markdown table or turn into markup."""
     return re.sub(r"([\\|*_<>`\[\]])", r"\\\1", quoted(text))
 
@@ -202,6 +207,16 @@ def _grid(title: str, trials: tuple[TrialColumn, ...], cells: dict[str, list[str
 
 
 def _html(comparison: Comparison) -> str:
+    return page(
+        "compare.html",
+        "compare.js",
+        comparison=comparison,
+        kinds=sorted({row.kind for topic in comparison.topics for rows in topic.cells.values() for row in rows}),
+        notes=(AID, READINGS_NOTE, SOURCES_NOTE),
+    )
+
+
+def page(template: str, script: str | None = None, **values: object) -> str:
     """One file without anything from elsewhere: its policy admits its own style and script by their hashes alone."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -214,17 +229,11 @@ def _html(comparison: Comparison) -> str:
         keep_trailing_newline=True,
     )
     environment.globals.update(quoted=quoted, provenance=provenance, status=status)
-    style = environment.get_template("compare.css").render()
-    script = environment.get_template("compare.js").render()
-    return environment.get_template("compare.html").render(
-        comparison=comparison,
-        kinds=sorted({row.kind for topic in comparison.topics for rows in topic.cells.values() for row in rows}),
-        style=style,
-        script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-        notes=(AID, READINGS_NOTE, SOURCES_NOTE),
-    )
+    parts = {"style": environment.get_template("compare.css").render()}
+    if script is not None:
+        parts["script"] = environment.get_template(script).render()
+    parts |= {f"{name}_hash": _hash(text) for name, text in parts.items()}
+    return environment.get_template(template).render(**parts, **values)
 
 
 def _hash(text: str) -> str:
