@@ -256,6 +256,13 @@ def test_a_known_leaf_of_a_follow_up(one: Leaf, value: str, text: str) -> None:
     assert AT_VISIT.found([one], (Decimal(value), Decimal(value)), [evidence(value, "2026-04-03", what)]) == text
 
 
+def test_what_is_present_or_absent_is_no_number() -> None:
+    seen = assessed("AssessedValue", ">=", "1", "{presence}", test="hypotension", quantity="value")
+    line = [evidence("yes", "2026-04-03", "Hypotension")]
+    assert AT_VISIT.found([seen], (Decimal(1), None), line) == "Hypotension: present (2026-04-03)"
+    assert AT_VISIT.found([seen], (Decimal(0), Decimal(0)), line) == "Hypotension: absent (2026-04-03)"
+
+
 def test_answers_of_a_follow_up() -> None:
     no, yes = (Decimal(0), Decimal(0)), (Decimal(1), None)
     line = [evidence("negative", "2026-04-03", "Anti-dsDNA, presence")]
@@ -267,8 +274,12 @@ def test_answers_of_a_follow_up() -> None:
 def test_a_moment_that_is_not_there_is_what_is_asked_for() -> None:
     first = Words(ontology_label, lambda _: False, FeatureOptions().window, VISIT, {}, {}, {"visit": MOMENTS["visit"]})
     assert first.unknown(CHANGE, UNBOUNDED, []).endswith("change since baseline: baseline is not known")
-    assert first.missing(FALL, "") == "the date of baseline"
-    assert first.missing(NEW, "") == "the date of the previous assessment"
+    assert first.missing(FALL, "") == "an infusion, or another day of baseline"
+    assert first.missing(NEW, "") == "the previous assessment"
+    early = Words(
+        ontology_label, lambda _: False, FeatureOptions().window, VISIT, {"infusion": VISIT + DAY}, {}, first.moments
+    )
+    assert early.unknown(CHANGE, UNBOUNDED, []).endswith("change since baseline: 2026-04-03 is before baseline")
     assert first.missing(HIGHEST, "") == "the date of infusion, planned or actual"
 
 

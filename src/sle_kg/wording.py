@@ -161,6 +161,9 @@ class Words:
             if feature.kind == "SexCondition":
                 return f"Recorded sex: {'' if present else 'not '}{feature.get('sex')}"
             return f"{self._named(feature, evidence)}: {self._presence(feature, present, evidence)}"
+        if leaves[0].unit == "{presence}":
+            present = bound[0] is not None and bound[0] >= 1
+            return f"{self._named(feature, evidence)}: {'present' if present else 'absent'}{_dates(evidence)}"
         value = f"{between(bound, leaves[0])}{_measured_in(leaves[0])}"
         comparisons = " and ".join(_comparison(leaf, bound) for leaf in leaves)
         return f"{self._named(feature, evidence)}: {value}{_dates(evidence)}, which is {comparisons}"
@@ -179,7 +182,8 @@ class Words:
                 f"{subject}: {self._name(anchor)} is planned for {self.anchors[anchor]}, so absence cannot be known yet"
             )
         if absent := self._absent_moment(feature):
-            return f"{subject}: {absent} is not known"
+            early = absent == _MOMENTS["baseline"] and self.anchors.get("infusion", self.on) > self.on
+            return f"{subject}: {f'{self.on} is before {absent}' if early else f'{absent} is not known'}"
         if bound != (None, None) and feature.kind not in _PRESENCE:
             return f"{subject}: known only to be {between(bound, leaf)}{_measured_in(leaf)}{_dates(evidence)}"
         days = self._window_days(feature)
@@ -201,7 +205,7 @@ class Words:
         if anchor and self.anchors[anchor] > self.on:
             return f"a statement for the time up to {self.anchors[anchor]}{f' ({row_code})' if row_code else ''}"
         if absent := self._absent_moment(feature):
-            return f"the date of {absent}"
+            return "an infusion, or another day of baseline" if absent == _MOMENTS["baseline"] else absent
         days = self._window_days(feature)
         if feature.kind in _TESTS and self.moments:
             return f"{self._test(leaf)}{self._asked_at(feature)}"

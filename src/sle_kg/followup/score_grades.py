@@ -16,7 +16,7 @@ from sle_kg.followup.explain import Explanation, sentence
 from sle_kg.followup.results import ScoreResult
 from sle_kg.followup.session import tests_of
 from sle_kg.ontology import Instrument
-from sle_kg.wording import lower_first, shown
+from sle_kg.wording import shown
 
 
 class GradeScore(Scorer):
@@ -30,11 +30,12 @@ class GradeScore(Scorer):
             grade.number: None if grade.at_least is None else under_readings(grade.at_least, readings)
             for grade in scale.grades
         }
-        self.texts = {grade.number: grade.text for grade in scale.grades}
         wanted = {one for tree in self.conditions.values() if tree is not None for one in features_of(tree)}
         self.recorded = feature("AssessedScoreCondition", instrument=recorded) if recorded else None
         self.features = sorted(wanted, key=lambda one: one.slug) + ([self.recorded] if self.recorded else [])
-        self.tests = sorted({test for one in self.features for test in tests_of(one)})
+        self.tests = sorted(
+            {test for one in self.features if "at" not in dict(one.parameters) for test in tests_of(one)}
+        )
         self.window = window_of(instrument)
 
     def result(self, seen: Assessment) -> ScoreResult:
@@ -44,12 +45,11 @@ class GradeScore(Scorer):
         lower, upper = computed
         contradictions: tuple[str, ...] = ()
         stated = known(seen.bound(self.recorded)) if self.recorded else None
-        if stated is not None:
-            if not lower <= stated <= upper:
-                contradictions = (self._contradiction(stated, computed),)
-                lower, upper = min(lower, int(stated)), max(upper, int(stated))
-            else:
-                lower = upper = int(stated)
+        if stated is not None and (lower <= stated <= upper or stated > max(self.conditions)):
+            lower = upper = int(stated)
+        elif stated is not None:
+            contradictions = (self._contradiction(stated, computed),)
+            lower, upper = min(lower, int(stated)), max(upper, int(stated))
         exact = lower == upper
         reason, missing = self._words(seen, said, lower, upper, stated)
         return ScoreResult(
@@ -94,7 +94,7 @@ class GradeScore(Scorer):
         reached = f"{_inside(said[lower].reason)}; " if lower in said else ""
         still = range(lower + 1, upper + 1)
         open_ones = [said[number] for number in still if number in said]
-        judged = [f"a judgement: {lower_first(self.texts[n])} (grade {n})" for n in still if n not in said]
+        judged = [f"the investigator's judgement whether it is grade {n}" for n in still if n not in said]
         why = [_inside(one.reason) for one in open_ones[:1]] or [f"whether it is grade {upper} is to be judged"]
         missing = [text for one in open_ones for text in one.missing]
         return f"{grade}: {reached}{'; '.join(why)}", tuple(dict.fromkeys([*missing, *judged]))

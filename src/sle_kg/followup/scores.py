@@ -148,22 +148,28 @@ def _questions(session: FollowUp, patient: str, scorers: Sequence[Scorer], optio
         days = session.days(patient, scorer.tests)
         if options.on is not None:
             first = options.on - dt.timedelta(days=scorer.window)
-            assessed = max((day for day in days if first <= day <= options.on), default=options.on)
-            moments = _moments(first, options.on, assessed, baseline)
+            assessed = max((day for day in days if first <= day), default=options.on)
+            moments = _moments(first, options.on, assessed, _before(days, assessed), baseline)
             asked.append(_Asked(scorer, Question(patient, options.on, moments, scorer.features, trial)))
             continue
         for day in days:
             first = day if scorer.alone else day - dt.timedelta(days=scorer.window)
-            asked.append(
-                _Asked(scorer, Question(patient, day, _moments(first, day, day, baseline), scorer.features, trial))
-            )
+            moments = _moments(first, day, day, _before(days, day), baseline)
+            asked.append(_Asked(scorer, Question(patient, day, moments, scorer.features, trial)))
     return sorted(asked, key=lambda one: one.question.on)
 
 
-def _moments(first: dt.date, on: dt.date, assessed: dt.date, baseline: dt.date | None) -> dict[str, Moment]:
+def _before(days: Sequence[dt.date], assessed: dt.date) -> dt.date:
+    """The previous assessment; the day before where there is none."""
+    return max((day for day in days if day < assessed), default=assessed - dt.timedelta(days=1))
+
+
+def _moments(
+    first: dt.date, on: dt.date, assessed: dt.date, previous: dt.date, baseline: dt.date | None
+) -> dict[str, Moment]:
     """When results are looked for: in the window, at baseline, and before the assessment."""
-    before = assessed - dt.timedelta(days=1)
-    moments = {"visit": Moment(first, on, on), "previous": Moment(dt.date.min, before, before)}
+    eve = assessed - dt.timedelta(days=1)
+    moments = {"visit": Moment(first, on, on), "previous": Moment(dt.date.min, eve, previous)}
     if baseline is not None and baseline <= on:
         moments["baseline"] = Moment(dt.date.min, baseline, baseline)
     return moments
