@@ -94,7 +94,7 @@ def responder() -> PatientOutcomes:
         items={
             "sledai2k:arthritis": (point(days[0], 1), point(days[1], 1), point(days[2], 0)),
             "sledai2k:proteinuria": (point(days[0], 1), point(days[1], 0, 1), point(days[2], 0)),
-            "sledai2k:dnaBinding": (point(days[0], 1), point(days[2], 0)),
+            "sledai2k:increasedDNABinding": (point(days[0], 1), point(days[2], 0)),
         },
         states={
             "doris2021": ((days[0], "not-met"), (days[1], "unknown"), (days[2], "met")),
