@@ -37,7 +37,6 @@ SYSTEMS = {
     "chebi": "http://purl.obolibrary.org/obo/chebi.owl",
     "ucum": "http://unitsofmeasure.org",
     "meddra": "http://terminology.hl7.org/CodeSystem/MDRAE",
-    "meddra": "http://terminology.hl7.org/CodeSystem/MDRAE",
 }
 INSTRUMENTS = {
     "PGA": "pga",
