@@ -181,10 +181,13 @@ class _FollowUp:
             yield f"bilag:{system}", grade if any(item in visit.items for item in items) else ever
 
     def _laboratory(self, visit: Visit) -> Iterator[Record]:
-        """Laboratory results, in the range that belongs to the items present."""
+        """Laboratory results, in the range that belongs to the items present, or to the time after lymphodepletion."""
+        early = tables()["early"]["counts"] if 0 < visit.day <= tables()["early"]["until"] else {}
         for row in tables()["result"]:
-            present = row.get("item") in visit.items
-            result = self._result(row, self._when(visit), row["with"] if present else row["without"])
+            bounds = row["with"] if row.get("item") in visit.items else row["without"]
+            result = self._result(row, self._when(visit), early.get(row["test"], bounds))
+            if result.test in self._scenario.get("leftOut", ()):
+                continue
             if row["test"] == "urineProtein24h" and self._has("upcr") and isinstance(result.value, Decimal):
                 milligrams = result.value * 1000
                 yield Result("upcr", result.date, milligrams.quantize(Decimal(1)), "mg/g{creat}", upper=Decimal(150))
@@ -218,31 +221,34 @@ class _FollowUp:
     def _cells(self) -> Iterator[Record]:
         """B cells and CAR-T cells at the visits and shortly after infusion."""
         plan = tables()["cells"]
-        days = [(day, self._date(day)) for day in plan["days"]]
-        for day, date in sorted([*days, *((visit.day, self._when(visit)) for visit in self._visits)]):
+        days = {day: self._date(day) for day in plan["days"]} | {v.day: self._when(v) for v in self._visits}
+        for day, date in sorted(days.items()):
             for test in ("bCellsCd19", "carTCellsBlood"):
                 bounds = next((bounds for first, *bounds in reversed(plan[test]) if first <= day), None)
                 if bounds:
                     yield Result(test, date, self._dice.number(bounds), "/uL")
 
     def _first_weeks(self) -> Iterator[Record]:
-        """Temperature, circulation, oxygen and ICE score day by day, and blood counts after lymphodepletion."""
+        """Temperature, circulation, oxygen and ICE score day by day, blood counts; what a visit gives, not twice."""
         plan = tables()["early"]
         crs, icans = self._crs(), self._icans()
+        visited = {visit.day for visit in self._visits}
         for day in plan["days"]:
             date, ill = self._date(day), day in plan["feverDays"]
             fever = ill and crs > 0
             bounds = plan["fever" if fever else "temperature"]
-            yield Result("bodyTemperature", date, self._dice.number(bounds, 1), "Cel")
+            if day not in visited:
+                yield Result("bodyTemperature", date, self._dice.number(bounds, 1), "Cel")
             yield Result("hypotension", date, ill and crs > 1)
-            yield Result("hypoxia", date, ill and crs > 1)
+            flow = plan["oxygen"][crs] if ill else 0
+            yield Result("hypoxia", date, Decimal(flow), "L/min") if flow else Result("hypoxia", date, False)
             yield Result("vasopressor", date, ill and crs > 2)
             confused = icans if day in plan["confusedDays"] else 0
             yield Result("iceScore", date, Decimal(plan["iceScores"][confused]), _POINTS)
         rows = {row["test"]: row for row in tables()["result"]}
-        for day in plan["counts"]:
-            for test in ("neutrophils", "leukocytes", "platelets"):
-                yield self._result(rows[test], self._date(day), plan[test])
+        for day in plan["countDays"]:
+            for test, bounds in plan["counts"].items() if day not in visited else ():
+                yield self._result(rows[test], self._date(day), bounds)
 
     def _medicines(self) -> Iterator[Record]:
         """Medicines before infusion, conditioning, cells, the taper of prednisone, and tocilizumab for severe CRS."""
