@@ -89,13 +89,11 @@ class EventLog:
         """The events of one patient."""
         return self._events.get(patient, [])
 
-    def replaced(self, patient: str, grades: Mapping[str, tuple[int, int]]) -> None:
-        """Takes the grades, by record, for events of the patient that have none."""
+    def grade(self, patient: str, record: str, grade: tuple[int, int]) -> None:
+        """Takes bounds of the grade for an event of the patient."""
         self._events[patient] = [
-            replace(event, grade_low=grades[event.record][0], grade_high=grades[event.record][1])
-            if event.record in grades and event.grade_low is None
-            else event
-            for event in self.of(patient)
+            replace(event, grade_low=grade[0], grade_high=grade[1]) if event.record == record else event
+            for event in self._events[patient]
         ]
 
 

@@ -21,7 +21,7 @@ from sle_kg.followup.course import CoursePlan
 from sle_kg.followup.durations import lasted, longest
 from sle_kg.followup.events import EventLog, dose_limiting, treatment_emergent
 from sle_kg.followup.explain import sentence
-from sle_kg.followup.grades import LaboratoryGrades
+from sle_kg.followup.grades import EventGrades, LaboratoryGrades
 from sle_kg.followup.measures import Measure, measures_of, numbering, outcomes_of
 from sle_kg.followup.moments import (
     TimePoint,
@@ -135,8 +135,10 @@ class Engine:
         self.measures = measures_of(self.rows, options)
         self.course = CoursePlan.of(self.measures)
         self.laboratory = LaboratoryGrades(options.readings)
+        self.event_grades = EventGrades(options.readings)
         features = {feature for measure in self.measures for feature in measure.features}
-        self.session = FollowUp(files, options, [*features, *self.course.features, *self.laboratory.features])
+        features |= {*self.course.features, *self.laboratory.features, *self.event_grades.features}
+        self.session = FollowUp(files, options, sorted(features, key=lambda feature: feature.slug))
         self.events = EventLog(self.session)
         self._scores = tuple(sorted({test for measure in self.measures for test in measure.visit_tests}))
 
@@ -206,7 +208,7 @@ class Engine:
         for (patient, day, first, last), features in asked.items():
             infusion = infusions[patient]
             assert infusion is not None
-            moments = TimePoint("", day, first, last).moments(day, infusion)
+            moments = TimePoint("", day, first, min(last, self.session.until)).moments(day, infusion)
             questions.append(Question(patient, day, moments, tuple(features), self.trial))
         answers = dict(zip(asked, self._look(questions), strict=True))
         return {
@@ -230,6 +232,7 @@ class Engine:
         plans = [self.plan(patient) for patient in patients]
         seen = self.seen(plans)
         infusions = {plan.patient: plan.infusion for plan in plans}
+        self.event_grades.fill(self.session, self.events, infusions, self.trial)
         grades = self.laboratory.highest(self.session, infusions, self.trial)
         courses = self.course.courses(self.session, patients, infusions, self.trial)
         found = []
