@@ -16,6 +16,17 @@ from sle_kg.ontology import instruments
 BEFORE, INFUSED, DAY = "2026-01-05", "2026-01-10", "2026-04-03"
 INFUSION = event("infusion", INFUSED)
 SLEDAI = [item.key.partition(":")[2] for item in instruments()["sledai2k"].items]
+SYSTEMS = (
+    "constitutional",
+    "mucocutaneous",
+    "neuropsychiatric",
+    "musculoskeletal",
+    "cardiorespiratory",
+    "gastrointestinal",
+    "ophthalmic",
+    "renal",
+    "haematological",
+)
 LABS = {
     "alt": ("loinc:1742-6", "U/L"),
     "ast": ("loinc:1920-8", "U/L"),
@@ -52,16 +63,15 @@ def sledai(present: str = "", on: str = DAY, instrument: str = "sledai2k") -> li
 
 def bilag(grades: str, on: str = DAY) -> list[Resource]:
     """Grades of the nine systems in the order of the index, `-` for none."""
-    systems = (
-        "constitutional mucocutaneous neuropsychiatric musculoskeletal cardiorespiratory gastrointestinal ophthalmic "
-        "renal haematological"
-    ).split()
-    pairs = zip(systems, grades, strict=True)
+    pairs = zip(SYSTEMS, grades, strict=True)
     return [observation(f"local:bilag:{system}", on, valueString=grade) for system, grade in pairs if grade != "-"]
 
 
 def scored_all(name: str, patients: Mapping[str, Facts], **options: Any) -> list[ScoreResult]:
-    """The results of one score for several patients, by the command's own path from FHIR."""
+    """The results of one score for several patients, by the command's own path from FHIR.
+
+    Names are small letters, digits and hyphens: they are the patients' ids.
+    """
     cases = [Case(patient, Asked(""), flat(facts), {}) for patient, facts in patients.items()]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "patients.json"
