@@ -128,6 +128,7 @@ def test_b_cell_aplasia_is_below_ten_cells_unless_the_user_says_otherwise() -> N
 def test_sustained_remission_lasts_twelve_months_and_drug_free_remission_has_no_minimum() -> None:
     assert definition("NCT06710717", "X3", "sustainedDoris2021").minimum == "P12M"
     assert definition("NCT06710717", "X5", "drugFreeRemission").minimum is None
+    assert definition("NCT06710717", "X5", "drugFreeRemission").unit == "d"
 
 
 def test_states_of_the_ontology_stand_for_themselves() -> None:

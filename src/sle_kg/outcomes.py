@@ -39,7 +39,7 @@ class OutcomeDefinition:
     A state and a duration have a `condition`; a value has the `value` and, where asked for, the `change` from
     baseline, and `reports` says which of the two the outcome is. `events` says which adverse events count. `why` is the
     reason why an undefined outcome has no result. `reading` is the (ambiguity, key) under which alone it is used.
-    `minimum` is the duration that a state must last, in months (`P12M`).
+    `minimum` is the duration that a state must last, in months (`P12M`); `unit` is that of the number reported.
     """
 
     iri: str
@@ -169,7 +169,6 @@ def _definition(reader: ConditionReader, iri: str) -> OutcomeDefinition:
         raise reader.error(iri, f"is no outcome definition; give it one of the types {', '.join(KINDS)}")
     condition, value, change = (reader.optional(iri, name) for name in ("condition", "valueOf", "changeOf"))
     reading = reader.optional(iri, "underReading")
-    unit_of = value or change
     minimum = reader.optional(iri, "minDuration")
     return OutcomeDefinition(
         iri=iri,
@@ -180,7 +179,7 @@ def _definition(reader: ConditionReader, iri: str) -> OutcomeDefinition:
         value=_feature(reader, value),
         change=_feature(reader, change),
         reports=reader.optional(iri, "reports") or "value",  # type: ignore[arg-type]
-        unit=reader.optional(unit_of, "unit") if unit_of else None,
+        unit=reader.optional(value or change or iri, "unit"),
         events=reader.optional(iri, "countsEvents"),  # type: ignore[arg-type]
         minimum=_months(reader, iri, minimum) if minimum else None,
         why=reader.optional(iri, "undefinedBecause"),
