@@ -16,6 +16,7 @@ from sle_kg import criteria as c
 from sle_kg import definitions, ontology
 from sle_kg.conditions import LEAVES
 from sle_kg.evaluate import Bound, evaluate
+from sle_kg.terminology import terminology
 
 FACTS = Path(__file__).parent / "facts"
 STATES = {
@@ -34,10 +35,6 @@ WITHOUT_CONDITION = {("DORIS 2021", "5"), ("SRI-4", "4")}
 def rows(name: str) -> list[dict[str, str]]:
     with (FACTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def plain(condition: c.Condition, **readings: str) -> c.Condition:
-    return c.under_readings(condition, {key.replace("_", "-"): value for key, value in readings.items()})
 
 
 # ── States ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -494,6 +491,36 @@ def test_results_propose_an_item_at_the_threshold_of_its_definition(instrument: 
     assert {t.window_days for t in found.values()} == {30 if instrument == "sledai2k" else 10}
 
 
+@pytest.mark.parametrize(
+    ("value_set", "concept", "expected"),
+    [
+        ("hemolyticAnemiaAny", "icd:D59.11", "in"),
+        ("hemolyticAnemiaAny", "icd:D59.9", "in"),
+        ("hemolyticAnemiaAny", "icd:D59", "undecided"),
+        ("hemolyticAnemiaAny", "icd:D59.0", "outside"),
+        ("hemolyticAnemiaAny", "icd:D57.1", "outside"),
+        ("hemolyticAnemiaAny", "autoimmuneHemolyticAnemia", "in"),
+        ("gastrointestinalLupusAny", "gastrointestinalLupus", "in"),
+        ("gastrointestinalLupusAny", "icd:M32.19", "undecided"),
+        ("gastrointestinalLupusAny", "icd:M32.14", "outside"),
+        ("gastrointestinalLupusAny", "sle", "outside"),
+        ("investigationalDrugAny", "investigationalDrug", "in"),
+        ("investigationalDrugAny", "lcarAio", "in"),
+        ("investigationalDrugAny", "belimumab", "outside"),
+        ("antipyreticOrAnticytokine", "tocilizumab", "in"),
+        ("antipyreticOrAnticytokine", "atc:L04AC03", "in"),
+        ("antipyreticOrAnticytokine", "atc:N02BE01", "in"),
+        ("antipyreticOrAnticytokine", "atc:M01AE01", "in"),
+        ("antipyreticOrAnticytokine", "atc:L04AC", "undecided"),
+        ("antipyreticOrAnticytokine", "atc:B01AC06", "outside"),
+        ("antipyreticOrAnticytokine", "dexamethasone", "outside"),
+    ],
+)
+def test_what_the_value_sets_of_definitions_hold(value_set: str, concept: str, expected: str) -> None:
+    found = [status for _, _, status in terminology().membership([concept], [value_set])]
+    assert (found or ["outside"]) == [expected]
+
+
 # ── Form ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -539,7 +566,7 @@ def test_thresholds_that_an_item_states_are_those_of_its_tree() -> None:
         stated, condition = reader.optional(iri, "thresholdValue"), reader.optional(iri, "condition")
         if stated is None or condition is None:
             continue
-        nodes = [n for n in c.walk(plain(reader.condition(condition, ()))) if isinstance(n, c.Leaf)]
+        nodes = [n for n in c.walk(reader.condition(condition, ())) if isinstance(n, c.Leaf)]
         sign = reader.required(iri, "thresholdComparator")
         assert (sign, Decimal(stated)) in {(n.operator, n.met_bound) for n in nodes}
         compared += 1
