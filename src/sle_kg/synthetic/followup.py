@@ -244,7 +244,10 @@ class _FollowUp:
             yield Result("hypoxia", date, Decimal(flow), "L/min") if flow else Result("hypoxia", date, False)
             yield Result("vasopressor", date, ill and crs > 2)
             confused = icans if day in plan["confusedDays"] else 0
-            yield Result("iceScore", date, Decimal(plan["iceScores"][confused]), _POINTS)
+            domains: list[tuple[str, Value]] = [(f"icans:{domain}", Decimal(0)) for domain in plan["icansDomains"]]
+            if confused:
+                domains[0] = (domains[0][0], Decimal(confused))
+            yield Result("iceScore", date, Decimal(plan["iceScores"][confused]), _POINTS, parts=tuple(domains))
         rows = {row["test"]: row for row in tables()["result"]}
         for day in plan["countDays"]:
             for test, bounds in plan["counts"].items() if day not in visited else ():
