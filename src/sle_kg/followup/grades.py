@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sle_kg import criteria as c
 from sle_kg import ontology
@@ -88,7 +89,8 @@ class EventGrades:
     """Grades of adverse events that have a scale of their own (CRS, ICANS of ASTCT 2019) and were recorded without one.
 
     The grade is the highest of the days from the onset to the first on which the scale is known to be 0, or to the next
-    such event; a grade that the investigator recorded on a day goes first there.
+    such event; it is at least the highest of the first days on which the scale is known not to be 0. A grade that the
+    investigator recorded on a day goes first there.
     """
 
     def __init__(self, readings: Mapping[str, str]) -> None:
@@ -130,10 +132,9 @@ class EventGrades:
 
 def _episode(results: Sequence[ScoreResult]) -> tuple[int, int] | None:
     """Bounds of the highest grade up to the day on which there is none; an event is of grade 1 at least."""
-    during = []
-    for result in results:
-        assert result.lower is not None and result.upper is not None
-        if result.upper == 0:
-            break
-        during.append((int(result.lower), int(result.upper)))
-    return (max(1, *(low for low, _ in during)), max(1, *(high for _, high in during))) if during else None
+    known = [(int(result.lower or 0), int(result.upper or 0)) for result in results]
+    possible = list(takewhile(lambda grade: grade[1] > 0, known))
+    certain = takewhile(lambda grade: grade[0] > 0, possible)
+    if not possible:
+        return None
+    return max((low for low, _ in certain), default=1), max(high for _, high in possible)
