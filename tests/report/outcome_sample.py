@@ -97,7 +97,7 @@ def responder() -> PatientOutcomes:
             "sledai2k:increasedDNABinding": (point(days[0], 1), point(days[2], 0)),
         },
         states={
-            "doris2021": ((days[0], "not-met"), (days[1], "unknown"), (days[2], "met")),
+            "clinicalSledai": ((days[0], "not-met"), (days[1], "unknown"), (days[2], "met")),
             "lldas": ((days[0], "not-met"), (days[1], "met"), (days[2], "met")),
         },
     )
@@ -131,7 +131,7 @@ def unknown_bounds() -> PatientOutcomes:
     )
     course = Course(
         scores={"sledai2kTotal": (point(INFUSION, None, None), point(WEEK_12, 0, 24))},
-        states={"doris2021": ((WEEK_12, "unknown"),), "lldas": ((WEEK_12, "unknown"),)},
+        states={"clinicalSledai": ((WEEK_12, "unknown"),), "lldas": ((WEEK_12, "unknown"),)},
     )
     return PatientOutcomes("cart-02", INFUSION, results, course=course)
 

@@ -12,7 +12,7 @@ from sle_kg.report.outcomes_html import render_html
 from sle_kg.report.outcomes_text import AID_SENTENCE
 from sle_kg.report.svg import Scale
 from sle_kg.report.svg_heatmap import heat_map
-from sle_kg.report.svg_swimmer import letter, swimmer_plot
+from sle_kg.report.svg_swimmer import StateKey, letter, swimmer_plot
 from sle_kg.report.svg_trajectory import trajectory
 
 NUMBERS = {"x", "y", "cx", "cy", "r", "width", "height", "viewbox", "font-size", "stroke-width"}
@@ -117,8 +117,9 @@ def test_a_dose_holds_until_the_next():
 
 def test_a_stretch_joins_assessments_that_find_the_state_met():
     plot = swimmer_plot(sample.outcomes())
-    doris, lldas = plot.swimmers[0].lanes
-    assert doris.stretches == ()
+    clinical, lldas = plot.swimmers[0].lanes
+    assert clinical.stretches == ()
+    assert plot.states[0] == StateKey("A", "circle", "clinical SLEDAI-2K = 0")
     [(start, end)] = lldas.stretches
     assert plot.left < start < end == plot.swimmers[0].end
     assert [event.text for event in plot.swimmers[0].events] == ["a2", "b1-3"]

@@ -16,7 +16,7 @@ from sle_kg.resources import path
 ROOT = f"{BASE}outcome/NCT06710717"
 RESULT = rdflib.URIRef(f"{ROOT}/patient/cart-01/O5/antiDsDna/week%2012")
 COHORT = rdflib.URIRef(f"{ROOT}/cohort/O2/clinicalSledai/week%2012")
-STATE = rdflib.URIRef(f"{ROOT}/patient/cart-01/state/doris2021/2026-04-03")
+STATE = rdflib.URIRef(f"{ROOT}/patient/cart-01/state/clinicalSledai/2026-04-03")
 SCORE = rdflib.URIRef(f"{ROOT}/patient/cart-01/score/sledai2kTotal/2026-02-08")
 EVENT = rdflib.URIRef(f"{ROOT}/patient/cart-01/event/1")
 COUNT = rdflib.URIRef(f"{ROOT}/cohort/event/headache/unknown")
@@ -92,9 +92,11 @@ def test_a_result_names_its_row_its_records_and_the_evaluation():
     assert graph.value(evaluation, rdflib.URIRef(SLE + "optionUsed")) == rdflib.Literal("--derive-items")
 
 
-def test_a_state_is_that_of_the_ontology():
+def test_a_state_is_called_by_its_definition_and_a_score_by_its_term():
     graph = graph_of(sample.outcomes())
-    assert graph.value(STATE, rdflib.URIRef(SLE + "assesses")) == rdflib.URIRef(SLE + "doris2021")
+    assert graph.value(STATE, rdflib.URIRef(SLE + "resultMeasure")) == rdflib.Literal("clinicalSledai")
+    assert graph.value(STATE, rdflib.URIRef(SLE + "resultDefinition")) == rdflib.Literal("clinical SLEDAI-2K = 0")
+    assert graph.value(SCORE, rdflib.URIRef(SLE + "assesses")) == rdflib.URIRef(SLE + "sledai2kTotal")
 
 
 def test_every_term_has_a_label_in_the_ontology():

@@ -13,11 +13,19 @@ from decimal import Decimal
 import pyoxigraph as ox
 
 from sle_kg import __version__
-from sle_kg.followup.results import AdverseEvent, CohortRow, EventRow, OutcomeResult, PatientOutcomes, TrialOutcomes
+from sle_kg.followup.results import (
+    AdverseEvent,
+    CohortRow,
+    EventRow,
+    OutcomeResult,
+    PatientOutcomes,
+    Point,
+    TrialOutcomes,
+)
 from sle_kg.namespaces import BASE, DCTERMS, PREFIXES, PROV, RDFS, SLE, TRIAL, XSD
 from sle_kg.report.outcomes_text import AID_SENTENCE, caveats_of
 from sle_kg.report.rdf import SOFTWARE, Node, escaped, patient_iri, record_iri
-from sle_kg.report.svg import label, state_term
+from sle_kg.report.svg import label
 from sle_kg.report.text import plain
 from sle_kg.shapes import decimal_text
 from sle_kg.turtle import write_turtle
@@ -44,6 +52,7 @@ class _Writer:
         self.root = OUTCOME + escaped(result.trial)
         self.trial = TRIAL + escaped(result.trial)
         self.activity = f"{self.root}/evaluation"
+        self._definitions = {row.measure: row.definition for row in result.cohort}
 
     def triples(self) -> Iterator[ox.Triple]:
         """Everything, patients first."""
@@ -54,6 +63,10 @@ class _Writer:
             yield from self._cohort_row(row)
         yield from self._event_rows("event", self.result.events)
         yield from self._event_rows("laboratory", self.result.laboratory_grades)
+
+    def words(self, measure: str) -> str:
+        """The definition of a measure in words."""
+        return self._definitions.get(measure) or measure
 
     def _evaluation(self) -> Iterator[ox.Triple]:
         """The activity, with the program version that carried it out and how time points were matched."""
@@ -77,18 +90,12 @@ class _Writer:
             yield from self._result(patient.patient, outcome)
         for number, event in enumerate(patient.events, start=1):
             yield from self._event(patient.patient, number, event)
-        for name, assessments in patient.course.states.items():
+        for measure, assessments in patient.course.states.items():
             for day, word in assessments:
-                yield from self._state(patient.patient, name, day, word)
+                yield from self._state(patient.patient, measure, day, word)
         for name, points in patient.course.scores.items():
             for point in points:
-                node = self._node(f"patient/{escaped(patient.patient)}/score/{escaped(name)}/{point.date}")
-                yield from self._made(node, "ScoreAssessment", f"{plain(patient.patient)}, {label(name)}, {point.date}")
-                yield node.link(SLE + "ofPatient", person.iri)
-                yield node.link(SLE + "assesses", SLE + escaped(state_term(name)))
-                yield from node.date(SLE + "assessmentDate", point.date.isoformat())
-                yield from _number(node, "lowerBound", point.lower)
-                yield from _number(node, "upperBound", point.upper)
+                yield from self._score(patient.patient, name, point)
         for number, unread in enumerate(patient.unread, start=1):
             yield from self._unread(patient.patient, number, unread)
 
@@ -133,13 +140,23 @@ class _Writer:
         yield from node.say(SLE + "doseLimitingEvent", event.dose_limiting)
         yield from node.say(SLE + "treatmentEmergent", event.treatment_emergent)
 
-    def _state(self, patient: str, name: str, day: dt.date, word: str) -> Iterator[ox.Triple]:
-        node = self._node(f"patient/{escaped(patient)}/state/{escaped(name)}/{day}")
-        yield from self._made(node, "StateAssessment", f"{plain(patient)}, {label(name)}, {day}: {word}")
+    def _state(self, patient: str, measure: str, day: dt.date, word: str) -> Iterator[ox.Triple]:
+        node, words = self._node(f"patient/{escaped(patient)}/state/{escaped(measure)}/{day}"), self.words(measure)
+        yield from self._made(node, "StateAssessment", f"{plain(patient)}, {plain(words)}, {day}: {word}")
         yield node.link(SLE + "ofPatient", patient_iri(patient))
-        yield node.link(SLE + "assesses", SLE + escaped(state_term(name)))
+        yield from node.say(SLE + "resultMeasure", measure)
+        yield from node.say(SLE + "resultDefinition", words)
         yield from node.date(SLE + "assessmentDate", day.isoformat())
         yield node.link(SLE + "stateWord", SLE + _WORDS[word])
+
+    def _score(self, patient: str, name: str, point: Point) -> Iterator[ox.Triple]:
+        node = self._node(f"patient/{escaped(patient)}/score/{escaped(name)}/{point.date}")
+        yield from self._made(node, "ScoreAssessment", f"{plain(patient)}, {label(name)}, {point.date}")
+        yield node.link(SLE + "ofPatient", patient_iri(patient))
+        yield node.link(SLE + "assesses", SLE + escaped(name))
+        yield from node.date(SLE + "assessmentDate", point.date.isoformat())
+        yield from _number(node, "lowerBound", point.lower)
+        yield from _number(node, "upperBound", point.upper)
 
     def _unread(self, patient: str, number: int, unread: Unread) -> Iterator[ox.Triple]:
         node = self._node(f"patient/{escaped(patient)}/unread/{number}")

@@ -67,11 +67,11 @@ def _states(rows: Sequence[CohortRow]) -> RenderableType:
     header = ("Outcome", "Time point", "Infused", "Evaluable", "Reached", "% of evaluable\n(95 % CI)", "% of infused")
     table = simple_table(*header, title="Cohort: states and events")
     _right(table, 2)
-    for row in rows:
+    for before, row in zip((None, *rows), rows, strict=False):
         share = "\n".join(filter(None, (percent(row.proportion_of_evaluable) or "–", interval(row))))
         counts = (row.infused, row.evaluable, row.reached)
         shares = (share, percent(row.proportion_of_infused) or "–")
-        table.add_row(_outcome(row), plain(row.time_point), *map(str, counts), *shares)
+        table.add_row(_named(row, before), plain(row.time_point), *map(str, counts), *shares)
     return table
 
 
@@ -79,10 +79,10 @@ def _values(rows: Sequence[CohortRow]) -> RenderableType:
     header = ("Outcome", "Time point", "Infused", "Evaluable", "Mean", "Median", "Range", "Unit")
     table = simple_table(*header, title="Cohort: values")
     _right(table, 2, 6)
-    for row in rows:
+    for before, row in zip((None, *rows), rows, strict=False):
         numbers = (number(row.mean) or "–", number(row.median) or "–", spread(row) or "–")
         counts = (str(row.infused), str(row.evaluable))
-        table.add_row(_outcome(row), plain(row.time_point), *counts, *numbers, Text(unit_text(row.unit)))
+        table.add_row(_named(row, before), plain(row.time_point), *counts, *numbers, Text(unit_text(row.unit)))
     return table
 
 
@@ -94,6 +94,12 @@ def _right(table: Table, first: int, last: int | None = None) -> None:
 
 def _outcome(row: CohortRow | OutcomeResult) -> Text:
     return Text.assemble((plain(row.id), "bold"), f" {plain(row.definition)}")
+
+
+def _named(row: CohortRow | OutcomeResult, before: CohortRow | OutcomeResult | None) -> Text:
+    """The outcome, on the first of its time points."""
+    same = before is not None and (before.id, before.measure) == (row.id, row.measure)
+    return Text("") if same else _outcome(row)
 
 
 def _missing(rows: Sequence[CohortRow]) -> list[Line]:
@@ -114,11 +120,11 @@ def _patient(patient: PatientOutcomes) -> list[RenderableType]:
     """Every result of a patient, then adverse events, laboratory grades and what was not understood."""
     zero = f"infusion {patient.infusion}" if patient.infusion else NOT_INFUSED
     table = simple_table("Outcome", "Time point", "Assessed", "Result", "Why, and what is missing")
-    for result in patient.results:
+    for before, result in zip((None, *patient.results), patient.results, strict=False):
         why = "\nMissing: ".join(map(plain, (result.reason, *result.missing)))
         mark = f"{RESULT_MARKS[result.result]} {result_text(result)}"
         assessed = str(result.date or "–")
-        table.add_row(_outcome(result), Text(plain(result.time_point)), assessed, Text(mark), Text(why))
+        table.add_row(_named(result, before), Text(plain(result.time_point)), assessed, Text(mark), Text(why))
     events = [
         Line(
             f"{plain(event.term)}: grade {grade_text(event.grade_low, event.grade_high)}, {event_day(event)}; "

@@ -105,13 +105,6 @@ def bounds(lower: Decimal | None, upper: Decimal | None) -> str:
     return number(lower) if lower == upper else f"{number(lower)} to {number(upper)}"
 
 
-def window_text(result: OutcomeResult) -> str:
-    """The days in which an assessment was looked for; nothing where there is no window."""
-    if result.first is None or result.last is None:
-        return ""
-    return f"{result.first} to {result.last}"
-
-
 def grade_text(low: int | None, high: int | None) -> str:
     """A grade or its bounds: `2`, `1 to 3`, `at least 2`, `unknown`."""
     return bounds(*(None if grade is None else Decimal(grade) for grade in (low, high)))

@@ -135,12 +135,8 @@ def _found(result: ScoreResult) -> str:
 
 
 def _why(result: ScoreResult) -> Iterable[str]:
-    """The reason, the items that are present, what is missing, proposed and contradictory."""
+    """The reason (it names the items), what is missing, proposed and contradictory."""
     yield plain(result.reason)
-    if present := [plain(key) for key, value in result.items.items() if value]:
-        yield f"Present: {', '.join(present)}"
-    if unknown := [plain(key) for key, value in result.items.items() if value is None]:
-        yield f"Unknown: {', '.join(unknown)}"
     yield from (f"Missing: {plain(what)}" for what in result.missing)
     if proposed := [plain(key) for key, value in result.proposed.items() if value]:
         yield f"Proposed from results: {', '.join(proposed)}"

@@ -84,16 +84,11 @@ def day_zero(patient: PatientOutcomes) -> dt.date | None:
     return min(days, default=None)
 
 
-def state_term(name: str) -> str:
-    """The ontology's local name of a state or instrument that the command line calls `name`."""
-    return _terms().get(name, name)
-
-
 def label(name: str) -> str:
     """What to call a state, instrument, total or item in a plot; its name where the ontology does not know it."""
     item = _items().get(name) or _items().get(f"sledai2k:{name}")
     if item is None:
-        return ontology_label(state_term(name))
+        return ontology_label(_terms().get(name, name))
     return item.label.removesuffix(f" ({instruments()[item.instrument].label})")
 
 

@@ -19,6 +19,15 @@ SHAPES = ("circle", "square", "triangle", "diamond", "ring", "box")
 
 
 @dataclass(frozen=True, slots=True)
+class StateKey:
+    """How a state is marked: a capital, a shape, and what the results call its definition."""
+
+    capital: str
+    shape: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Symbol:
     """Something at a place of the plot: an event with its text, or an assessment of a state with its word."""
 
@@ -31,7 +40,7 @@ class Symbol:
 class Lane:
     """One state of one patient: where it was met without a break (`stretches`: from, to), and each assessment."""
 
-    shape: str
+    key: StateKey
     y: int
     stretches: tuple[tuple[int, int], ...]
     assessments: tuple[Symbol, ...]
@@ -50,12 +59,12 @@ class Swimmer:
 
 @dataclass(frozen=True, slots=True)
 class SwimmerPlot:
-    """The plot with its legend: (shape, state) and (letter, adverse event)."""
+    """The plot with its legend: states, and (letter, adverse event)."""
 
     height: int
     days: tuple[Tick, ...]
     swimmers: tuple[Swimmer, ...]
-    states: tuple[tuple[str, str], ...]
+    states: tuple[StateKey, ...]
     events: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     description: str
@@ -71,25 +80,34 @@ def swimmer_plot(result: TrialOutcomes) -> SwimmerPlot | None:
     infused = [(patient, patient.infusion) for patient in result.patients if patient.infusion is not None]
     if not infused:
         return None
-    states = list(dict.fromkeys(state for patient, _ in infused for state in patient.course.states))
-    shapes = {state: SHAPES[number % len(SHAPES)] for number, state in enumerate(states)}
+    states = _legend(result, [patient for patient, _ in infused])
     terms = dict.fromkeys(event.term for patient, zero in infused for _, event in _placed(patient.events, zero))
     letters = {term: letter(number) for number, term in enumerate(terms)}
     across = Scale(Decimal(0), Decimal(max(1, *(_last_day(patient, zero) for patient, zero in infused))), LEFT, RIGHT)
     swimmers: list[Swimmer] = []
     top = _TOP
     for patient, zero in infused:
-        swimmer, top = _swimmer(patient, zero, top, across, shapes, letters)
+        swimmer, top = _swimmer(patient, zero, top, across, states, letters)
         swimmers.append(swimmer)
     return SwimmerPlot(
         height=top + _FOOT,
         days=tuple(across.ticks(10)),
         swimmers=tuple(swimmers),
-        states=tuple((shape, label(state)) for state, shape in shapes.items()),
+        states=tuple(states.values()),
         events=tuple((short, term) for term, short in letters.items()),
         notes=tuple(_notes(result.patients)),
-        description=" ".join(_told(patient, zero) for patient, zero in infused),
+        description=" ".join(_told(patient, zero, states) for patient, zero in infused),
     )
+
+
+def _legend(result: TrialOutcomes, patients: Sequence[PatientOutcomes]) -> dict[str, StateKey]:
+    """How each state is marked, in the order of the record."""
+    words = {row.measure: row.definition for row in result.cohort}
+    states = dict.fromkeys(state for patient in patients for state in patient.course.states)
+    return {
+        state: StateKey(letter(number).upper(), SHAPES[number % len(SHAPES)], words.get(state) or label(state))
+        for number, state in enumerate(states)
+    }
 
 
 def _swimmer(
@@ -97,7 +115,7 @@ def _swimmer(
     zero: dt.date,
     top: int,
     across: Scale,
-    shapes: dict[str, str],
+    states: dict[str, StateKey],
     letters: dict[str, str],
 ) -> tuple[Swimmer, int]:
     """One patient from `top` down, and where the next one begins."""
@@ -105,13 +123,13 @@ def _swimmer(
     levels = _levels(marks)
     y = top + (max(levels, default=0) + 1) * _LEVEL
     events = tuple(Symbol(x, y - level * _LEVEL - 4, text) for (x, text), level in zip(marks, levels, strict=True))
+    assessed = [state for state in states if state in patient.course.states]
     lanes = tuple(
-        _lane(patient.course.states[state], zero, y + _BAR + (number + 1) * _LANE - 4, across, shape)
-        for number, (state, shape) in enumerate(shapes.items())
-        if state in patient.course.states
+        _lane(patient.course.states[state], zero, y + _BAR + (number + 1) * _LANE - 4, across, states[state])
+        for number, state in enumerate(assessed)
     )
     end = across.at(max([since(day, zero) for day in _assessed(patient)], default=0))
-    bottom = y + _BAR + len(shapes) * _LANE + _GAP
+    bottom = y + _BAR + len(lanes) * _LANE + _GAP
     return Swimmer(shorten(patient.patient, 20), y, end, lanes, events), bottom
 
 
@@ -126,12 +144,18 @@ def _levels(marks: Sequence[tuple[int, str]]) -> list[int]:
     return levels
 
 
-def _lane(assessments: Sequence[tuple[dt.date, StateWord]], zero: dt.date, y: int, across: Scale, shape: str) -> Lane:
+def _lane(
+    assessments: Sequence[tuple[dt.date, StateWord]],
+    zero: dt.date,
+    y: int,
+    across: Scale,
+    key: StateKey,
+) -> Lane:
     """What was assessed from the infusion on; a stretch runs through assessments that all find the state met."""
     places = [(across.at(since(day, zero)), word) for day, word in sorted(assessments) if day >= zero]
     runs = [[x for x, _ in run] for word, run in groupby(places, key=lambda place: place[1]) if word == "met"]
     stretches = tuple((run[0], run[-1]) for run in runs if len(run) > 1)
-    return Lane(shape, y, stretches, tuple(Symbol(x, y, word) for x, word in places))
+    return Lane(key, y, stretches, tuple(Symbol(x, y, word) for x, word in places))
 
 
 def _assessed(patient: PatientOutcomes) -> set[dt.date]:
@@ -178,11 +202,11 @@ def _notes(patients: Sequence[PatientOutcomes]) -> list[str]:
     return notes
 
 
-def _told(patient: PatientOutcomes, zero: dt.date) -> str:
+def _told(patient: PatientOutcomes, zero: dt.date, names: dict[str, StateKey]) -> str:
     """What the plot shows of a patient, for those who do not see it."""
     last = max((since(day, zero) for day in _assessed(patient)), default=0)
     states = [
-        f"{label(state)} met on day {', '.join(str(since(day, zero)) for day, word in found if word == 'met')}"
+        f"{names[state].words} met on day {', '.join(str(since(day, zero)) for day, word in found if word == 'met')}"
         for state, found in patient.course.states.items()
         if any(word == "met" for _, word in found)
     ]
