@@ -314,7 +314,7 @@ def findings(**values: int | str | None) -> dict[str, Bound]:
         "either": assessed("hypotension", "vasopressor"),
         "hypoxia": assessed("hypoxia"),
         "ice": c.Feature("AssessedScoreCondition", (("instrument", "iceScore"),)),
-        **{name: assessed(f"icans-{name}") for name in DOMAINS},
+        **{name: assessed(f"icans:{name}") for name in DOMAINS},
         "total": sledai(),
         "rise": sledai(since="previous"),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sle_kg import criteria as c
 from sle_kg.errors import TrialFileError
-from sle_kg.namespaces import RDF, SLE, TRIAL
+from sle_kg.namespaces import RDF, SKOS, SLE, TRIAL
 
 if TYPE_CHECKING:
     import pyoxigraph as ox
@@ -54,6 +54,8 @@ PARAMETERS: dict[str, Literal["text", "texts", "concept", "concepts", "number", 
     "halfLives": "integer",
 }
 """Every parameter property of leaf conditions, and how its values are read."""
+OBSERVED = frozenset({"test", "positiveOnlyTest", "instrument", "alsoAccepts"})
+"""Parameters that name what is measured, by the keys of the measurement table."""
 
 LEAVES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     kind: (frozenset(required.split()), frozenset(optional.split()))
@@ -246,7 +248,7 @@ class ConditionReader:
         )
 
     def parameter(self, iri: str, name: str) -> c.Parameter:
-        values = [value.removeprefix(SLE) for value in self.values(iri, name)]
+        values = [self.key(value) if name in OBSERVED else value.removeprefix(SLE) for value in self.values(iri, name)]
         how = PARAMETERS[name]
         if how in ("texts", "concepts"):
             return tuple(values)
@@ -260,6 +262,10 @@ class ConditionReader:
             case "boolean":
                 return values[0] == "true"
         return values[0]
+
+    def key(self, iri: str) -> str:
+        """The key of a test: its local name, or its notation where the name cannot say it (`icans:seizure`)."""
+        return self.optional(iri, "notation", SKOS) or iri.removeprefix(SLE)
 
     def comparison(self, iri: str) -> tuple[c.Operator, Decimal, Decimal]:
         """Operator, bound to be met, bound to be unmet; presence (>= 1) where none is stated."""

@@ -214,6 +214,19 @@ def concepts() -> dict[str, Concept]:
     }
 
 
+def key_of(name: str) -> str:
+    """The key by which fact tables know a term: `icans:consciousness` for the individual `icans-consciousness`."""
+    return _parts().get(name, name)
+
+
+@cache
+def _parts() -> dict[str, str]:
+    """Local name → key of the parts of instruments, whose keys hold a colon, which a local name should not."""
+    nodes = _instances_of("Observable")
+    keys = {node.name: node.first_text(_SKOS_NOTATION) or node.name for node in nodes}
+    return {name: key for name, key in keys.items() if ":" in key}
+
+
 @cache
 def code_assignments() -> tuple[CodeAssignment, ...]:
     """All code assignments, sorted by concept, system, rank and code."""
