@@ -490,8 +490,11 @@ def ontology_labels() -> Mapping[str, str]:
 
 
 def ontology_label(name: str) -> str:
-    """What to call a term of the ontology in a sentence; its local name where it has no label."""
-    return ontology_labels().get(name, name)
+    """What to call a term of the ontology in a sentence; its name where it has no label.
+
+    An item or domain of an instrument is named by its key (`icans:seizure`) or by its local name.
+    """
+    return ontology_labels().get(name.replace(":", "-"), name)
 
 
 def open_kind(kinds: Sequence[OpenKind]) -> OpenKind:
