@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,12 @@ def test_every_name_of_the_contract_is_there() -> None:
         "slicc2012 eularAcr2019 ctcae crs icans pga bilag sdi facitFatigue facitF cssrs selenaFlare"
     )
     assert sorted([*promised.split(), "sledaiRemission"], key=str.lower) == names()
+
+
+def test_the_document_has_every_name() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "scores.md").read_text()
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert sorted((name for row in rows for name in re.findall("`([^`]+)`", row)), key=str.lower) == names()
 
 
 def test_an_unknown_name_is_refused_with_the_names_that_there_are() -> None:
@@ -116,6 +123,7 @@ def test_missing_items_make_a_range_and_are_named() -> None:
 
 def test_an_exact_total_stands_without_items_and_one_that_contradicts_them_forms_a_range() -> None:
     assert last("sledai2k", score("sledai2kTotal", 9, DAY)).value == 9
+    assert set(last("sledai2k", score("sledai2kTotal", 0, DAY)).items.values()) == {False}
     found = last("sledai2k", score("sledai2kTotal", 9, DAY), sledai("arthritis"))
     assert (found.value, found.lower, found.upper) == (None, 4, 9)
     assert found.missing == (f"which holds on {DAY}: the recorded total, or the items",)

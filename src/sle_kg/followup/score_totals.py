@@ -41,7 +41,7 @@ class TotalScore(Scorer):
         """The total of one day."""
         lower, upper = bound = seen.bound(self.total)
         states = {state.item: state for state in seen.items}
-        items = {_key(item): self._answer(states.get(_key(item))) for item in self.shown_items}
+        items = {_key(item): self._answer(states.get(_key(item)), bound) for item in self.shown_items}
         change = known(seen.bound(self.change))
         band = band_of(bands(self.instrument.key), bound)
         return ScoreResult(
@@ -61,10 +61,12 @@ class TotalScore(Scorer):
             evidence=seen.evidence(self.total),
         )
 
-    def _answer(self, state: ItemState | None) -> bool | None:
-        if state is None:
-            return None
-        return state.derived if self.derive and state.recorded is None else state.recorded
+    def _answer(self, state: ItemState | None, bound: Bound) -> bool | None:
+        """Whether an item is present: as recorded, as results propose, or absent where the total is 0."""
+        answer = None if state is None else state.recorded
+        if answer is None and self.derive and state is not None:
+            answer = state.derived
+        return False if answer is None and bound[1] == 0 else answer
 
     def _proposed(self, states: Mapping[str, ItemState]) -> dict[str, bool]:
         """What results propose of items that are not recorded."""
@@ -104,6 +106,8 @@ class TotalScore(Scorer):
             f"{lower_first(plain(item.label))} {item.weight}" for item in self.shown_items if items.get(_key(item))
         ]
         said += f" ({', '.join(present)})" if present else ""
+        unknown = [key for key, there in items.items() if there is None]
+        said += f", {len(unknown)} of {len(items)} items not known" if unknown and known(bound) is None else ""
         said += f", {band}" if band else ""
         if change is not None and "baseline" in seen.moments:
             said += f"; change since baseline ({seen.moments['baseline'].target}): {signed(change)}"
