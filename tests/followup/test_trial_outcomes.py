@@ -138,6 +138,13 @@ def test_the_user_names_time_points_where_the_record_names_none(tmp_path: Path) 
     assert result(patient, "sledai2k", "day 85").first == day(56)  # half way from day 28 to day 84
 
 
+def test_a_dose_is_judged_where_the_outcome_is_assessed(tmp_path: Path) -> None:
+    facts: Facts = [infused(), sledai(30), prednisone(10, -100, 28), prednisone(5, 29), EVERYTHING]
+    patient = one(tmp_path, LEGEND, facts, visits=("week 4", "week 12"))
+    assert result(patient, "lldas4", "week 4").date == day(30)
+    assert words(patient, "lldas4") == {"week 4": "reached", "week 12": "not-evaluable"}
+
+
 def test_new_features_are_told_against_the_previous_visit(tmp_path: Path) -> None:
     visits = sledai(-1, "arthritis"), sledai(28, "arthritis"), sledai(56, "rash"), sledai(84, "rash")
     patient = one(tmp_path, LEGEND, infused(), *visits)

@@ -47,9 +47,8 @@ def cohort_rows(
     why = {(gap.patient, gap.id, gap.measure, gap.time_point): gap.why for gap in gaps}
     found: dict[tuple[str, str], dict[str, dict[str, OutcomeResult]]] = {}
     for patient in infused:
-        for result in patient.results:
-            points = found.setdefault((result.id, result.measure), {})
-            points.setdefault(result.time_point, {})[patient.patient] = result
+        for one in patient.results:
+            found.setdefault((one.id, one.measure), {}).setdefault(one.time_point, {})[patient.patient] = one
     rows = []
     for outcome, definition in definitions:
         points = found.get((outcome, definition.key), {})
@@ -57,14 +56,13 @@ def cohort_rows(
         for name in sorted(placed, key=_in_time):
             missing: Counter[str] = Counter()
             evaluable = []
-            for patient in infused:
-                found_here = placed[name].get(patient.patient)
-                if found_here is None:
-                    missing[f"no {name}"] += 1
-                elif reason := why.get((patient.patient, outcome, definition.key, name)):
+            for someone, result in placed[name].items():
+                if reason := why.get((someone, outcome, definition.key, name)):
                     missing[reason] += 1
                 else:
-                    evaluable.append(found_here)
+                    evaluable.append(result)
+            if absent := len(infused) - len(placed[name]):
+                missing[f"no {name}"] = absent
             rows.append(_row(outcome, definition, name, len(infused), evaluable, missing))
     return tuple(rows)
 

@@ -184,12 +184,14 @@ class Engine:
         return own_visits(days, names, infusion, self.options.visit_window)
 
     def _day(self, measure: Measure, patient: str, point: TimePoint) -> dt.date | None:
-        """The day of the assessment: the nearest with the lead measure, else with any; else the target."""
-        if not measure.tests:
-            lead = measure.visit_tests
-            day = nearest(self.session.days(patient, lead), point) if lead else None
-            return day or (point.target if point.target <= self.session.until else None)
-        for tests in (measure.lead_tests, measure.tests):
+        """The day of the assessment: the nearest with the lead measure, else with any.
+
+        A component that reads no test (a dose) is judged on the days of its outcome's scores; an outcome that reads
+        none at all on the target itself.
+        """
+        if not measure.tests and not measure.visit_tests:
+            return point.target if point.target <= self.session.until else None
+        for tests in (measure.lead_tests, measure.tests or measure.visit_tests):
             day = nearest(self.session.days(patient, tests), point)
             if day is not None:
                 return day
@@ -379,8 +381,8 @@ class Engine:
         loose = sum(event.treatment_emergent is None for patient in patients for event in patient.events)
         if loose:
             said.append(
-                f"{loose} adverse events are not counted by term, because it is not known whether they began on or "
-                "after the infusion."
+                "Adverse events not counted by term, because it is not known whether they began on or after the "
+                f"infusion: {loose}."
             )
         if self.options.visits and any(measure.schedule.named for measure in self.measures):
             said.append("The time points asked for serve the outcomes for which the record names none.")
