@@ -6,6 +6,7 @@ import pytest
 import rdflib
 
 from sle_kg import check
+from sle_kg.resources import path
 from sle_kg.shapes import generated_files
 
 SHAPES = """
@@ -72,3 +73,17 @@ def test_a_context_that_is_wrong_is_a_fault(tmp_path, content, words):
     (tmp_path / "v1.jsonld").write_text(content)
     [fault] = check.context_faults(tmp_path)
     assert words in fault.message
+
+
+def test_a_definition_without_its_form_is_a_fault(tmp_path):
+    sound = (path("ontology") / "scores.ttl").read_text(encoding="utf-8")
+    assert list(check.definition_faults(path("ontology") / "scores.ttl")) == []
+    broken = tmp_path / "scores.ttl"
+    broken.write_text(
+        sound
+        + "sle:broken-condition a sle:NewItemsCondition ; sle:instrument sle:sledai2kTotal ; sle:since 'never' .\n",
+        encoding="utf-8",
+    )
+    [fault] = check.definition_faults(broken)
+    assert fault.file == "ontology/scores.ttl"
+    assert "sle:since" in fault.message

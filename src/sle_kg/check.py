@@ -31,6 +31,10 @@ def run_checks(report: Callable[[str], None] = lambda step: None) -> list[Fault]
     checks: tuple[tuple[str, Callable[[], Iterable[Fault]]], ...] = (
         ("Turtle files", lambda: turtle_faults(path(name) for name in ("ontology", "trials", "shapes"))),
         ("trial files against shapes/trial.ttl", lambda: trial_shape_faults(path("trials"))),
+        (
+            "definitions of states and grades against shapes/trial.ttl",
+            lambda: definition_faults(path("ontology") / "scores.ttl"),
+        ),
         ("trial files: conditions, quotations, coverage of the source texts", _trial_contents),
         ("compiled shapes against the trial files", lambda: generated_faults(path("shapes"))),
         ("queries", _queries),
@@ -64,13 +68,35 @@ def trial_shape_faults(folder: Path) -> Iterator[Fault]:
     """Every trial file in the folder, seen together with the ontology, has the form that shapes/trial.ttl asks for."""
     import rdflib
 
-    shapes = rdflib.Graph().parse(path("shapes") / "trial.ttl")
-    ontology = rdflib.Graph()
-    for file in sorted(path("ontology").rglob("*.ttl")):
-        ontology.parse(file)
+    shapes, ontology = _trial_shapes()
     for file in sorted(folder.glob("*.ttl")):
         for message in shape_faults(rdflib.Graph().parse(file), shapes, ontology):
             yield Fault(_name(file, folder), message)
+
+
+def definition_faults(file: Path) -> Iterator[Fault]:
+    """The conditions of states and grades have the form of a trial's conditions, and every definition can be read."""
+    import rdflib
+
+    from sle_kg import definitions, outcomes
+
+    shapes, ontology = _trial_shapes()
+    for message in shape_faults(rdflib.Graph().parse(file), shapes, ontology):
+        yield Fault(f"ontology/{file.name}", message)
+    definitions.states()
+    for instrument in definitions.graded_instruments():
+        definitions.scales(instrument)
+    outcomes.load_outcomes()
+
+
+def _trial_shapes() -> tuple[rdflib.Graph, rdflib.Graph]:
+    """The form of a trial file, and the ontology as its background."""
+    import rdflib
+
+    ontology = rdflib.Graph()
+    for file in sorted(path("ontology").rglob("*.ttl")):
+        ontology.parse(file)
+    return rdflib.Graph().parse(path("shapes") / "trial.ttl"), ontology
 
 
 def shape_faults(data: rdflib.Graph, shapes: rdflib.Graph, background: rdflib.Graph) -> list[str]:

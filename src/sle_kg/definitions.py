@@ -105,6 +105,17 @@ def scales(instrument: str) -> tuple[Scale, ...]:
     )
 
 
+def graded_instruments() -> list[str]:
+    """Every instrument with a graded scale, sorted by name."""
+    reader = _reader()
+    graded = (
+        reader.required(iri, "gradeOf").removeprefix(SLE)
+        for iri in reader.subjects(RDF + "type", SLE + "Grade")
+        if reader.optional(iri, "gradeNumber") is not None
+    )
+    return sorted(set(graded))
+
+
 @cache
 def bands(instrument: str) -> tuple[Band, ...]:
     """The bands of an instrument's total (`sledai2k`: remission, low, moderate, high), from the lowest."""
