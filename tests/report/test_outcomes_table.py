@@ -1,5 +1,6 @@
 """The table of outcomes names both denominators, shows bounds, and is steered by no patient's text."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -22,10 +23,9 @@ def test_the_cohort_comes_first_with_both_denominators():
     text = table(sample.outcomes())
     assert text.index("Cohort: states") < text.index("Cohort: values") < text.index("Adverse events")
     assert text.index("Adverse events") < text.index("cart-01") < text.index("cart-02") < text.index("cart-03")
-    assert "Infused   Evaluable   Reached" in text
-    assert "% of evaluable" in text and "% of infused" in text
+    assert "Infused  Evaluable  Reached  % of evaluable (95 % CI)  % of infused" in text
     assert "of the evaluable patients, with the exact 95 % confidence interval" in text
-    assert "2.5 to 100 %" in text
+    assert "100 % (2.5 to 100)" in text
 
 
 def test_windows_and_caveats_are_named():
@@ -37,9 +37,22 @@ def test_windows_and_caveats_are_named():
 
 def test_what_is_not_known_is_shown_with_its_bounds_and_what_is_missing():
     text = table(sample.outcomes())
-    assert "? not evaluable, at" in text and "most -3.33 [IU]/mL" in text
+    assert "? not evaluable," in text and "at most -3.33" in text
     assert "cart-03, no infusion is recorded" in text
     assert "Missing: the date of the" in text
+
+
+def test_what_is_missing_stands_once_with_its_time_points():
+    row = sample.outcomes().cohort[1]
+    later = replace(row, time_point="week 16", missing={"anti-dsDNA at baseline": 2})
+    text = words(table(replace(sample.outcomes(), cohort=(row, later))))
+    assert "O5 change of anti-dsDNA: anti-dsDNA at baseline; week 12 (1), week 16 (2)" in text
+
+
+def test_a_large_cohort_names_how_many_patients_it_leaves_to_other_reports():
+    many = replace(sample.outcomes(), patients=(sample.not_infused(),) * 23)
+    assert table(many).count("cart-03, no infusion") == 20
+    assert "3 more patients: see the CSV, HTML and JSON reports." in table(many)
 
 
 def test_an_empty_cohort_says_so():

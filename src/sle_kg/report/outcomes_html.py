@@ -5,11 +5,7 @@ As with the screening report, a content security policy admits the file's own st
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
-from typing import TypeVar
-
-from sle_kg.followup.results import CohortRow, OutcomeResult, TrialOutcomes
+from sle_kg.followup.results import TrialOutcomes
 from sle_kg.report import outcomes_text
 from sle_kg.report.html import environment, page_values
 from sle_kg.report.svg_heatmap import heat_map
@@ -27,20 +23,11 @@ def render_html(result: TrialOutcomes) -> bytes:
             result=result,
             words=outcomes_text,
             caveats=outcomes_text.caveats_of(result),
-            states=_grouped(row for row in result.cohort if row.reached is not None),
-            values=_grouped(row for row in result.cohort if row.reached is None),
-            grouped=_grouped,
+            states=outcomes_text.grouped(row for row in result.cohort if row.reached is not None),
+            values=outcomes_text.grouped(row for row in result.cohort if row.reached is None),
             swimmer=swimmer_plot(result),
             trajectory=trajectory,
             heat_map=heat_map,
         )
     )
     return text.encode("utf-8", "replace")
-
-
-_Row = TypeVar("_Row", CohortRow, OutcomeResult)
-
-
-def _grouped(rows: Iterable[_Row]) -> list[list[_Row]]:
-    """The time points of one outcome by one definition together."""
-    return [list(group) for _, group in groupby(rows, key=lambda row: (row.id, row.measure, row.definition))]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import groupby
+from typing import TypeVar
 
 from sle_kg.followup.results import AdverseEvent, CohortRow, OutcomeResult, OutcomeWord, StateWord, TrialOutcomes
 from sle_kg.report.text import plain
@@ -64,11 +67,11 @@ def _rounded(value: Decimal, step: Decimal) -> Decimal:
 
 
 def interval(row: CohortRow) -> str:
-    """The 95 % confidence interval in percent; nothing where there is none."""
+    """The 95 % confidence interval in percent and brackets; nothing where there is none."""
     if row.ci95 is None:
         return ""
     low, high = (percent(bound).removesuffix(" %") for bound in row.ci95)
-    return f"{low} to {high} %"
+    return f"({low} to {high})"
 
 
 def spread(row: CohortRow) -> str:
@@ -103,6 +106,33 @@ def bounds(lower: Decimal | None, upper: Decimal | None) -> str:
     if upper is None:
         return f"at least {number(lower)}"
     return number(lower) if lower == upper else f"{number(lower)} to {number(upper)}"
+
+
+_Row = TypeVar("_Row", CohortRow, OutcomeResult)
+
+
+def grouped(rows: Iterable[_Row]) -> list[list[_Row]]:
+    """The time points of one outcome by one definition together."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: (row.id, row.measure, row.definition))]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Why patients are not evaluable for one outcome: what is missing, and of how many at which time points."""
+
+    id: str
+    definition: str
+    what: str
+    places: str
+
+
+def gaps_of(result: TrialOutcomes) -> list[Gap]:
+    """What is missing of the cohort, each thing once for an outcome, in the order of the record."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for row in result.cohort:
+        for what, patients in row.missing.items():
+            places.setdefault((row.id, row.definition, what), []).append(f"{row.time_point} ({patients})")
+    return [Gap(*key, places=", ".join(found)) for key, found in places.items()]
 
 
 def grade_text(low: int | None, high: int | None) -> str:
