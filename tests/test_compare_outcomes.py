@@ -14,9 +14,10 @@ import pytest
 from sle_kg.compare import FORMATS, OutcomeComparison, compare_outcomes, compare_outcomes_in, render_outcomes
 from sle_kg.compare.outcomes import Measure, Pair
 from sle_kg.errors import InputError
-from sle_kg.graph import build_store
+from sle_kg.graph import as_rdflib, build_store
 from sle_kg.namespaces import SLE, TRIAL, XSD
 from sle_kg.outcomes import load_outcomes
+from sle_kg.queries import load, run
 
 N = ox.NamedNode
 MALAYSIA, WUHAN = "NCT06710717", "NCT06653556"
@@ -245,6 +246,56 @@ def test_an_outcome_promised_when_nobody_measures_it_is_named(copy: ox.Store) ->
     assert unshown(compare_outcomes_in(copy))["X1"] == (
         "It is promised at week 5; O2 is measured at week 4, 8, 12, 16, 20, 24, 28."
     )
+
+
+# ---- the same from the query library ---------------------------------------------------------------------------------
+
+
+def answers(store: ox.Store, query: str, *columns: str) -> set[tuple[str, ...]]:
+    result = run(load(query), as_rdflib(store))
+    places = [result.columns.index(column) for column in columns]
+    return {tuple(str(row[place]) for place in places) for row in result.rows}
+
+
+def test_the_query_on_poolable_outcomes_finds_the_same_pairs(copy: ox.Store) -> None:
+    integer(copy, f"{WUHAN}/O9", "atMonth", 3, 6)
+    integer(copy, f"{WUHAN}/O6", "atWeek", 12)
+    found = answers(copy, "poolable-outcomes", "trial", "row", "measure", "otherTrial", "otherRow", "timePoint")
+    assert found == {
+        (pair.left.trial, pair.left.row, pair.left.key, pair.right.trial, pair.right.row, point)
+        for pair in compare_outcomes_in(copy).poolable
+        for point in pair.time_points
+    }
+    assert len(found) == 9
+
+
+def test_the_query_on_look_alikes_finds_every_pair_of_outcome_measures(five: OutcomeComparison, copy: ox.Store) -> None:
+    columns = ("trial", "row", "measure", "otherTrial", "otherRow", "otherMeasure")
+    expected = {
+        (pair.left.trial, pair.left.row, pair.left.key, pair.right.trial, pair.right.row, pair.right.key)
+        for pair in five.look_alikes
+        if pair.left.trial != pair.right.trial and {pair.left.use, pair.right.use} == {"measure"} and pair.left.measured
+    }
+    assert expected <= answers(copy, "look-alike-outcomes", *columns)
+
+
+def test_the_query_on_the_schedule_names_the_same_outcomes(five: OutcomeComparison, copy: ox.Store) -> None:
+    assert answers(copy, "outcomes-beyond-schedule", "trial", "row") == {
+        (found.measure.trial, found.measure.row) for found in five.beyond_schedule
+    }
+    integer(copy, f"{MALAYSIA}/O2", "atWeek", 53)
+    assert (MALAYSIA, "X3") not in answers(copy, "outcomes-beyond-schedule", "trial", "row")
+
+
+def test_the_query_on_the_matrix_has_the_same_cells(five: OutcomeComparison, copy: ox.Store) -> None:
+    found = answers(copy, "outcome-matrix", "instrument", "timePoint", "trial", "rows")
+    for key in ("sledai2kTotal", "pga", "doris2021", "antiDsDna", "c3"):
+        expected = {
+            (key, point, trial, ", ".join(dict.fromkeys(row.split(" (")[0] for row in rows)))
+            for point, trials in cells(five, key).items()
+            for trial, rows in trials.items()
+        }
+        assert {row for row in found if row[0] == key} == expected
 
 
 # ---- which trials ----------------------------------------------------------------------------------------------------

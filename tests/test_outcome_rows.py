@@ -127,6 +127,8 @@ def test_b_cell_aplasia_is_below_ten_cells_unless_the_user_says_otherwise() -> N
 
 def test_sustained_remission_lasts_twelve_months_and_drug_free_remission_has_no_minimum() -> None:
     assert definition("NCT06710717", "X3", "sustainedDoris2021").minimum == "P12M"
+    (row,) = build_store().quads_for_pattern(N(f"{TRIAL}NCT06710717/X3"), N(SLE + "minimumMonths"), None)
+    assert row.object == ox.Literal(12)
     assert definition("NCT06710717", "X5", "drugFreeRemission").minimum is None
     assert definition("NCT06710717", "X5", "drugFreeRemission").unit == "d"
 
