@@ -219,7 +219,8 @@ def proposals(days: str) -> str:
                CASE WHEN bool_or(coalesce(inside AND crosses, false)) THEN true
                     WHEN count(DISTINCT test) FILTER (WHERE inside) = any_value(tests)
                          AND bool_and(coalesce(NOT crosses, false)) THEN false END AS proposed,
-               records_of(record) AS records
+               CASE WHEN bool_or(coalesce(inside AND crosses, false)) THEN records_where(record, inside AND crosses)
+                    ELSE records_of(record) END AS records
         FROM crossing GROUP BY patient, total, day, item)"""
 
 
