@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 from sle_kg.followup.results import AdverseEvent, CohortRow, EventRow, OutcomeResult, PatientOutcomes, TrialOutcomes
@@ -40,17 +40,23 @@ def _json(value: Any, newline: str) -> str:
     """The value as JSON text; `newline` is the line end with the indent of the level above."""
     inner = newline + " "
     match value:
-        case Mapping() if value:
-            members = (f"{_json(str(key), inner)}: {_json(member, inner)}" for key, member in value.items())
-            return "{" + inner + ("," + inner).join(members) + newline + "}"
-        case list() | tuple() if value:
-            return "[" + inner + ("," + inner).join(_json(member, inner) for member in value) + newline + "]"
+        case str():
+            return encode_basestring(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
         case Decimal():
             return decimal_text(value)
         case Mapping():
-            return "{}"
-        case _:
-            return json.dumps(value, ensure_ascii=False)
+            members = [f"{encode_basestring(str(key))}: {_json(member, inner)}" for key, member in value.items()]
+            return "{" + inner + ("," + inner).join(members) + newline + "}" if members else "{}"
+        case list() | tuple():
+            members = [_json(member, inner) for member in value]
+            return "[" + inner + ("," + inner).join(members) + newline + "]" if members else "[]"
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def evidence_json(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:
