@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -59,78 +59,82 @@ class CoursePlan:
         """Every feature that is asked for."""
         return (*self.scores.values(), *([self.steroid] if self.steroid else []))
 
-    def courses(
-        self, session: FollowUp, patients: Sequence[str], infusions: Mapping[str, dt.date | None], trial: str
-    ) -> dict[str, Course]:
+
+class Courses:
+    """The courses of the patients of one call; what is read of all records is read once."""
+
+    def __init__(self, plan: CoursePlan, session: FollowUp) -> None:
+        self._plan, self._session = plan, session
+        self._changes = _dose_changes(plan.steroid, session)
+        self._keys = [item.key for item in ontology.instruments()[ITEMS].items]
+        self._results = Results.of(session, self._keys)
+
+    def of(self, patients: Sequence[str], trial: str) -> dict[str, Course]:
         """The course of each patient, from the first assessment to the last."""
-        questions = []
-        changes = self._dose_changes(session)
-        for patient in patients:
-            scored = {key: set(session.days(patient, tests_of(feature))) for key, feature in self.scores.items()}
-            days = sorted(set().union(*scored.values()))
-            for day in days:
-                features = tuple(feature for key, feature in self.scores.items() if day in scored[key])
-                questions.append(Question(patient, day, {"visit": Moment(day, day, day)}, features, trial))
-            if self.steroid is not None and days:
-                within = {day for day in changes.get(patient, ()) if days[0] < day <= days[-1]}
-                questions += [
-                    Question(patient, day, {"visit": Moment(day, day, day)}, (self.steroid,), trial)
-                    for day in sorted(within.union(days))
-                ]
+        plan = self._plan
+        questions = [question for patient in patients for question in self._questions(patient, trial)]
         series: dict[str, dict[str, list[Point]]] = {patient: {} for patient in patients}
-        names = {feature.slug: key for key, feature in self.scores.items()}
-        for question, findings in zip(questions, session.look(questions), strict=True):
+        names = {feature.slug: key for key, feature in plan.scores.items()}
+        for question, findings in zip(questions, self._session.look(questions), strict=True):
             for feature in question.features:
                 lower, upper = findings.bounds.get(feature.slug, (None, None))
                 point = Point(question.on, lower, upper)
                 series[question.patient].setdefault(names.get(feature.slug, ""), []).append(point)
-        items = _items(session, patients)
         return {
             patient: Course(
-                scores={key: tuple(found[key]) for key in self.scores if key in found},
+                scores={key: tuple(found[key]) for key in plan.scores if key in found},
                 steroid=tuple(found.get("", ())),
-                items=items.get(patient, {}),
+                items=self._items(patient),
             )
             for patient, found in series.items()
         }
 
-    def _dose_changes(self, session: FollowUp) -> dict[str, set[dt.date]]:
-        """By patient, the days on which a medicine of the dose begins, and those after it ends."""
-        if self.steroid is None:
-            return {}
-        sets = self.steroid.get("valueSet", ())
-        assert isinstance(sets, tuple)
-        exposures = session.data.tables["exposure"].select(
-            ["patient", "concept", "start_from", "start_to", "end_from", "end_to"]
-        )
-        rows = exposures.to_pylist()
-        concepts = sorted({row["concept"] for row in rows if row["concept"]})
-        wanted = {concept for concept, _, _ in session.terminology.membership(concepts, sets)}
-        found: dict[str, set[dt.date]] = {}
-        for row in rows:
-            if row["concept"] in wanted:
-                days = found.setdefault(row["patient"], set())
-                if row["start_from"] is not None and row["start_from"] == row["start_to"]:
-                    days.add(row["start_from"])
-                if row["end_from"] is not None and row["end_from"] == row["end_to"] < dt.date.max:
-                    days.add(row["end_to"] + dt.timedelta(days=1))
-        return found
+    def _questions(self, patient: str, trial: str) -> Iterator[Question]:
+        """Scores on the days that have them, the dose on those and on the days between on which it changes."""
+        plan = self._plan
+        scored = {key: set(self._session.days(patient, tests_of(feature))) for key, feature in plan.scores.items()}
+        days = sorted(set().union(*scored.values()))
+        for day in days:
+            features = tuple(feature for key, feature in plan.scores.items() if day in scored[key])
+            yield Question(patient, day, {"visit": Moment(day, day, day)}, features, trial)
+        if plan.steroid is not None and days:
+            between = {day for day in self._changes.get(patient, ()) if days[0] < day <= days[-1]}
+            for day in sorted(between.union(days)):
+                yield Question(patient, day, {"visit": Moment(day, day, day)}, (plan.steroid,), trial)
 
-
-def _items(session: FollowUp, patients: Sequence[str]) -> dict[str, dict[str, tuple[Point, ...]]]:
-    """Recorded items by patient and item: 1 present, 0 absent, 0 to 1 where records of one day disagree."""
-    keys = [item.key for item in ontology.instruments()[ITEMS].items]
-    results = Results.of(session, keys)
-    found: dict[str, dict[str, tuple[Point, ...]]] = {}
-    for patient in patients:
-        for key in keys:
+    def _items(self, patient: str) -> dict[str, tuple[Point, ...]]:
+        """Recorded items of a patient: 1 present, 0 absent, 0 to 1 where records of one day disagree."""
+        found: dict[str, tuple[Point, ...]] = {}
+        for key in self._keys:
             days: dict[dt.date, set[bool | None]] = {}
-            for one in results.up_to(patient, key, session.until):
+            for one in self._results.up_to(patient, key, self._session.until):
                 if one.first is not None and one.first == one.last:
                     days.setdefault(one.first, set()).add(one.present)
             if days:
-                points = tuple(_point(day, answers) for day, answers in sorted(days.items()))
-                found.setdefault(patient, {})[key] = points
+                found[key] = tuple(_point(day, answers) for day, answers in sorted(days.items()))
+        return found
+
+
+def _dose_changes(steroid: c.Feature | None, session: FollowUp) -> dict[str, set[dt.date]]:
+    """By patient, the days on which a medicine of the dose begins, and those after it ends."""
+    if steroid is None:
+        return {}
+    sets = steroid.get("valueSet", ())
+    assert isinstance(sets, tuple)
+    exposures = session.data.tables["exposure"].select(
+        ["patient", "concept", "start_from", "start_to", "end_from", "end_to"]
+    )
+    rows = exposures.to_pylist()
+    concepts = sorted({row["concept"] for row in rows if row["concept"]})
+    wanted = {concept for concept, _, _ in session.terminology.membership(concepts, sets)}
+    found: dict[str, set[dt.date]] = {}
+    for row in rows:
+        if row["concept"] in wanted:
+            days = found.setdefault(row["patient"], set())
+            if row["start_from"] is not None and row["start_from"] == row["start_to"]:
+                days.add(row["start_from"])
+            if row["end_from"] is not None and row["end_from"] == row["end_to"] < dt.date.max:
+                days.add(row["end_to"] + dt.timedelta(days=1))
     return found
 
 

@@ -17,7 +17,7 @@ from sle_kg import criteria as c
 from sle_kg.evaluate import Bound, Truth, evaluate
 from sle_kg.followup.assessment import Assessment, known
 from sle_kg.followup.cohort import Gap, cohort_rows, event_rows, grade_rows
-from sle_kg.followup.course import CoursePlan
+from sle_kg.followup.course import CoursePlan, Courses
 from sle_kg.followup.durations import lasted, longest
 from sle_kg.followup.events import EventLog, dose_limiting, treatment_emergent
 from sle_kg.followup.explain import sentence
@@ -40,7 +40,7 @@ from sle_kg.screening import Progress
 from sle_kg.trials import load_trials
 from sle_kg.wording import ontology_label
 
-GROUP = 250
+GROUP = 500
 """Patients whose questions are answered together."""
 WHOLE = "follow-up"
 """The time point of what is measured over all assessments, and of what has none."""
@@ -59,7 +59,7 @@ class Place:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be asked of one patient. `series` are the assessments of durations; `why` says why nothing is."""
+    """Where each definition, by its number, is to be evaluated for one patient; `why` there is no infusion."""
 
     patient: str
     infusion: dt.date | None
@@ -133,12 +133,13 @@ class Engine:
         self.numbering = numbering(self.rows)
         self.asked = parse_visits(options.visits, self.numbering)
         self.measures = measures_of(self.rows, options)
-        self.course = CoursePlan.of(self.measures)
+        course = CoursePlan.of(self.measures)
         self.laboratory = LaboratoryGrades(options.readings)
         self.event_grades = EventGrades(options.readings)
         features = {feature for measure in self.measures for feature in measure.features}
-        features |= {*self.course.features, *self.laboratory.features, *self.event_grades.features}
+        features |= {*course.features, *self.laboratory.features, *self.event_grades.features}
         self.session = FollowUp(files, options, sorted(features, key=lambda feature: feature.slug))
+        self.courses = Courses(course, self.session)
         self.events = EventLog(self.session)
         self._scores = tuple(sorted({test for measure in self.measures for test in measure.visit_tests}))
 
@@ -236,7 +237,7 @@ class Engine:
         infusions = {plan.patient: plan.infusion for plan in plans}
         self.event_grades.fill(self.session, self.events, infusions, self.trial)
         grades = self.laboratory.highest(self.session, infusions, self.trial)
-        courses = self.course.courses(self.session, patients, infusions, self.trial)
+        courses = self.courses.of(patients, self.trial)
         found = []
         for plan in plans:
             results = [self._results(number, measure, plan, seen) for number, measure in enumerate(self.measures)]
