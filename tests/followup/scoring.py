@@ -42,6 +42,8 @@ LABS = {
     "c4": ("loinc:4498-2", "mg/dL"),
     "antiDsDna": ("loinc:5130-0", "[IU]/mL"),
     "protein": ("loinc:2889-4", "g/(24.h)"),
+    "upcr": ("loinc:2890-2", "mg/g{creat}"),
+    "antiSm": ("loinc:11090-8", "[arb'U]/mL"),
     "ana": ("loinc:5048-4", "{titer}"),
 }
 """LOINC code and unit of the results that scores are computed from."""

@@ -138,6 +138,16 @@ LIMITS = [
     ("slicc2012", "thrombocytopenia", result("platelets", "99"), result("platelets", "100")),
     ("slicc2012", "lowComplement", result("c4", "9", low="10"), result("c4", "10", low="10")),
     ("slicc2012", "antiDsDNA", result("antiDsDna", "61", high="30"), result("antiDsDna", "60", high="30")),
+    ("eularAcr2019", "proteinuria", result("upcr", "501"), result("upcr", "500")),
+    ("eularAcr2019", "lowC3orC4", result("c4", "9", low="10"), result("c4", "10", low="10")),
+    ("eularAcr2019", "antiDsDNAorSm", result("antiSm", "31", high="30"), result("antiSm", "30", high="30")),
+    ("slicc2012", "renal", result("upcr", "500"), result("upcr", "499")),
+    ("slicc2012", "leukopeniaOrLymphopenia", result("leukocytes", "3.99"), result("leukocytes", "4")),
+    ("slicc2012", "lowComplement", result("c3", "89", low="90"), result("c3", "90", low="90")),
+    ("slicc2012", "antiSm", result("antiSm", "31", high="30"), result("antiSm", "30", high="30")),
+    ("slicc2012", "ana", result("ana", "80"), result("ana", "40")),
+    ("acr1997", "immunologicDisorder", result("antiDsDna", "31", high="30"), result("antiDsDna", "30", high="30")),
+    ("acr1997", "immunologicDisorder", result("antiSm", "31", high="30"), result("antiSm", "30", high="30")),
     ("acr1997", "hematologicDisorder", result("platelets", "99"), result("platelets", "100")),
     ("acr1997", "ana", result("ana", "80"), result("ana", "40")),
 ]
@@ -159,12 +169,21 @@ def test_occasions_are_different_days() -> None:
     assert "hematologicDisorder" not in proposed("acr1997", twice[:1], result("lymphocytes", "1.3", BEFORE))
     assert "hematologicDisorder" not in proposed("acr1997", twice[:1], result("lymphocytes", "1.5", DAY))
     assert "leukopeniaOrLymphopenia" not in proposed("slicc2012", twice)
+    for value, there in (("3.9", True), ("4", False)):
+        leukocytes = [result("leukocytes", value, BEFORE), result("leukocytes", value, DAY)]
+        assert ("hematologicDisorder" in proposed("acr1997", leukocytes)) is there
+    for value, there in (("0.51", True), ("0.5", False)):
+        protein = [result("protein", value, BEFORE), result("protein", value, DAY)]
+        assert ("renalDisorder" in proposed("acr1997", protein)) is there
+    assert "renalDisorder" not in proposed("acr1997", result("protein", "0.51"))
 
 
 def test_both_complement_fractions_of_one_day() -> None:
     both = [result("c3", "89", low="90"), result("c4", "9", low="10")]
     assert {"lowC3orC4", "lowC3andC4"} <= proposed("eularAcr2019", both)
-    assert "lowC3andC4" not in proposed("eularAcr2019", both[:1])
+    for fraction in (result("c3", "90", low="90"), result("c4", "10", low="10")):
+        one = [other for other in both if other["code"] != fraction["code"]]
+        assert "lowC3andC4" not in proposed("eularAcr2019", one, fraction)
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,8 @@ def test_no_fever_is_needed_after_an_anticytokine_medicine() -> None:
 
 def test_a_recorded_grade_goes_first_and_a_disagreement_is_named() -> None:
     assert last("crs", score("crsGrade", 2, DAY)).value == 2
+    both = last("crs", score("crsGrade", 2, DAY), score("crsGrade", 3, DAY))
+    assert (both.value, both.lower, both.upper) == (None, 2, 3) and both.missing
     assert last("crs", FEVER, score("crsGrade", 3, DAY)).value == 3
     assert last("crs", score("crsGrade", 5, DAY), CRS["two-vasopressors"][0]).value == 5
     found = last("crs", CRS["low-flow"][0], score("crsGrade", 3, DAY))
@@ -222,6 +224,7 @@ def test_the_ice_score_alone_bounds_icans_from_below() -> None:
 def test_yesterdays_findings_grade_no_today() -> None:
     found = last("crs", FEVER, NOTHING, on=ON + dt.timedelta(days=1))
     assert found.value is None and found.evidence == ()
+    assert last("icans", score("iceScore", 5, DAY), ALERT, on=ON + dt.timedelta(days=1)).evidence == ()
 
 
 # ---- flares ---------------------------------------------------------------------------------------------------------

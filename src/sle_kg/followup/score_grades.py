@@ -10,13 +10,12 @@ from decimal import Decimal
 
 from sle_kg.criteria import Condition, Leaf, features_of, under_readings, walk
 from sle_kg.definitions import Scale
-from sle_kg.evaluate import Truth
-from sle_kg.followup.assessment import Assessment, Scorer, feature, known, window_of
-from sle_kg.followup.explain import Explanation, sentence
+from sle_kg.evaluate import UNBOUNDED, Truth, evaluate
+from sle_kg.followup.assessment import Assessment, Scorer, feature, window_of
+from sle_kg.followup.explain import sentence
 from sle_kg.followup.results import ScoreResult
 from sle_kg.followup.session import tests_of
 from sle_kg.ontology import Instrument
-from sle_kg.wording import shown
 
 
 class GradeScore(Scorer):
@@ -26,11 +25,13 @@ class GradeScore(Scorer):
         self, instrument: Instrument, scale: Scale, recorded: str | None, facet: str | None, readings: Mapping[str, str]
     ) -> None:
         self.instrument, self.scale, self.facet = instrument, scale, facet
-        self.conditions: dict[int, Condition | None] = {
-            grade.number: None if grade.at_least is None else under_readings(grade.at_least, readings)
+        self.numbers = [grade.number for grade in scale.grades]
+        self.trees = {
+            grade.number: under_readings(grade.at_least, readings)
             for grade in scale.grades
+            if grade.at_least is not None
         }
-        wanted = {one for tree in self.conditions.values() if tree is not None for one in features_of(tree)}
+        wanted = {one for tree in self.trees.values() for one in features_of(tree)}
         self.recorded = feature("AssessedScoreCondition", instrument=recorded) if recorded else None
         self.features = sorted(wanted, key=lambda one: one.slug) + ([self.recorded] if self.recorded else [])
         self.tests = sorted(
@@ -40,18 +41,21 @@ class GradeScore(Scorer):
 
     def result(self, seen: Assessment) -> ScoreResult:
         """The grade of one day, with bounds."""
-        said = {number: seen.explain(tree) for number, tree in self.conditions.items() if tree is not None}
-        computed = grade_bounds({n: said[n].truth if n in said else None for n in self.conditions}, set(said))
-        lower, upper = computed
+        truths = {number: evaluate(tree, seen.findings.bounds, {}) for number, tree in self.trees.items()}
+        lower, upper = grade_bounds({number: truths.get(number) for number in self.numbers}, set(truths))
+        stated = self._stated(seen)
         contradictions: tuple[str, ...] = ()
-        stated = known(seen.bound(self.recorded)) if self.recorded else None
-        if stated is not None and (lower <= stated <= upper or stated > max(self.conditions)):
-            lower = upper = int(stated)
-        elif stated is not None:
-            contradictions = (self._contradiction(stated, computed),)
-            lower, upper = min(lower, int(stated)), max(upper, int(stated))
+        if stated is None:
+            reason, missing = self._words(seen, lower, upper)
+        elif stated[0] > self.numbers[-1] or (lower <= stated[0] and stated[1] <= upper):
+            lower, upper = stated
+            reason, missing = f"{self._grade(*stated)} as recorded {seen.when()}", (f"which grade holds {seen.when()}",)
+        else:
+            contradictions = (self._contradiction(stated, (lower, upper)),)
+            lower, upper = min(lower, stated[0]), max(upper, stated[1])
+            reason = f"{self._grade(lower, upper)}; the recorded grade and the findings of the day disagree"
+            missing = ("which holds, the recorded grade or the findings of the day",)
         exact = lower == upper
-        reason, missing = self._words(seen, said, lower, upper, stated)
         return ScoreResult(
             patient=seen.patient,
             date=seen.on,
@@ -66,35 +70,28 @@ class GradeScore(Scorer):
             evidence=seen.evidence(*self.features),
         )
 
-    def _contradiction(self, stated: Decimal, computed: tuple[int, int]) -> str:
-        lower, upper = computed
-        grades = f"grade {lower}" if lower == upper else f"grades {lower} to {upper}"
-        return sentence(f"grade {shown(stated)} is recorded, and the findings of the day make {grades}")
+    def _stated(self, seen: Assessment) -> tuple[int, int] | None:
+        """The recorded grade of the day, as a range where several are recorded."""
+        lower, upper = seen.bound(self.recorded) if self.recorded else UNBOUNDED
+        return None if lower is None or upper is None else (int(lower), int(upper))
 
-    def _words(
-        self,
-        seen: Assessment,
-        said: Mapping[int, Explanation],
-        lower: int,
-        upper: int,
-        stated: Decimal | None,
-    ) -> tuple[str, tuple[str, ...]]:
-        """Why the grade is what it is, and what would settle it."""
+    def _grade(self, lower: int, upper: int) -> str:
         name = self.facet or self.instrument.label
-        grade = f"{name}: grade {lower}" if lower == upper else f"{name}: between grade {lower} and {upper}"
-        if stated is not None and lower == upper:
-            return f"{grade} as recorded {seen.when()}", ()
-        if stated is not None:
-            return f"{grade}; the recorded grade {shown(stated)} and the findings disagree", (
-                "which holds, the recorded grade or the findings of the day",
-            )
+        return f"{name}: {_range(lower, upper)}"
+
+    def _contradiction(self, stated: tuple[int, int], computed: tuple[int, int]) -> str:
+        return sentence(f"{_range(*stated)} is recorded, and the findings of the day make {_range(*computed)}")
+
+    def _words(self, seen: Assessment, lower: int, upper: int) -> tuple[str, tuple[str, ...]]:
+        """Why the computed grade is what it is, and what would settle it."""
+        grade = self._grade(lower, upper)
         if lower == upper:
-            shows = said.get(lower) or said[min(said)]
+            shows = seen.explain(self.trees.get(lower) or self.trees[min(self.trees)])
             return f"{grade}: {_inside(shows.reason)}", ()
-        reached = f"{_inside(said[lower].reason)}; " if lower in said else ""
+        reached = f"{_inside(seen.explain(self.trees[lower]).reason)}; " if lower in self.trees else ""
         still = range(lower + 1, upper + 1)
-        open_ones = [said[number] for number in still if number in said]
-        judged = [f"the investigator's judgement whether it is grade {n}" for n in still if n not in said]
+        open_ones = [seen.explain(self.trees[number]) for number in still if number in self.trees]
+        judged = [f"the investigator's judgement whether it is grade {n}" for n in still if n not in self.trees]
         why = [_inside(one.reason) for one in open_ones[:1]] or [f"whether it is grade {upper} is to be judged"]
         missing = [text for one in open_ones for text in one.missing]
         return f"{grade}: {reached}{'; '.join(why)}", tuple(dict.fromkeys([*missing, *judged]))
@@ -120,6 +117,10 @@ def first_tests(condition: Condition) -> tuple[str, ...]:
     """The tests of a tree's lead measure: the first leaf that reads any."""
     leaves = (node for node in walk(condition) if isinstance(node, Leaf))
     return next((tests for leaf in leaves if (tests := tests_of(leaf.feature))), ())
+
+
+def _range(lower: int, upper: int) -> str:
+    return f"grade {lower}" if lower == upper else f"between grade {lower} and {upper}"
 
 
 def _inside(reason: str) -> str:
