@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import re
+import sys
 from dataclasses import replace
 
 import pyoxigraph as ox
 import pytest
 
+from sle_kg.cli import main
 from sle_kg.compare import FORMATS, OutcomeComparison, compare_outcomes, compare_outcomes_in, render_outcomes
 from sle_kg.compare.outcomes import Measure, Pair
 from sle_kg.errors import InputError
@@ -374,6 +376,15 @@ def test_html_asks_for_nothing_from_elsewhere_and_text_stays_text(five: OutcomeC
     text = render_outcomes(changed, "html")
     assert "<script" not in text and "&lt;script&gt;" in text
     assert re.findall(r"<(?:img|link|iframe|object|embed)\b|\bsrc=|\bhref=|@import|url\(", text) == []
+
+
+def test_the_command_line_compares_on_outcomes(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], five: OutcomeComparison
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["sle-kg", "compare", "--on", "outcomes", "--format", "csv"])
+    with pytest.raises(SystemExit) as done:
+        main()
+    assert (done.value.code, capsysbinary.readouterr().out.decode()) == (0, render_outcomes(five, "csv"))
 
 
 def test_an_unknown_format_is_said(five: OutcomeComparison) -> None:
