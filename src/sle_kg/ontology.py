@@ -165,7 +165,10 @@ class GradedSystems:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """An instrument, state or classification set: its name on the command line, range, window and items."""
+    """An instrument, state or classification set: its name on the command line, range, window and items.
+
+    `needed` is the sum of points from which a classification set is met.
+    """
 
     key: str
     label: str
@@ -175,6 +178,7 @@ class Instrument:
     maximum: Decimal | None
     window_days: int | None
     items: tuple[Item, ...]
+    needed: int | None = None
 
 
 def module_files() -> list[Path]:
@@ -212,19 +216,6 @@ def concepts() -> dict[str, Concept]:
         )
         for node in _subjects_of(_SKOS_NOTATION)
     }
-
-
-def key_of(name: str) -> str:
-    """The key by which fact tables know a term: `icans:consciousness` for the individual `icans-consciousness`."""
-    return _parts().get(name, name)
-
-
-@cache
-def _parts() -> dict[str, str]:
-    """Local name → key of the parts of instruments, whose keys hold a colon, which a local name should not."""
-    nodes = _instances_of("Observable")
-    keys = {node.name: node.first_text(_SKOS_NOTATION) or node.name for node in nodes}
-    return {name: key for name, key in keys.items() if ":" in key}
 
 
 @cache
@@ -348,6 +339,7 @@ def instruments() -> dict[str, Instrument]:
             maximum=node.decimal("maximumScore"),
             window_days=node.integer("windowDays"),
             items=tuple(items.get(node.name, ())),
+            needed=node.integer("minimumSum"),
         )
         for node in _subjects_of(SLE + "scoreName")
     }

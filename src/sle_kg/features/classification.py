@@ -8,10 +8,29 @@ from sle_kg.features.presence import BEGINNING, REFUTED, condition_rows
 from sle_kg.features.results import POSITIVE, latest
 from sle_kg.features.sql import text
 
-NEEDED = {"acr1997": 4, "slicc2012": 4, "eularAcr2019": 10}
-"""Points that classify (classification.md, rules)."""
-CERTAIN_CLINICAL_ITEM = 13
-"""EULAR/ACR points from which a clinical item is certain: the immunologic domains give at most 12 (rule 10)."""
+CLINICAL = "clinical"
+ENTRY = "entry"
+
+
+def needed(name: str) -> int:
+    """The points that classify, of the ontology (classification.md, rules). KeyError for no classification set."""
+    from sle_kg import ontology
+
+    points = ontology.instruments()[name].needed
+    if points is None:
+        raise KeyError(name)
+    return points
+
+
+def certain_clinical_item(name: str) -> int:
+    """The points from which a clinical item is certain: one more than all other domains can give (rule 10)."""
+    from sle_kg import ontology
+
+    highest: dict[str | None, int] = {}
+    for item in ontology.classification_items(name):
+        if item.kind not in (CLINICAL, ENTRY):
+            highest[item.domain] = max(highest.get(item.domain, 0), item.weight or 0)
+    return sum(highest.values()) + 1
 
 
 def _items(name: str) -> str:
@@ -34,18 +53,18 @@ _ANA_EVER = f"""ana AS (
 
 _FROM_ITEMS = {
     "acr1997": """
-        SELECT ask, count(*) FILTER (WHERE present) >= 4 AS met,
-               count(*) FILTER (WHERE coalesce(present, true)) < 4 AS unmet, flatten(list(records)) AS records
+        SELECT ask, count(*) FILTER (WHERE present) >= {needed} AS met,
+               count(*) FILTER (WHERE coalesce(present, true)) < {needed} AS unmet, flatten(list(records)) AS records
         FROM i GROUP BY ask""",
     "slicc2012": """
         SELECT ask,
-               (count(*) FILTER (WHERE present) >= 4
+               (count(*) FILTER (WHERE present) >= {needed}
                 AND count(*) FILTER (WHERE present AND kind = 'clinical') >= 1
                 AND count(*) FILTER (WHERE present AND kind = 'immunologic') >= 1)
                OR (any_value(ask) IN (SELECT ask FROM nephritis)
                    AND (bool_or(present AND key IN ('ana', 'antiDsDNA')) OR any_value(ask) IN (SELECT ask FROM ana)))
                    AS met,
-               (count(*) FILTER (WHERE coalesce(present, true)) < 4
+               (count(*) FILTER (WHERE coalesce(present, true)) < {needed}
                 OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'clinical') = 0
                 OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'immunologic') = 0)
                AND (bool_or(key = 'renal' AND NOT present) AND any_value(ask) NOT IN (SELECT ask FROM nephritis)
@@ -55,8 +74,9 @@ _FROM_ITEMS = {
         FROM i GROUP BY ask""",
     "eularAcr2019": """
         SELECT e.ask,
-               coalesce(any_value(e.entry), false) AND sum(e.least) >= 10 AND bool_or(e.clinical_least) AS met,
-               coalesce(NOT any_value(e.entry), false) OR sum(e.most) < 10 OR NOT bool_or(e.clinical_most) AS unmet,
+               coalesce(any_value(e.entry), false) AND sum(e.least) >= {needed} AND bool_or(e.clinical_least) AS met,
+               coalesce(NOT any_value(e.entry), false) OR sum(e.most) < {needed}
+                   OR NOT bool_or(e.clinical_most) AS unmet,
                flatten(list(e.records)) AS records
         FROM (
             SELECT i.ask, i.domain,
@@ -84,12 +104,13 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
     item is known; below 10 never; SLICC points alone decide nothing.
     """
     name = str(feature.get("classificationSet"))
+    least = needed(name)
     points = {
-        "acr1997": ("low >= 4", "high < 4"),
+        "acr1997": (f"low >= {least}", f"high < {least}"),
         "slicc2012": ("false", "false"),
         "eularAcr2019": (
-            f"(low >= {CERTAIN_CLINICAL_ITEM} OR low >= {NEEDED[name]} AND k.known) AND ana.positive",
-            f"high < {NEEDED[name]}",
+            f"(low >= {certain_clinical_item(name)} OR low >= {least} AND k.known) AND ana.positive",
+            f"high < {least}",
         ),
     }[name]
     return f"""
@@ -108,7 +129,7 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
                bool_and(v.positive IS NULL AND v.low IS NOT NULL) AS only_points,
                list_concat(records_of(v.record), coalesce(any_value(ana.records), [])) AS records
         FROM v LEFT JOIN ana USING (ask) LEFT JOIN clinical k USING (ask) GROUP BY v.ask),
-    counted AS ({_FROM_ITEMS[name]}),
+    counted AS ({_FROM_ITEMS[name].format(needed=least)}),
     refuted AS (SELECT w.ask, {REFUTED} AS record FROM w)
     SELECT w.ask,
            CASE WHEN f.record IS NOT NULL THEN NULL WHEN s.met OR (coalesce(s.only_points, true) AND NOT
@@ -130,6 +151,7 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
     """
     name = str(feature.get("classificationSet"))
     counts_criteria = str(name == "acr1997").lower()
+    least = needed(name)
     return f"""
     WITH w AS (
         SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, n.first AS end_certain,
@@ -140,7 +162,7 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
         SELECT w.ask, min(m.date_from) AS first, min(least(m.date_to, w.base)) AS last,
                arg_min(m.record, m.date_from) AS record
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
-        WHERE m.positive OR (m.positive IS NULL AND m.low >= {NEEDED[name]}) GROUP BY w.ask),
+        WHERE m.positive OR (m.positive IS NULL AND m.low >= {least}) GROUP BY w.ask),
     x AS (
         SELECT d.ask,
                CASE WHEN bool_or(d.refutes AND f.recorded_from IS NOT NULL) THEN min(f.recorded_from) END AS first,
@@ -158,8 +180,8 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
         JOIN fact_measurement m ON m.patient = w.patient AND m.test = i.test AND m.positive AND m.date_from <= w.base
         GROUP BY w.ask, i.key),
     k AS (
-        SELECT ask, list_sort(list(day))[{NEEDED[name]}] AS last, records_of(record) AS records
-        FROM criteria GROUP BY ask HAVING count(*) >= {NEEDED[name]})
+        SELECT ask, list_sort(list(day))[{least}] AS last, records_of(record) AS records
+        FROM criteria GROUP BY ask HAVING count(*) >= {least})
     SELECT w.ask, w.end_certain - coalesce(c.last, x.last, k.last) AS lower,
            w.end_possible - coalesce(c.first, x.first, x.onset) AS upper,
            CASE WHEN c.record IS NOT NULL THEN [c.record]
