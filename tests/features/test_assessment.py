@@ -146,6 +146,9 @@ def test_a_total_that_contradicts_the_items_forms_a_range_with_them() -> None:
     facts.result("sledai2kTotal", 4, VISIT)
     assert one(facts, score()) == (4, 6)
     assert one(facts, CLINICAL) == (0, 6)
+    high = Record().items([])
+    high.result("sledai2kTotal", 30, VISIT)
+    assert [one(high, f) for f in (score(), CLINICAL, score(itemGroup="renal"))] == [(0, 30), (0, 30), (0, 16)]
 
 
 def test_items_of_two_days_do_not_add_up() -> None:
@@ -441,7 +444,8 @@ def proposed(facts: Record, item: str, total: str = "sledai2k") -> bool | None:
 def test_results_propose_items_at_their_thresholds(test: str, value: str | int, item: str, answer: bool) -> None:
     facts = Record()
     facts.result(test, value, VISIT, uln=Decimal(30))
-    assert proposed(facts, item) is answer
+    facts.result(test, 0, INFUSION, uln=Decimal(30))
+    assert [proposed(facts, item, total) for total in ("sledai2k", "selenaSledai")] == [answer, answer]
 
 
 def test_complement_is_low_by_either_test_and_normal_by_both() -> None:

@@ -158,7 +158,7 @@ def batch(seed: int, number: int = 40) -> tuple[list[Facts], list[Ask]]:
     patients = [history(random, f"p{n:03}") for n in range(number)]
     asks = []
     for n in range(2 * number):
-        visit = random.choice(VISITS[1:-1])
+        visit = random.choice(VISITS[:-1])
         gone = [name for name in ("visit", "baseline", "previous") if random.random() < 0.05]
         asks.append(ask(n, f"p{n // 2:03}", visit, gone))
     return patients, asks

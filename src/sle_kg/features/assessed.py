@@ -193,7 +193,6 @@ def proposals(days: str) -> str:
                coalesce(p.date_to, {ENDING}) AS day_hi, coalesce(p.date_to < r.date_from, false) AS sure
         FROM results r JOIN results p
         ON p.patient = r.patient AND p.test = r.test AND coalesce(p.date_from, {BEGINNING}) < r.date_from
-        AND p.row_id <> r.row_id
         WHERE r.date_from = r.date_to AND r.test IN (SELECT test FROM item_threshold WHERE increase)),
     before AS (
         SELECT row_id, CASE WHEN bool_or(sure) THEN least_or_null(low) END AS low,
