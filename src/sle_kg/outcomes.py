@@ -37,7 +37,8 @@ class OutcomeDefinition:
 
     `key` names it within the row (`clinicalSledai`), `words` is what the output calls it ("clinical SLEDAI-2K = 0").
     A state and a duration have a `condition`; a value has the `value` and, where asked for, the `change` from
-    baseline, and `reports` says which of the two the outcome is. `events` says which adverse events count. `why` is the
+    baseline, and `reports` says which of the two the outcome is. `events` says which adverse events count,
+    `severe_from` the least grade of those that can limit the dose. `why` is the
     reason why an undefined outcome has no result. `reading` is the (ambiguity, key) under which alone it is used.
     `minimum` is the duration that a state must last, in months (`P12M`); `unit` is that of the number reported.
     """
@@ -52,6 +53,7 @@ class OutcomeDefinition:
     reports: Literal["value", "change"] = "value"
     unit: str | None = None
     events: Literal["treatmentEmergent", "doseLimiting", None] = None
+    severe_from: int | None = None
     minimum: str | None = None
     why: str | None = None
     reading: tuple[str, str] | None = None
@@ -168,6 +170,7 @@ def _definition(reader: ConditionReader, iri: str) -> OutcomeDefinition:
     if len(kinds) != 1:
         raise reader.error(iri, f"is no outcome definition; give it one of the types {', '.join(KINDS)}")
     condition, value, change = (reader.optional(iri, name) for name in ("condition", "valueOf", "changeOf"))
+    severe_from = reader.optional(iri, "severeFromGrade")
     reading = reader.optional(iri, "underReading")
     minimum = reader.optional(iri, "minDuration")
     return OutcomeDefinition(
@@ -181,6 +184,7 @@ def _definition(reader: ConditionReader, iri: str) -> OutcomeDefinition:
         reports=reader.optional(iri, "reports") or "value",  # type: ignore[arg-type]
         unit=reader.optional(value or change or iri, "unit"),
         events=reader.optional(iri, "countsEvents"),  # type: ignore[arg-type]
+        severe_from=int(severe_from) if severe_from is not None else None,
         minimum=_months(reader, iri, minimum) if minimum else None,
         why=reader.optional(iri, "undefinedBecause"),
         reading=_reading(reader, reading) if reading else None,

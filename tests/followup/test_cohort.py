@@ -112,7 +112,7 @@ def test_a_patient_without_such_a_visit_is_missing() -> None:
     ]
     first, second = cohort_rows(patients, [("O2", STATE)], [])
     assert (first.time_point, first.evaluable, second.time_point, second.evaluable) == ("visit 1", 2, "visit 2", 1)
-    assert second.missing == {"no visit 2": 1}
+    assert second.missing == {"no assessment": 1}
 
 
 def test_time_points_are_in_the_order_of_time() -> None:

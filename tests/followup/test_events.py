@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from caselib import Facts, adverse_event, complete, lab, observation, said
-from followup.histories import LEGEND, UKM, infused, on, one, outcomes, result
+from followup.histories import LEGEND, UKM, infused, on, one, outcomes, result, row
 from sle_kg.followup.results import EventRow
 
 COMPLETE = complete("adverseEvents", on=on(1000))
@@ -30,7 +30,7 @@ def test_an_onset_known_to_the_month_of_the_infusion_is_open(tmp_path: Path) -> 
     patient = one(tmp_path, UKM, *facts)
     assert (patient.events[0].treatment_emergent, patient.events[0].date) == (None, None)
     found = result(patient, "adverseEvents")
-    assert (found.result, found.value, found.lower, found.upper) == ("value", None, 0, 1)
+    assert (found.result, found.value, found.lower, found.upper) == ("not-evaluable", None, 0, 1)
     assert outcomes(tmp_path, UKM, {"x": facts}).events == ()
     assert "after the infusion: 1." in outcomes(tmp_path, UKM, {"x": facts}).caveats[0]
 
@@ -42,12 +42,35 @@ def test_events_count_inside_the_window_of_the_outcome(tmp_path: Path, number: i
     assert result(patient, "adverseEvents").value == count
 
 
-def test_events_not_said_to_be_complete_have_no_upper_bound(tmp_path: Path) -> None:
-    found = result(one(tmp_path, UKM, infused(), adverse_event("Rash", on(3), 2)), "adverseEvents")
-    assert (found.value, found.lower, found.upper) == (None, Decimal(1), None)
+def test_recorded_events_are_a_number_and_have_no_upper_bound_unless_complete(tmp_path: Path) -> None:
+    patient = one(tmp_path, UKM, infused(), adverse_event("Rash", on(3), 2), adverse_event("Fever", on(4), 1))
+    found = result(patient, "adverseEvents")
+    assert (found.result, found.value, found.lower, found.upper) == ("value", Decimal(2), Decimal(2), None)
+    assert found.definition.startswith("recorded adverse events")
+    assert "nothing says that they are complete, so there may be more" in found.reason
     assert found.missing == ("a statement that adverse events are complete up to 2028-01-10",)
     early = infused(), adverse_event("Rash", on(3), 2), complete("adverseEvents", on=on(100))
     assert result(one(tmp_path, UKM, *early), "adverseEvents").upper is None
+
+
+def test_no_record_of_events_is_not_none(tmp_path: Path) -> None:
+    unsaid, said = (infused(),), (infused(), COMPLETE)
+    found = outcomes(
+        tmp_path, UKM, {"unsaid": unsaid, "before": [*unsaid, adverse_event("Rash", on(-1))], "none": said}
+    )
+    results = [result(patient, "adverseEvents") for patient in found.patients]
+    assert [one.result for one in results] == ["not-evaluable", "not-evaluable", "value"]
+    assert [one.value for one in results] == [None, None, Decimal(0)]
+    assert [(one.lower, one.upper) for one in results[:2]] == [(Decimal(0), None)] * 2
+    counted = row(found, "adverseEvents", "follow-up")
+    assert (counted.infused, counted.evaluable, counted.mean) == (3, 1, Decimal(0))
+    assert counted.missing == {"no adverse event recorded, nor that there was none": 2}
+
+
+def test_an_event_that_may_have_begun_before_leaves_the_number_open(tmp_path: Path) -> None:
+    facts = infused(), adverse_event("Rash", on(3)), adverse_event("Fever", "2026-01")
+    found = result(one(tmp_path, UKM, *facts), "adverseEvents")
+    assert (found.result, found.value, found.lower, found.upper) == ("not-evaluable", None, Decimal(1), None)
 
 
 @pytest.mark.parametrize(

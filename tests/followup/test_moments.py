@@ -18,6 +18,7 @@ from sle_kg.followup.moments import (
     nearest,
     own_visits,
     parse_visits,
+    previous,
     time_points,
 )
 from sle_kg.outcomes import Schedule
@@ -141,17 +142,54 @@ def test_edges_of_a_window_count() -> None:
     assert nearest([after(41)], point) == after(41)
 
 
+def visits(visit_window: int | None = None, **assessed: list[int]) -> list[tuple[str, int, int, int]]:
+    """Name, target, first and last day of the own visits, days counted from the infusion."""
+    days = {measure: list(map(after, numbers)) for measure, numbers in assessed.items()}
+    points = own_visits(days, INFUSION, visit_window)
+    return [(point.name, (point.target - INFUSION).days, *window(point)) for point in points]
+
+
 def test_own_visits_are_days_after_the_infusion() -> None:
-    days = [after(-3), after(0), after(1), after(30)]
-    names = {day: f"visit {number}" for number, day in enumerate(days[2:], 1)}
-    points = own_visits(days, names, INFUSION)
-    assert [(point.name, *window(point)) for point in points] == [("visit 1", 1, 1), ("visit 2", 30, 30)]
-    assert [window(point) for point in own_visits(days, names, INFUSION, 5)] == [(1, 6), (25, 35)]
+    assert visits(pga=[-3, 0, 1, 30]) == [("visit 1", 1, 1, 4), ("visit 2", 30, 27, 33)]
+    assert visits(5, pga=[-3, 0, 1, 30]) == [("visit 1", 1, 1, 6), ("visit 2", 30, 25, 35)]
+    assert visits(0, pga=[1, 30]) == [("visit 1", 1, 1, 1), ("visit 2", 30, 30, 30)]
+    assert visits() == []
+
+
+def test_measures_of_neighbouring_days_are_one_visit() -> None:
+    assert visits(sledai=[28, 56], pga=[27, 59]) == [("visit 1", 28, 24, 31), ("visit 2", 59, 53, 62)]
+
+
+def test_measures_further_apart_are_two_visits() -> None:
+    assert visits(sledai=[28], pga=[32]) == [("visit 1", 28, 25, 29), ("visit 2", 32, 30, 35)]
+
+
+def test_a_measure_assessed_twice_makes_two_visits() -> None:
+    assert visits(sledai=[28, 30], pga=[29]) == [("visit 1", 29, 25, 29), ("visit 2", 30, 30, 33)]
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(-5, 60), max_size=12, unique=True)),
+    st.one_of(st.none(), st.integers(0, 20)),
+)
+def test_visits_do_not_mix(assessed: dict[str, list[int]], wide: int | None) -> None:
+    """Every day of assessment is in one visit, and no visit has a measure twice."""
+    found = visits(wide, **assessed)
+    for measure in assessed.values():
+        for number in measure:
+            assert sum(first <= number <= last for _, _, first, last in found) == (number > 0)
+        for _, _, first, last in found:
+            assert sum(first <= number <= last for number in measure) <= 1
 
 
 def test_moments_of_an_assessment() -> None:
     point = time_points(WEEKS, INFUSION, 0)[0]
-    moments = point.moments(after(30), INFUSION)
+    moments = point.moments(after(30), INFUSION, [after(-2), after(2), after(30), after(58)])
     assert (moments["visit"].first, moments["visit"].last, moments["visit"].target) == (after(14), after(41), after(30))
     assert (moments["baseline"].last, moments["baseline"].target) == (INFUSION, INFUSION)
-    assert (moments["previous"].last, moments["previous"].target) == (after(29), after(29))
+    assert (moments["previous"].last, moments["previous"].target) == (after(29), after(2))
+
+
+def test_the_previous_assessment_may_be_that_of_baseline() -> None:
+    assert previous([after(-2), after(30)], after(30)).target == after(-2)
+    assert previous([after(30)], after(30)).target == after(29)

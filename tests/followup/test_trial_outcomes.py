@@ -54,6 +54,13 @@ def test_time_points_after_the_last_record_were_not_followed(tmp_path: Path) -> 
     assert found.reason.startswith(f"Follow-up ends on {day(28)}")
 
 
+@pytest.mark.parametrize(("facts", "end"), [([], 0), ([prednisone(5, 10)], 10), ([prednisone(5, 10, 40)], 40)])
+def test_the_follow_up_ends_on_the_last_day_of_any_record(tmp_path: Path, facts: list[Facts], end: int) -> None:
+    patient = one(tmp_path, UKM, infused(), pga(-3, "1"), *facts, complete(on=on(500)))
+    found = result(patient, "clinicalSledai", "week 12")
+    assert found.reason.startswith(f"Follow-up ends on {day(end)}")
+
+
 def test_a_visit_outside_every_window_serves_no_time_point(tmp_path: Path) -> None:
     patient = one(tmp_path, UKM, infused(), sledai(13), sledai(211))
     assert set(words(patient, "clinicalSledai").values()) == {"not-evaluable"}
@@ -100,7 +107,7 @@ def test_without_baseline_a_change_is_not_evaluable_and_the_value_is_told(tmp_pa
 def test_items_not_recorded_leave_bounds(tmp_path: Path) -> None:
     facts = infused(), sledai(0), sledai(28, "rash", unknown="fever visualDisturbance")
     found = result(one(tmp_path, LEGEND, *facts), "sledai2k", "visit 1")
-    assert (found.result, found.value, found.change) == ("value", None, None)
+    assert (found.result, found.value, found.change) == ("not-evaluable", None, None)
     assert (found.lower, found.upper) == (Decimal(2), Decimal(11))
     assert found.missing
 
@@ -120,6 +127,29 @@ def test_visits_have_one_number_whatever_was_scored(tmp_path: Path) -> None:
     assert words(patient, "sledai2k") == {"visit 1": "value", "visit 3": "value"}
     assert list(words(patient, "lldas")) == ["visit 1", "visit 2", "visit 3"]
     assert result(patient, "lldas3", "visit 1").result == "not-evaluable"
+
+
+def test_measures_of_neighbouring_days_are_one_visit(tmp_path: Path) -> None:
+    facts: Facts = [infused(), sledai(-1), pga(27, "1"), sledai(28), pga(29, "3"), sledai(33), prednisone(5, -50)]
+    patient = one(tmp_path, LEGEND, facts, EVERYTHING)
+    assert words(patient, "sledai2k") == {"visit 1": "value", "visit 3": "value"}
+    assert words(patient, "pga").keys() == {"visit 1", "visit 2"}
+    assert words(patient, "lldas", "O7") == {
+        "visit 1": "reached",
+        "visit 2": "not-reached",
+        "visit 3": "not-evaluable",
+    }
+    assert result(patient, "lldas", "visit 1").date == day(28)
+    apart = one(tmp_path, LEGEND, facts, EVERYTHING, visit_window=0)
+    assert words(apart, "lldas", "O7")["visit 2"] == "not-evaluable"
+
+
+def test_a_change_of_treatment_is_told_against_the_previous_assessment(tmp_path: Path) -> None:
+    """A dose that rose between two visits rose at the second one, and not again at the third."""
+    facts: list[Facts] = [infused(), *_remission(28, 56, 84), drug("atc:L04AX01", on(-200), on(40), dose=50)]
+    patient = one(tmp_path, UKM, *facts, drug("atc:L04AX01", on(41), dose=100), EVERYTHING)
+    found = words(patient, "doris2021", "O2")
+    assert [found[f"week {week}"] for week in (4, 8, 12)] == ["reached", "not-reached", "reached"]
 
 
 def test_laboratory_outcomes_are_measured_on_their_own_days(tmp_path: Path) -> None:
@@ -251,6 +281,7 @@ def test_days_of_drug_free_remission(tmp_path: Path) -> None:
     unsaid = [[sledai(n, "rash" if n == 330 else ""), pga(n, "0.3")] for n in (60, 150, 240, 330)]
     unknown = result(one(tmp_path, UKM, infused(), *unsaid), "drugFreeRemission")
     assert (unknown.value, unknown.lower, unknown.upper) == (None, Decimal(0), Decimal(180))
+    assert unknown.result == "not-evaluable"
 
 
 def test_courses_hold_what_the_plots_draw(tmp_path: Path) -> None:
@@ -299,7 +330,7 @@ def test_a_visit_that_only_some_patients_have(tmp_path: Path) -> None:
     }
     found = outcomes(tmp_path, LEGEND, patients)
     assert (row(found, "sledai2k", "visit 1").evaluable, row(found, "sledai2k", "visit 2").evaluable) == (2, 1)
-    assert row(found, "sledai2k", "visit 2").missing == {"no visit 2": 2}
+    assert row(found, "sledai2k", "visit 2").missing == {"no assessment": 2}
     assert [r.time_point for r in found.cohort if r.measure == "sledai2k"] == ["visit 1", "visit 2"]
 
 

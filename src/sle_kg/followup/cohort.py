@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cache
 
+from sle_kg import ontology
 from sle_kg.followup.results import CohortRow, EventRow, OutcomeResult, PatientOutcomes
 from sle_kg.outcomes import OutcomeDefinition
+from sle_kg.patients.adverse_event import COMMON_GRADE
 
 PLACES = Decimal("0.000001")
 """Means, proportions and ends of intervals are rounded to this."""
-GRADES = (1, 5)
-"""The least and greatest grade of an adverse event (CTCAE v5.0), where none is recorded."""
 CONFIDENCE = Decimal("0.95")
 _PRECISION = 50
 _HALVINGS = 40
@@ -62,7 +62,7 @@ def cohort_rows(
                 else:
                     evaluable.append(result)
             if absent := len(infused) - len(placed[name]):
-                missing[f"no {name}"] = absent
+                missing["no assessment"] += absent
             rows.append(_row(outcome, definition, name, len(infused), evaluable, missing))
     return tuple(rows)
 
@@ -133,6 +133,7 @@ def event_rows(patients: Sequence[PatientOutcomes]) -> tuple[EventRow, ...]:
 
     A highest grade is known only where no event of unknown grade could be higher.
     """
+    least, most = grade_range()
     grades: dict[str, list[tuple[int, int]]] = {}
     spellings: dict[str, Counter[str]] = {}
     for patient in patients:
@@ -143,7 +144,7 @@ def event_rows(patients: Sequence[PatientOutcomes]) -> tuple[EventRow, ...]:
             key = event.term.casefold()
             spellings.setdefault(key, Counter())[event.term] += 1
             low, high = highest.get(key, (0, 0))
-            highest[key] = (max(low, event.grade_low or GRADES[0]), max(high, event.grade_high or GRADES[1]))
+            highest[key] = (max(low, event.grade_low or least), max(high, event.grade_high or most))
         for key, grade in highest.items():
             grades.setdefault(key, []).append(grade)
     rows = [_event_row(_commonest(spellings[key]), some) for key, some in grades.items()]
@@ -155,9 +156,17 @@ def grade_rows(patients: Sequence[PatientOutcomes]) -> tuple[EventRow, ...]:
     grades: dict[str, list[tuple[int, int]]] = {}
     for patient in patients:
         for facet, grade in patient.laboratory_grades.items():
-            if grade[0] >= 1:
+            if grade[0] > 0:
                 grades.setdefault(facet, []).append(grade)
     return tuple(_event_row(facet, some) for facet, some in sorted(grades.items()))
+
+
+@cache
+def grade_range() -> tuple[int, int]:
+    """The least and greatest grade of an adverse event, which bound one that is not recorded."""
+    grade = ontology.laboratory_tests()[COMMON_GRADE]
+    assert grade.minimum is not None and grade.maximum is not None, "the ontology bounds the grade"
+    return int(grade.minimum), int(grade.maximum)
 
 
 def _event_row(term: str, grades: Sequence[tuple[int, int]]) -> EventRow:

@@ -21,8 +21,6 @@ from sle_kg.outcomes import Schedule
 
 SECTION = "adverseEvents"
 """The section that a statement of completeness names."""
-SEVERE = 3
-"""The least grade that is severe (CTCAE v5.0): a toxicity that limits the dose is a severe event (A4-02)."""
 _MOST_NAMED = 3
 
 
@@ -65,13 +63,17 @@ class Event:
             treatment_emergent=self.began(infusion, None) if infusion else None,
         )
 
-    def limits_dose(self) -> Truth:
-        """Whether it limited the dose: the investigator's word, never of an event known to be unrelated or mild."""
+    def limits_dose(self, severe_from: int | None) -> Truth:
+        """Whether it limited the dose: the investigator's word, never of an event known to be unrelated or mild.
+
+        `severe_from` is the least grade of an event that can limit the dose, None where the definition names none.
+        """
         if self.dose_limiting is False or self.related is False:
             return False
         if self.dose_limiting:
             return True
-        return False if self.grade_high is not None and self.grade_high < SEVERE else None
+        mild = severe_from is not None and self.grade_high is not None and self.grade_high < severe_from
+        return False if mild else None
 
 
 class EventLog:
@@ -119,15 +121,19 @@ def treatment_emergent(
     infusion: dt.date,
     complete: dt.date | None,
 ) -> tuple[OutcomeResult, str]:
-    """How many adverse events began in the window: no upper bound unless they are complete up to its end."""
+    """How many recorded adverse events began in the window.
+
+    The outcome is a count of what is recorded, so one event is a number although there may have been more; no record
+    is not none: without any, only a complete record counts. Events that may have begun outside leave it open.
+    """
     first, last = onset_window(schedule, infusion, infusion_day)
     certain = [event for event in events if event.began(first, last)]
     possible = [event for event in events if event.began(first, last) is not False]
     whole = _covers(complete, last)
     upper = Decimal(len(possible)) if whole else None
     lower = Decimal(len(certain))
-    exact = lower if lower == upper else None
-    said = f"{len(certain)} events began from {first} to {last or 'the last record'}"
+    exact = lower if len(certain) == len(possible) and (certain or whole) else None
+    said = f"{_counted(len(certain))} began from {first} to {last or 'the last record'}"
     if len(possible) > len(certain):
         said += f", and {len(possible) - len(certain)} may have"
     if not whole:
@@ -136,7 +142,7 @@ def treatment_emergent(
         blank,
         first=first,
         last=last,
-        result="value",
+        result="not-evaluable" if exact is None else "value",
         value=exact,
         lower=lower,
         upper=upper,
@@ -145,7 +151,7 @@ def treatment_emergent(
     )
     if exact is not None:
         return result, ""
-    return result, "adverse events not said to be complete" if not whole else "dates of adverse events"
+    return result, "dates of adverse events" if possible else "no adverse event recorded, nor that there was none"
 
 
 def dose_limiting(
@@ -155,18 +161,19 @@ def dose_limiting(
     infusion_day: int,
     infusion: dt.date,
     complete: dt.date | None,
+    severe_from: int | None,
 ) -> tuple[OutcomeResult, str]:
     """Whether an event limited the dose (A4-02: the investigator's flag, causal relation, onset in the window)."""
     first, last = onset_window(schedule, infusion, infusion_day)
     timed = replace(blank, first=first, last=last)
     inside = [event for event in events if event.began(first, last) is not False]
-    limiting = [event for event in inside if event.began(first, last) and event.limits_dose()]
+    limiting = [event for event in inside if event.began(first, last) and event.limits_dose(severe_from)]
     if limiting:
         one = limiting[0]
         said = f"{_named([one])} limited the dose, from {first} to {last or 'the last record'}"
         day = one.first if one.first == one.last else None
         return replace(timed, result="reached", date=day, reason=sentence(said)), ""
-    open_events = [event for event in inside if event.limits_dose() is not False]
+    open_events = [event for event in inside if event.limits_dose(severe_from) is not False]
     if open_events:
         said = f"whether {_named(open_events)} limited the dose is for the investigator to say"
         missing = tuple(f"whether {_named([event])} limited the dose, and its relation" for event in open_events)
@@ -203,6 +210,10 @@ def _covers(complete: dt.date | None, last: dt.date | None) -> bool:
 
 def _not_complete(complete: dt.date | None) -> str:
     return f"adverse events are complete up to {complete} only" if complete else "nothing says that they are complete"
+
+
+def _counted(number: int) -> str:
+    return f"{number or 'no'} recorded adverse event{'' if number == 1 else 's'}"
 
 
 def _statement(last: dt.date | None) -> str:

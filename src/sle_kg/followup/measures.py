@@ -36,6 +36,11 @@ class Measure:
         return tests_of(self.lead) if self.lead else ()
 
     @property
+    def looks_back(self) -> bool:
+        """Whether a feature compares with the previous assessment."""
+        return any("previous" in (feature.get("at"), feature.get("since")) for feature in self.features)
+
+    @property
     def tests(self) -> tuple[str, ...]:
         """The tests of every feature."""
         return _tests(self.features)

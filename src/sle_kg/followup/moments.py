@@ -1,7 +1,8 @@
 """Time points after the infusion, their windows, and the day of the assessment at each. Pure functions of dates.
 
 A day belongs to one time point: default windows part the time between two targets in halves, and where the user
-widens them (`--visit-window`) a day still counts for the nearest target, for the later one of two as near.
+widens them (`--visit-window`) a day still counts for the nearest target, for the later one of two as near. Where the
+record names no time points, the days on which a patient was assessed are grouped into visits.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sle_kg.errors import InputError
@@ -18,6 +19,8 @@ from sle_kg.outcomes import Schedule
 
 _VISIT = re.compile(r"(day|week|month) ([0-9]{1,4})")
 _DAY = dt.timedelta(days=1)
+VISIT_DAYS = 3
+"""Days that one visit of a patient may take, and days around it that serve it: weekly visits are never mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,22 @@ class TimePoint:
     first: dt.date
     last: dt.date
 
-    def moments(self, day: dt.date, infusion: dt.date) -> dict[str, Moment]:
-        """Where the features look when `day` is the day of the assessment (docs/architecture.md, Moments)."""
+    def moments(self, day: dt.date, infusion: dt.date, assessed: Sequence[dt.date] = ()) -> dict[str, Moment]:
+        """Where the features look when `day` is the day of the assessment (docs/architecture.md, Moments).
+
+        `assessed` are the days with the lead measure, among which the previous assessment is found.
+        """
         return {
             "visit": Moment(self.first, self.last, day),
             "baseline": Moment(dt.date.min, infusion, infusion),
-            "previous": Moment(dt.date.min, day - _DAY, day - _DAY),
+            "previous": previous(assessed, day),
         }
+
+
+def previous(assessed: Sequence[dt.date], day: dt.date) -> Moment:
+    """The moment of the latest assessment before a day, baseline included; the day before where there is none."""
+    eve = day - _DAY
+    return Moment(dt.date.min, eve, max((one for one in assessed if one < day), default=eve))
 
 
 def add_months(day: dt.date, months: int) -> dt.date:
@@ -118,14 +130,40 @@ def _window(
 
 
 def own_visits(
-    days: Sequence[dt.date], names: Mapping[dt.date, str], infusion: dt.date, visit_window: int | None = None
+    assessed: Mapping[str, Iterable[dt.date]], infusion: dt.date, visit_window: int | None = None
 ) -> list[TimePoint]:
-    """The patient's own assessment days after the infusion as time points.
+    """The patient's own visits after the infusion, "visit 1", "visit 2" …, from the days of each measure.
 
-    Each has its day alone for a window, or the days around it that the user allows (`visit_window`), after infusion.
+    Days at most `visit_window` days (default VISIT_DAYS) apart are one visit unless a measure would then be assessed
+    twice; the target is its last day. Results as many days around it serve too, up to half the way to the next visit.
     """
-    wide = dt.timedelta(days=visit_window or 0)
-    return [TimePoint(names[day], day, max(day - wide, infusion + _DAY), day + wide) for day in days if day > infusion]
+    span = dt.timedelta(days=VISIT_DAYS if visit_window is None else visit_window)
+    measures: dict[dt.date, set[str]] = {}
+    for measure, days in assessed.items():
+        for day in days:
+            if day > infusion:
+                measures.setdefault(day, set()).add(measure)
+    groups: list[tuple[dt.date, dt.date]] = []
+    seen: set[str] = set()
+    for day, found in sorted(measures.items()):
+        if groups and day - groups[-1][0] <= span and not seen & found:
+            groups[-1] = (groups[-1][0], day)
+            seen |= found
+        else:
+            groups.append((day, day))
+            seen = set(found)
+    points = []
+    for place, (first, last) in enumerate(groups):
+        before = infusion + _DAY if place == 0 else _middle(groups[place - 1][1], first) + _DAY
+        after = _middle(last, groups[place + 1][0]) if place + 1 < len(groups) else dt.date.max
+        reach = min(span, dt.date.max - last)
+        points.append(TimePoint(f"visit {place + 1}", last, max(before, first - span), min(after, last + reach)))
+    return points
+
+
+def _middle(one: dt.date, other: dt.date) -> dt.date:
+    """The last day that is nearer to the first date than to the second."""
+    return one + dt.timedelta(days=((other - one).days - 1) // 2)
 
 
 def day_name(day: dt.date, infusion: dt.date, infusion_day: int) -> str:

@@ -18,6 +18,7 @@ from sle_kg.errors import InputError
 from sle_kg.features.asks import Moment
 from sle_kg.features.database import CLASSIFICATION_SETS
 from sle_kg.followup.assessment import Assessment, Scorer, window_of
+from sle_kg.followup.moments import previous
 from sle_kg.followup.options import FollowUpOptions
 from sle_kg.followup.results import ScoreResult
 from sle_kg.followup.score_classification import ClassificationScore
@@ -149,27 +150,19 @@ def _questions(session: FollowUp, patient: str, scorers: Sequence[Scorer], optio
         if options.on is not None:
             first = options.on - dt.timedelta(days=scorer.window)
             assessed = max((day for day in days if first <= day), default=options.on)
-            moments = _moments(first, options.on, assessed, _before(days, assessed), baseline)
+            moments = _moments(first, options.on, previous(days, assessed), baseline)
             asked.append(_Asked(scorer, Question(patient, options.on, moments, scorer.features, trial)))
             continue
         for day in days:
             first = day if scorer.alone else day - dt.timedelta(days=scorer.window)
-            moments = _moments(first, day, day, _before(days, day), baseline)
+            moments = _moments(first, day, previous(days, day), baseline)
             asked.append(_Asked(scorer, Question(patient, day, moments, scorer.features, trial)))
     return sorted(asked, key=lambda one: one.question.on)
 
 
-def _before(days: Sequence[dt.date], assessed: dt.date) -> dt.date:
-    """The previous assessment; the day before where there is none."""
-    return max((day for day in days if day < assessed), default=assessed - dt.timedelta(days=1))
-
-
-def _moments(
-    first: dt.date, on: dt.date, assessed: dt.date, previous: dt.date, baseline: dt.date | None
-) -> dict[str, Moment]:
-    """When results are looked for: in the window, at baseline, and before the assessment."""
-    eve = assessed - dt.timedelta(days=1)
-    moments = {"visit": Moment(first, on, on), "previous": Moment(dt.date.min, eve, previous)}
+def _moments(first: dt.date, on: dt.date, before: Moment, baseline: dt.date | None) -> dict[str, Moment]:
+    """When results are looked for: in the window, at the previous assessment, and at baseline."""
+    moments = {"visit": Moment(first, on, on), "previous": before}
     if baseline is not None and baseline <= on:
         moments["baseline"] = Moment(dt.date.min, baseline, baseline)
     return moments

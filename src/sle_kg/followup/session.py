@@ -31,6 +31,19 @@ if TYPE_CHECKING:
 
 _NO_TRIAL = ""
 _A_DAY = dt.date(2000, 1, 1)
+_CONTACTS = (
+    "measurement",
+    "condition",
+    "exposure",
+    "procedure",
+    "immunization",
+    "allergy",
+    "adverse_event",
+    "statement",
+    "consent",
+    "attestation",
+)
+"""Fact tables whose dates show that the patient was followed; planned events and what is said of a record do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +160,7 @@ class FollowUp:
         return sorted({day for test in set(tests) for day in known.get(test, ())})
 
     def last_day(self, patient: str) -> dt.date | None:
-        """The last day with a result or an adverse event: where the follow-up ends."""
+        """The last day of any record of the patient, whatever it is about: where the follow-up ends."""
         return self._last.get(patient)
 
     def complete_until(self, patient: str, section: str) -> dt.date | None:
@@ -160,10 +173,15 @@ class FollowUp:
         return replace(line, date=None) if line.date == dt.date.max.isoformat() else line
 
     def _last_days(self) -> dict[str, dt.date]:
-        found = {patient: max(max(days) for days in tests.values()) for patient, tests in self._days.items()}
-        for row in self.data.tables["adverse_event"].select(["patient", "date_to"]).to_pylist():
-            if row["date_to"] is not None and row["date_to"] <= self.until:
-                found[row["patient"]] = max(row["date_to"], found.get(row["patient"], row["date_to"]))
+        found: dict[str, dt.date] = {}
+        for name in _CONTACTS:
+            table = self.data.tables[name]
+            for column in table.column_names:
+                if column.endswith("_to"):
+                    columns = table.select(["patient", column]).to_pydict()
+                    for patient, day in zip(columns["patient"], columns[column], strict=True):
+                        if day is not None and day <= self.until and day != dt.date.max:
+                            found[patient] = max(day, found.get(patient, day))
         return found
 
     def _completeness(self) -> dict[tuple[str, str], dt.date]:
@@ -261,6 +279,12 @@ def tests_of(feature: c.Feature) -> tuple[str, ...]:
 def is_score(test: str) -> bool:
     """Whether a test is an instrument or a part of one, and not a laboratory result or vital sign."""
     return test.partition(":")[0] in {name for prefix in _score_names() for name in (prefix, f"{prefix}Total")}
+
+
+@cache
+def instrument_of(test: str) -> str:
+    """What a test belongs to: a total and the items that it adds up are one instrument, a laboratory test is itself."""
+    return test.partition(":")[0].removesuffix("Total") if is_score(test) else test
 
 
 @cache

@@ -24,17 +24,19 @@ from sle_kg.followup.explain import sentence
 from sle_kg.followup.grades import EventGrades, LaboratoryGrades
 from sle_kg.followup.measures import Measure, measures_of, numbering, outcomes_of
 from sle_kg.followup.moments import (
+    VISIT_DAYS,
     TimePoint,
     day_name,
     named_visits,
     nearest,
     own_visits,
     parse_visits,
+    previous,
     time_points,
 )
 from sle_kg.followup.options import FollowUpOptions
 from sle_kg.followup.results import OutcomeResult, OutcomeWord, PatientOutcomes, StateWord, TrialOutcomes
-from sle_kg.followup.session import Findings, FollowUp, Question
+from sle_kg.followup.session import Findings, FollowUp, Question, instrument_of
 from sle_kg.outcomes import Outcome
 from sle_kg.screening import Progress
 from sle_kg.trials import load_trials
@@ -46,15 +48,27 @@ WHOLE = "follow-up"
 """The time point of what is measured over all assessments, and of what has none."""
 
 State = tuple[dt.date, StateWord]
+_Key = tuple[str, dt.date, dt.date, dt.date, dt.date | None]
+"""Patient, day of the assessment, first and last day of the window, day of the previous assessment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a definition is to be evaluated: at a time point, and the day of the assessment, if there was one."""
+    """Where a definition is to be evaluated: at a time point, and the day of the assessment, if there was one.
+
+    `before` is the day of the previous assessment, of a definition that looks back at it.
+    """
 
     measure: Measure
     point: TimePoint
     day: dt.date | None
+    before: dt.date | None = None
+
+
+def _key(patient: str, place: Place) -> _Key:
+    """The question that a place asks; places that ask the same share the answer."""
+    assert place.day is not None, f"{place.point.name} has no assessment"
+    return patient, place.day, place.point.first, place.point.last, place.before
 
 
 @dataclass(slots=True)
@@ -98,6 +112,7 @@ def trial_outcomes(
         events=event_rows(patients),
         laboratory_grades=grade_rows(patients),
         caveats=engine.caveats(patients),
+        options=options.words(),
     )
 
 
@@ -119,7 +134,12 @@ def windows_sentence(measures: Sequence[Measure], options: FollowUpOptions) -> s
         if options.visits:
             sentences.append(f"Where the record names no time point: {', '.join(options.visits)}, as asked for.")
         else:
-            sentences.append("Where the record names no time point, each patient's own assessment days are visits.")
+            span = VISIT_DAYS if options.visit_window is None else options.visit_window
+            sentences.append(
+                "Where the record names no time point, each patient's own assessments are visits: assessments at most "
+                f"{span} days apart, none of them of the same measure, are one visit, and results up to {span} days "
+                "around it serve, as far as no other visit is nearer."
+            )
     return " ".join(sentences)
 
 
@@ -151,38 +171,43 @@ class Engine:
         plan = Plan(patient, infusion, self.session.why_no_infusion(patient, self.trial))
         if infusion is None:
             return plan
-        names = self._visit_names(patient, infusion)
+        visits = self._own_visits(patient, self._scores, infusion)
         for number, measure in enumerate(self.measures):
-            if measure.definition.kind in ("state", "value"):
-                points = self._points(measure, patient, infusion, names)
-                own = not measure.schedule.named and not self.asked
-                plan.places[number] = [
-                    Place(measure, point, point.target if own else self._day(measure, patient, point))
-                    for point in points
-                ]
-            elif measure.definition.kind == "duration":
-                days = self.session.days(patient, measure.lead_tests)
-                plan.places[number] = [
-                    Place(measure, point, point.target) for point in own_visits(days, names, infusion)
-                ]
+            if measure.definition.kind in ("state", "value", "duration"):
+                points = self._points(measure, patient, infusion, visits)
+                plan.places[number] = [self._place(measure, patient, point) for point in points]
         return plan
 
-    def _visit_names(self, patient: str, infusion: dt.date) -> dict[dt.date, str]:
-        """The patient's visits: the days after the infusion with a score of any outcome, numbered."""
-        days = [day for day in self.session.days(patient, self._scores) if day > infusion]
-        return {day: f"visit {number}" for number, day in enumerate(days, 1)}
+    def _own_visits(self, patient: str, tests: Sequence[str], infusion: dt.date) -> list[TimePoint]:
+        """The patient's visits by the days with a result of some tests, items of one instrument together."""
+        assessed: dict[str, set[dt.date]] = {}
+        for test in tests:
+            assessed.setdefault(instrument_of(test), set()).update(self.session.days(patient, (test,)))
+        return own_visits(assessed, infusion, self.options.visit_window)
 
     def _points(
-        self, measure: Measure, patient: str, infusion: dt.date, names: Mapping[dt.date, str]
+        self, measure: Measure, patient: str, infusion: dt.date, visits: Sequence[TimePoint]
     ) -> list[TimePoint]:
-        """The time points of a definition: the record's, the user's, or the patient's own visits."""
-        visits = named_visits(measure.schedule) if measure.schedule.named else self.asked
-        if visits:
-            return time_points(visits, infusion, self.numbering, self.options.visit_window)
-        days = self.session.days(patient, measure.visit_tests or measure.tests)
-        if not measure.visit_tests:
-            names = {day: day_name(day, infusion, self.numbering) for day in days}
-        return own_visits(days, names, infusion, self.options.visit_window)
+        """The time points of a definition: the record's, the user's, or the patient's own visits.
+
+        A duration is followed over all visits. Laboratory results are visits of their own, named by their day.
+        """
+        if measure.definition.kind != "duration":
+            named = named_visits(measure.schedule) or self.asked
+            if named:
+                return time_points(named, infusion, self.numbering, self.options.visit_window)
+        if measure.visit_tests:
+            tests = measure.lead_tests if measure.definition.kind == "duration" else measure.visit_tests
+            days = self.session.days(patient, tests)
+            return [point for point in visits if nearest(days, point) is not None]
+        own = self._own_visits(patient, measure.tests, infusion)
+        return [replace(point, name=day_name(point.target, infusion, self.numbering)) for point in own]
+
+    def _place(self, measure: Measure, patient: str, point: TimePoint) -> Place:
+        day = self._day(measure, patient, point)
+        if day is None or not measure.looks_back:
+            return Place(measure, point, day)
+        return Place(measure, point, day, previous(self.session.days(patient, measure.lead_tests), day).target)
 
     def _day(self, measure: Measure, patient: str, point: TimePoint) -> dt.date | None:
         """The day of the assessment: the nearest with the lead measure, else with any.
@@ -198,29 +223,22 @@ class Engine:
                 return day
         return None
 
-    def seen(self, plans: Sequence[Plan]) -> dict[tuple[str, TimePoint, dt.date], Assessment]:
+    def seen(self, plans: Sequence[Plan]) -> dict[_Key, Assessment]:
         """What is found of every place: one question for each patient, day and window, with all that it needs."""
-        asked: dict[tuple[str, dt.date, dt.date, dt.date], set[c.Feature]] = {}
-        places = [(plan, place) for plan in plans for some in plan.places.values() for place in some]
-        for plan, place in places:
-            if place.day is not None:
-                key = (plan.patient, place.day, place.point.first, place.point.last)
-                asked.setdefault(key, set()).update(place.measure.features)
+        asked: dict[_Key, dict[c.Feature, None]] = {}
+        for plan in plans:
+            for place in (place for some in plan.places.values() for place in some if place.day is not None):
+                asked.setdefault(_key(plan.patient, place), {}).update(dict.fromkeys(place.measure.features))
         infusions = {plan.patient: plan.infusion for plan in plans}
         questions = []
-        for (patient, day, first, last), features in asked.items():
+        for key, features in asked.items():
+            patient, day, first, last, before = key
             infusion = infusions[patient]
             assert infusion is not None
-            moments = TimePoint("", day, first, min(last, self.session.until)).moments(day, infusion)
+            point = TimePoint("", day, first, min(last, self.session.until))
+            moments = point.moments(day, infusion, () if before is None else (before,))
             questions.append(Question(patient, day, moments, tuple(features), self.trial))
-        answers = dict(zip(asked, self._look(questions), strict=True))
-        return {
-            (plan.patient, place.point, place.day): answers[
-                plan.patient, place.day, place.point.first, place.point.last
-            ]
-            for plan, place in places
-            if place.day is not None
-        }
+        return dict(zip(asked, self._look(questions), strict=True))
 
     def _look(self, questions: Sequence[Question]) -> list[Assessment]:
         return [
@@ -265,7 +283,7 @@ class Engine:
         number: int,
         measure: Measure,
         plan: Plan,
-        seen: Mapping[tuple[str, TimePoint, dt.date], Assessment],
+        seen: Mapping[_Key, Assessment],
     ) -> list[tuple[OutcomeResult, str]]:
         """The results of one definition for one patient; with each, what is missing in words without dates."""
         definition = measure.definition
@@ -294,14 +312,14 @@ class Engine:
         place: Place,
         blank: OutcomeResult,
         patient: str,
-        seen: Mapping[tuple[str, TimePoint, dt.date], Assessment],
+        seen: Mapping[_Key, Assessment],
     ) -> tuple[OutcomeResult, str]:
         """A state or value at one time point."""
         point = place.point
         timed = replace(blank, time_point=point.name, date=place.day, first=point.first, last=point.last)
         if place.day is None:
             return self._no_assessment(place, timed, patient)
-        assessment = seen[patient, point, place.day]
+        assessment = seen[_key(patient, place)]
         if place.measure.definition.kind == "state":
             return _state(place.measure, timed, assessment)
         return _value(place.measure, timed, assessment)
@@ -309,7 +327,8 @@ class Engine:
     def _no_assessment(self, place: Place, timed: OutcomeResult, patient: str) -> tuple[OutcomeResult, str]:
         """A time point without a result of the measure."""
         name, point = _measure_name(place.measure), place.point
-        last = self.session.last_day(patient)
+        days = (self.session.last_day(patient), self.session.infusion(patient, self.trial))
+        last = max((day for day in days if day is not None), default=None)
         between = f"from {point.first} to {point.last}"
         if point.first > self.session.until:
             reason = f"records are read up to {self.session.until} only, and {point.name} is {between}"
@@ -332,13 +351,13 @@ class Engine:
         blank: OutcomeResult,
         places: Sequence[Place],
         plan: Plan,
-        seen: Mapping[tuple[str, TimePoint, dt.date], Assessment],
+        seen: Mapping[_Key, Assessment],
     ) -> tuple[OutcomeResult, str]:
         """How long a state lasted: whether long enough, or the days of its longest run."""
         assert plan.infusion is not None and measure.condition is not None
         if not places:
             return self._never(measure, blank, plan.infusion)
-        assessments = [seen[plan.patient, place.point, place.point.target] for place in places]
+        assessments = [seen[_key(plan.patient, place)] for place in places]
         truths = [(one.on, evaluate(measure.condition, one.findings.bounds, {})) for one in assessments]
         certain, possible = longest(truths, (True,)), longest(truths, (True, None))
         open_days = [day for day, truth in truths if truth is None]
@@ -373,8 +392,10 @@ class Engine:
         """An outcome that counts or looks for adverse events."""
         events = self.events.of(patient)
         complete = self.session.complete_until(patient, "adverseEvents")
-        judge = dose_limiting if measure.definition.events == "doseLimiting" else treatment_emergent
-        return judge(blank, events, measure.schedule, self.numbering, infusion, complete)
+        asked = (blank, events, measure.schedule, self.numbering, infusion, complete)
+        if measure.definition.events == "doseLimiting":
+            return dose_limiting(*asked, measure.definition.severe_from)
+        return treatment_emergent(*asked)
 
     def caveats(self, patients: Sequence[PatientOutcomes]) -> tuple[str, ...]:
         """What a reader of the whole must know."""
@@ -405,7 +426,7 @@ def _state(measure: Measure, timed: OutcomeResult, seen: Assessment) -> tuple[Ou
 
 
 def _value(measure: Measure, timed: OutcomeResult, seen: Assessment) -> tuple[OutcomeResult, str]:
-    """A value with its change. It counts as known where bounds agree; bounded on one side it is still a value."""
+    """A value with its change: evaluable where the bounds of what the outcome reports agree."""
     definition = measure.definition
     nothing: Bound = (None, None)
     value = seen.bound(definition.value) if definition.value else nothing
@@ -422,7 +443,7 @@ def _value(measure: Measure, timed: OutcomeResult, seen: Assessment) -> tuple[Ou
         said.append(f"change since baseline: {_shown(change, definition.unit)}")
     result = replace(
         timed,
-        result="not-evaluable" if reported == nothing else "value",
+        result="not-evaluable" if exact is None else "value",
         value=known(value),
         change=known(change),
         lower=reported[0],
@@ -447,7 +468,7 @@ def _longest(
     exact = Decimal(lower) if lower == upper else None
     result = replace(
         timed,
-        result="value",
+        result="not-evaluable" if exact is None else "value",
         value=exact,
         lower=Decimal(lower),
         upper=Decimal(upper),
@@ -457,9 +478,7 @@ def _longest(
     return result, "" if exact is not None else "some assessments not known"
 
 
-def _states(
-    measures: Sequence[Measure], plan: Plan, seen: Mapping[tuple[str, TimePoint, dt.date], Assessment]
-) -> dict[str, tuple[State, ...]]:
+def _states(measures: Sequence[Measure], plan: Plan, seen: Mapping[_Key, Assessment]) -> dict[str, tuple[State, ...]]:
     """What is known of each state on each day of assessment, by the key of its definition."""
     words: dict[Truth, StateWord] = {True: "met", False: "not-met", None: "unknown"}
     found: dict[str, dict[dt.date, StateWord]] = {}
@@ -469,7 +488,7 @@ def _states(
             continue
         for place in places:
             if place.day is not None:
-                findings = seen[plan.patient, place.point, place.day].findings
+                findings = seen[_key(plan.patient, place)].findings
                 truth = evaluate(measure.condition, findings.bounds, {})
                 found.setdefault(measure.definition.key, {}).setdefault(place.day, words[truth])
     return {key: tuple(sorted(states.items())) for key, states in found.items()}
