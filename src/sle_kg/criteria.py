@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from sle_kg.errors import InputError
+
 Operator = Literal[">=", ">", "<=", "<"]
 Parameter = str | int | Decimal | bool | tuple[str, ...]
 
@@ -124,8 +126,15 @@ class ByReading:
     options: tuple[tuple[str, Condition], ...]
 
     def option(self, readings: Mapping[str, str]) -> Condition:
-        """The condition under the reading chosen for this ambiguity, or under the default."""
-        return dict(self.options)[readings.get(self.ambiguity, self.default)]
+        """The condition under the reading chosen for this ambiguity, or under the default.
+
+        Raises InputError for a reading that is none of its options.
+        """
+        key, options = readings.get(self.ambiguity, self.default), dict(self.options)
+        if key not in options:
+            there = ", ".join(sorted(options))
+            raise InputError(f"--reading: {key!r} is no reading of {self.ambiguity}; its readings are {there}")
+        return options[key]
 
 
 Condition = Leaf | Judgement | Always | RowRef | Not | AllOf | AnyOf | AtLeast | ByReading

@@ -20,7 +20,7 @@ from sle_kg.followup.score_totals import plain
 from sle_kg.followup.session import FollowUp, Question, tests_of
 from sle_kg.namespaces import SLE
 from sle_kg.ontology import Instrument, Item, instruments
-from sle_kg.wording import lower_first
+from sle_kg.wording import lower_first, shown
 
 DIAGNOSIS = "sleDiagnosis"
 ENTRY = "entry"
@@ -175,7 +175,8 @@ class ClassificationScore(Scorer):
     def _counted(self, items: Mapping[str, bool | None], bound: Bound) -> str:
         counting = [self.items[key] for key in counted(self.items, (key for key, present in items.items() if present))]
         lower, upper = bound
-        total = f"{lower} points" if lower == upper else f"between {lower} and {upper} points"
+        least, most = shown(lower), shown(upper)
+        total = f"{least} points" if lower == upper else f"between {least} and {most} points"
         named = ", ".join(f"{self._label(item.key.partition(':')[2])} {item.weight}" for item in counting)
         return f"{total}{f' ({named})' if named else ''}"
 
