@@ -145,6 +145,65 @@ def test_components_are_items_of_the_same_record_and_day(tmp_path):
     assert [row["value"] for row in rows(data, "record") if "SLEDAI" in row["what"] or row["what"] == "Seizure"]
 
 
+def line_of(folder, code, **elements):
+    """The evidence line of an observation: what it is called, its value, its date."""
+    data = read(folder, observation(code, id="o", **elements))
+    [line] = [row for row in data.tables["record"].to_pylist() if row["record"] == "Observation/o"]
+    return line["what"], line["value"], line["date"]
+
+
+def parts(prefix, **answers):
+    """Components with the answers to items."""
+    value = {bool: "valueBoolean", str: "valueString"}
+    return [{"code": local(f"{prefix}:{key}"), value[type(answer)]: answer} for key, answer in answers.items()]
+
+
+def test_the_items_of_a_record_are_one_line(tmp_path):
+    items = parts("sledai2k", seizure=False, arthritis=True, lowComplement=True, rash=False)
+    total = {"valueQuantity": quantity(6, "{score}")}
+    what, value, day = line_of(tmp_path, local("sledai2kTotal"), component=items, **total)
+    assert (what, value, day) == (
+        "SLEDAI-2K total score",
+        "6; arthritis, low complement present; 2 items absent",
+        "2026-11-10",
+    )
+    assert line_of(tmp_path, local("sledai2k"), component=items) == (
+        "SLEDAI-2K",
+        "arthritis, low complement present; 2 items absent",
+        "2026-11-10",
+    )
+    assert line_of(tmp_path, local("sledai2k"), component=items[:1])[1] == "1 item absent"
+
+
+def test_items_that_cannot_be_read_are_named(tmp_path):
+    items = [*parts("sledai2k", rash=False), {"code": local("sledai2k:fever"), "valueQuantity": quantity(39, "Cel")}]
+    assert line_of(tmp_path, local("sledai2k"), component=items)[1] == "1 item absent; fever not readable"
+
+
+def test_the_grades_of_systems_are_one_line(tmp_path):
+    grades = parts("bilag", renal="A", mucocutaneous="E")
+    assert line_of(tmp_path, local("bilag"), component=grades)[:2] == ("BILAG-2004", "renal A, mucocutaneous E")
+
+
+def test_an_item_of_its_own_keeps_its_name(tmp_path):
+    line = line_of(tmp_path, local("sledai2k:arthritis"), valueBoolean=True)
+    assert line[:2] == ("Arthritis (SLEDAI-2K)", "yes")
+
+
+@pytest.mark.parametrize(
+    ("code", "unit", "expected"),
+    [
+        (local("sledai2kTotal"), "{score}", "7"),
+        (loinc("5048-4"), "{titer}", "7 (upper limit 40)"),
+        (local("upcr"), "mg/g{creat}", "7 mg/g (upper limit 40)"),
+        (loinc("1742-6"), "U/L", "7 U/L (upper limit 40)"),
+    ],
+)
+def test_annotations_of_units_are_not_shown(tmp_path, code, unit, expected):
+    limits = {} if unit == "{score}" else {"referenceRange": [{"high": quantity(40, unit)}]}
+    assert line_of(tmp_path, code, valueQuantity=quantity(7, unit), **limits)[1] == expected
+
+
 @pytest.mark.parametrize(
     ("ranges", "uln"),
     [

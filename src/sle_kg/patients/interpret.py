@@ -20,7 +20,7 @@ from sle_kg.patients.facts import EVENTS, SECTIONS, FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
 from sle_kg.patients.medicine import how_taken, is_ongoing, route, timing, why_no_fact
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
-from sle_kg.patients.words import exposure_words, quantity_words
+from sle_kg.patients.words import PartWords, exposure_words, quantity_words
 from sle_kg.terminology import UNMAPPED, Terminology
 from sle_kg.units import UnitError, convert, per_kilogram
 
@@ -43,15 +43,17 @@ _RESULT_STATUSES = frozenset({"final", "amended", "corrected"})
 class Interpreter:
     """Applies the rules of reading to raw records, one after the other."""
 
-    def __init__(self, terminology: Terminology, code_map: CodeMap) -> None:
+    def __init__(self, terminology: Terminology, code_map: CodeMap, facts: FactBuilder | None = None) -> None:
         self._terminology = terminology
         self._code_map = code_map
-        self._facts = FactBuilder()
+        self._facts = facts or FactBuilder()
         self._measurements = MeasurementReader(terminology)
         self._reported: set[tuple[str, str, str]] = set()
         self._records: list[RawRecord] = []
         self._patients: list[str] = []
         self._events: list[RawRecord] = []
+        self._parts: dict[tuple[str, str], PartWords] = {}
+        self._instruments = {one.score_name: one.label for one in ontology.instruments().values() if one.score_name}
         self._kinds = tuple(ontology.event_kinds().values())
         self._remarks: dict[tuple[str, str], list[events.Remark]] = {}
         common = terminology.test(events.COMMON_GRADE)
@@ -86,10 +88,21 @@ class Interpreter:
             case _:
                 self._said(raw)
 
+    def forget(self) -> None:
+        """Go on to records that have nothing to do with those before: only the facts read and the counts stay."""
+        self._reported.clear()
+        self._records.clear()
+        self._patients.clear()
+        self._events.clear()
+        self._remarks.clear()
+
     def data(self, skipped: Mapping[str, int]) -> PatientData:
         """The fact tables of everything added; `skipped` is what the reader passed over before."""
         for raw in self._events:
             self._adverse_event(raw)
+        for (patient, record), words in self._parts.items():
+            line = RawRecord("Measurement", patient, record)
+            self._facts.add("record", line, what=words.what, value=words.value, date=words.date)
         total = Counter(skipped) + self.skipped
         return PatientData(self._facts.tables(), dict(sorted(total.items())), self._patients, tuple(self._records))
 
@@ -126,7 +139,18 @@ class Interpreter:
             self._remark(raw, key, dates, values)
             row = {"method": self._measurements.method(raw, key), **values}
             self._facts.add("measurement", raw, test=key, date_from=dates[0], date_to=dates[1], **row)
-            self._evidence(raw, test.label, str(shown), "effective")
+            if ":" in key and raw.id != raw.record:
+                self._part(raw, test, values.get("positive"), str(shown))
+            else:
+                self._evidence(raw, test.label, str(shown), "effective")
+
+    def _part(self, raw: RawRecord, test: ontology.LaboratoryTest, positive: bool | None, shown: str) -> None:
+        """Note what one part of a record says of one item of an instrument; `data` writes one line for all."""
+        found = self._parts.get((raw.patient, raw.record))
+        if found is None:
+            what = self._instruments.get(test.key.partition(":")[0], test.label)
+            found = self._parts[raw.patient, raw.record] = PartWords(what, _day_text(raw.text("effective")))
+        found.add(test.label, positive, shown)
 
     def _condition(self, raw: RawRecord) -> None:
         status = _VERIFICATION.get(raw.text("verificationStatus") or "confirmed", "uncertain")
@@ -498,9 +522,9 @@ class Interpreter:
         )
 
     def _evidence(self, raw: RawRecord, what: str, value: str, *dates: str) -> None:
-        """The evidence line of a record; its date as recorded, without the time of day."""
+        """The evidence line of a record; its date as recorded."""
         date = next((text for text in map(raw.text, dates) if text), None)
-        self._facts.add("record", raw, what=what, value=value, date=date.partition("T")[0] if date else None)
+        self._facts.add("record", raw, what=what, value=value, date=_day_text(date))
 
     def _dates(self, raw: RawRecord, start: str, end: str | None = None) -> Interval:
         return self._checked_dates(raw, start, end)[0]
@@ -525,6 +549,11 @@ class Interpreter:
 def _statement_section(key: str) -> str | None:
     """`statements` where completeness covers the statement (rule 2)."""
     return "statements" if key.startswith("contraindication:") or key == "plansPregnancy" else None
+
+
+def _day_text(date: str | None) -> str | None:
+    """A date as recorded, without the time of day."""
+    return date.partition("T")[0] if date else None
 
 
 def _truth(value: bool | None) -> str:

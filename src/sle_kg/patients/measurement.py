@@ -9,7 +9,7 @@ from typing import Any
 from sle_kg.namespaces import SNOMED
 from sle_kg.ontology import AnswerLevel, LaboratoryTest, answer_levels
 from sle_kg.patients.raw import RawRecord
-from sle_kg.patients.words import plain, quantity_words
+from sle_kg.patients.words import plain, unit_words
 from sle_kg.terminology import Terminology
 from sle_kg.units import CREATININE_MOLAR_MASS, PLACES, UnitError, convert, is_bare
 
@@ -259,8 +259,11 @@ def _no_value(raw: RawRecord) -> str:
 
 def _shown(raw: RawRecord, value: Decimal, unit: str | None, comparator: str | None) -> str:
     """The value as recorded, with its upper limit: `25 U/L (upper limit 40)`."""
-    shown = " ".join(filter(None, (f"{comparator or ''}{plain(value)}", unit)))
-    limit = quantity_words(raw, "referenceHigh", "referenceHighUnit")
-    if limit.endswith(f" {unit}"):
-        limit = limit.removesuffix(f" {unit}")
-    return f"{shown} (upper limit {limit})" if limit else shown
+    words = unit_words(unit)
+    shown = f"{comparator or ''}{plain(value)} {words}".rstrip()
+    limit = raw.number("referenceHigh")
+    if limit is None:
+        return shown
+    other = unit_words(raw.text("referenceHighUnit"))
+    limit_words = f"{plain(limit)} {other if other != words else ''}".rstrip()
+    return f"{shown} (upper limit {limit_words})"

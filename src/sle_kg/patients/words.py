@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sle_kg.patients.raw import RawRecord
@@ -16,10 +18,49 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def unit_words(unit: str | None) -> str:
+    """A unit without the annotations of UCUM, which measure nothing: none for `{score}`, `mg/g` for `mg/g{creat}`."""
+    return re.sub(r"\{[^{}]*\}", "", unit or "").strip()
+
+
 def quantity_words(raw: RawRecord, value: str, unit: str) -> str:
-    """A value with its unit as recorded: `200 mg`; empty where there is no value."""
-    number = raw.number(value)
-    return " ".join(filter(None, (plain(number), raw.text(unit)))) if number is not None else ""
+    """A dose with its unit as recorded: `200 mg`, `1 tablet` for `1 {tablet}`; empty where there is no value."""
+    number, text = raw.number(value), (raw.text(unit) or "").strip("{}")
+    return " ".join(filter(None, (plain(number), text))) if number is not None else ""
+
+
+@dataclass(slots=True)
+class PartWords:
+    """The answers that the parts of one record give: `arthritis, low complement present; 22 items absent`.
+
+    `what` is what the record is called that has nothing but parts, `date` its date as recorded.
+    """
+
+    what: str
+    date: str | None
+    present: list[str] = field(default_factory=list)
+    absent: int = 0
+    others: list[str] = field(default_factory=list)
+
+    def add(self, label: str, positive: bool | None, shown: str) -> None:
+        """Note the answer of one part: present, absent, or what else it says (`renal A`, `fever not readable`)."""
+        name = label.rpartition(" (")[0] or label
+        first, _, rest = name.partition(" ")
+        name = rest if rest and self.what.startswith(first.rstrip(":")) else name
+        name = name if name[1:2].isupper() else name[:1].lower() + name[1:]
+        if positive:
+            self.present.append(name)
+        elif positive is False:
+            self.absent += 1
+        else:
+            self.others.append(f"{name} {shown}")
+
+    @property
+    def value(self) -> str:
+        """All answers in words."""
+        present = f"{', '.join(self.present)} present" if self.present else ""
+        absent = f"{self.absent} item{'' if self.absent == 1 else 's'} absent" if self.absent else ""
+        return "; ".join(filter(None, (present, absent, ", ".join(self.others))))
 
 
 def exposure_words(taken: str, status: str | None, dose: str, raw: RawRecord) -> str:
