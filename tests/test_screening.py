@@ -291,7 +291,7 @@ def test_options_that_do_not_exist_are_refused_with_what_there_is(options: Optio
 
 def test_a_missing_engine_is_an_error() -> None:
     with pytest.raises(MissingToolError):
-        screen([EXAMPLES / "a-01.json"], Options(engine="sql"))
+        screen([EXAMPLES / "a-01.json"], Options(engine="abacus"))
 
 
 def test_a_date_that_the_engine_does_not_confirm_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,10 @@ def screen(
     window: Windows = None,
     code_map: CodeMap = None,
     reading: Readings = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="The engine that decides: shacl.")] = "shacl",
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="NAME", help="shacl (default up to 20 patients) or sql (for more)."),
+    ] = None,
     form: Annotated[
         Literal["table", "json", "csv", "html", "turtle"], typer.Option("--format", "-f", help="How to write verdicts.")
     ] = "table",

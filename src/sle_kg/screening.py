@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sle_kg import trials as registry
 from sle_kg.criteria import Feature, Trial
-from sle_kg.engines import RowStatus, get_engine
+from sle_kg.engines import Engine, RowStatus, default_engine, get_engine
 from sle_kg.errors import InputError
 from sle_kg.evaluate import Bound, Bounds, RuleSet
 from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
@@ -39,8 +39,6 @@ Progress = Callable[[int, int], None]
 
 GROUP = 200
 """Patients whose features are computed together."""
-CHUNK = 10
-"""Patients that the engine judges between two reports of progress."""
 YEARS = (1900, 2999)
 """First and last year of a screening date or event: room for every window before, and two years after."""
 
@@ -50,7 +48,7 @@ class Options:
     """What the user asks: trials (none: every trial with eligibility criteria), date, and what holds of every patient.
 
     `events`: actual or planned dates by event name; `complete`: sections complete up to the screening date; `windows`:
-    days that a kind of result serves; `readings`: ambiguity → key.
+    days that a kind of result serves; `readings`: ambiguity → key; `engine`: its name, None for the default.
     """
 
     trials: tuple[str, ...] = ()
@@ -60,7 +58,7 @@ class Options:
     windows: Mapping[str, int] = field(default_factory=dict)
     code_map: Path | None = None
     readings: Mapping[str, str] = field(default_factory=dict)
-    engine: str = "shacl"
+    engine: str | None = None
 
 
 def screen(
@@ -154,19 +152,22 @@ def _check_readings(readings: Mapping[str, str]) -> None:
 class Session:
     """The patients of one call, with everything that is read once."""
 
-    def __init__(self, files: Sequence[Path], options: Options) -> None:
+    def __init__(self, files: Sequence[Path] | PatientData, options: Options) -> None:
+        """`files` hold the patients; or their facts, already read."""
         from sle_kg.features import FeatureBuilder
         from sle_kg.patients.codemap import read_code_map
+        from sle_kg.patients.facts import PatientData
         from sle_kg.patients.read import read_patients
         from sle_kg.terminology import terminology
 
         check_options(options)
         self.options = options
         self.trials = chosen_trials(options.trials)
-        self.engine = get_engine(options.engine)
+        engine = None if options.engine is None else get_engine(options.engine)
         self.terminology: Terminology = terminology()
         code_map = read_code_map(options.code_map, self.terminology) if options.code_map else None
-        self.data: PatientData = read_patients(files, self.terminology, code_map)
+        self.data = files if isinstance(files, PatientData) else read_patients(files, self.terminology, code_map)
+        self.engine: Engine = engine or get_engine(default_engine(len(self.data.patients)))
         self.feature_options = FeatureOptions(frozenset(options.complete), options.windows)
         self.features = {trial.id: trial.features() for trial in self.trials}
         every = sorted({feature for some in self.features.values() for feature in some}, key=lambda f: f.slug)
@@ -212,7 +213,7 @@ class Session:
         asks = self.asks(patients)
         made = self.profiles(asks)
         found: dict[int, dict[str, RowStatus]] = {}
-        step = CHUNK * len(self.trials)
+        step = self.engine.chunk * len(self.trials)
         for start in range(0, len(made), step):
             found |= self.statuses(made[start : start + step])
             done(min(start + step, len(made)) // len(self.trials))
@@ -293,7 +294,7 @@ class Session:
 
         A date that it does not confirm is not given.
         """
-        wanted: dict[tuple[str, ...], list[tuple[Ask, dt.date]]] = {}
+        wanted: dict[tuple[str, ...] | None, list[tuple[Ask, dt.date]]] = {}
         for ask in asks:
             tops = [row.id for row in self.rules[ask.trial].trial.criteria if row.parent is None]
             rows_of: dict[dt.date, dict[str, None]] = {}
@@ -303,7 +304,7 @@ class Session:
             if eligible is not None and eligible > ask.on:
                 rows_of.setdefault(eligible, {}).update(dict.fromkeys(tops))
             for day, rows in rows_of.items():
-                wanted.setdefault(tuple(rows), []).append((ask, day))
+                wanted.setdefault(tuple(rows) if self.engine.by_rows else None, []).append((ask, day))
         good: set[tuple[int, str, dt.date]] = set()
         for names, pairs in wanted.items():
             later = [ask.moved(number, (day - ask.on).days, True) for number, (ask, day) in enumerate(pairs)]

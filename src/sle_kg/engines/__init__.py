@@ -26,6 +26,10 @@ class Engine(Protocol):
     """An interpreter of the criteria."""
 
     name: str
+    chunk: int
+    """Patients that it judges together between two reports of progress."""
+    by_rows: bool
+    """Whether judging fewer rows costs less, so that asks should be grouped by the rows wanted."""
 
     def statuses(
         self, trial: Trial, readings: Readings, profiles: Sequence[Profile], rows: Sequence[str] | None = None
@@ -37,10 +41,23 @@ class Engine(Protocol):
         ...
 
 
+SHACL_UP_TO = 20
+"""Patients up to which the shapes themselves decide by default; more are left to the plan compiled to SQL."""
+
+
+def default_engine(patients: int) -> str:
+    """The engine for so many patients where the user names none."""
+    return "sql" if patients > SHACL_UP_TO else "shacl"
+
+
 def get_engine(name: str) -> Engine:
     """The engine of this name. Raises MissingToolError where this installation has none of that name."""
     if name == "shacl":
         from sle_kg.engines.shacl import ShaclEngine
 
         return ShaclEngine()
-    raise MissingToolError(f"There is no engine {name!r} in this installation; use --engine shacl.")
+    if name == "sql":
+        from sle_kg.engines.sql import SqlEngine
+
+        return SqlEngine()
+    raise MissingToolError(f"There is no engine {name!r} in this installation; use --engine shacl or --engine sql.")

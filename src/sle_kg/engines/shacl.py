@@ -32,6 +32,8 @@ class ShaclEngine:
     """pySHACL; keeps the shapes of each trial and choice of readings."""
 
     name = "shacl"
+    chunk = 10
+    by_rows = True
 
     def __init__(self) -> None:
         self._shapes: dict[tuple[Trial, tuple[tuple[str, str], ...]], rdflib.Graph] = {}
