@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import chain
 from typing import Literal, TypeVar
 
 import pyoxigraph as ox
@@ -88,6 +89,7 @@ class Terminology:
         self._read_codes()
         self._resolved: dict[str, _ResolvedSet] = {}
         self._decided: dict[tuple[str, str], Membership | None] = {}
+        self._tests_of: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def _read_codes(self) -> None:
         """Exact codes by their best rank (rule 1), and the hierarchical codes of each key."""
@@ -171,13 +173,24 @@ class Terminology:
 
         Two keys for one test in different units become the first (`serumCreatinineSI` → `serumCreatinine`).
         """
-        found: list[str] = []
-        for system, code, _ in codings:
-            mapped = (system, code.strip()) in (code_map or {})
-            if mapped or normalise_system(system) in (LOINC, LOCAL_CODES):
-                tests = (self._tests.get(key) for key in self._concepts_of(system, code, code_map or {}))
-                found += [test.same_as or test.key for test in tests if test is not None]
-        return tuple(dict.fromkeys(found))
+        found = [self._tests_named(system, code, code_map or {}) for system, code, _ in codings]
+        return found[0] if len(found) == 1 else tuple(dict.fromkeys(chain.from_iterable(found)))
+
+    def _tests_named(self, system: str, code: str, code_map: CodeMap) -> tuple[str, ...]:
+        """The tests that one coding names; of a code that the user does not map they are found once."""
+        if code_map and (system, code.strip()) in code_map:
+            return self._tests_among(self._concepts_of(system, code, code_map))
+        known = self._tests_of.get((system, code))
+        if known is None:
+            named = normalise_system(system) in (LOINC, LOCAL_CODES)
+            known = self._tests_among(self._concepts_of(system, code, {})) if named else ()
+            self._tests_of[system, code] = known
+        return known
+
+    def _tests_among(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """The tests among some keys, each by its first key."""
+        tests = (self._tests.get(key) for key in keys)
+        return tuple(dict.fromkeys(test.same_as or test.key for test in tests if test is not None))
 
     def test(self, key: str) -> LaboratoryTest:
         """What reading a result of this test needs: unit, molar mass, kind, range. KeyError for what is no test."""
@@ -194,6 +207,8 @@ class Terminology:
     def answer(self, codings: Iterable[Coding]) -> bool | None:
         """Positive or negative, from a coded result (codes_extra.csv: labAssertedPositive, labAssertedNegative)."""
         keys = {key for system, code, _ in codings for key in self._concepts_of(system, code, {})}
+        if not keys:
+            return None
         positive, negative = "labAssertedPositive" in keys, "labAssertedNegative" in keys
         return positive if positive != negative else None
 

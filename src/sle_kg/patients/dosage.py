@@ -38,12 +38,12 @@ def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRe
     dated = all(_bounds(line) for line in lines)
     for number, line in enumerate(lines, 1):
         identifier = base.id if len(lines) == 1 else f"{base.id}/dosage/{number}"
-        raw = RawRecord(base.kind, base.patient, identifier, {name: list(v) for name, v in base.values.items()})
+        raw = RawRecord(base.kind, base.patient, identifier, dict(base.values))
         for coding in sequence(mapping(line.get("route")).get("coding")):
             raw.add("routeCoding", f"{mapping(coding).get('system') or ''}|{mapping(coding).get('code') or ''}")
         for name, element in (("started", "start"), ("ended", "end")):
             if bound := _bounds(line).get(element):
-                raw.values[name] = [str(bound)]
+                raw.values[name] = (str(bound),)
         if len(steps) < 2 or dated:
             _add_dose(raw, line)
             _add_timing(raw, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sle_kg.codes import Coding
@@ -14,6 +15,7 @@ _MOST_DIGITS = 60
 """Longer numbers, and exponents beyond it, are no clinical value; to compute with 1e999999999 would never end."""
 
 
+@lru_cache(maxsize=65536)
 def exact_number(text: str) -> Decimal | str:
     """A number as written, exact; what is none, or is no clinical value, stays text and is reported later."""
     match = _NUMBER.fullmatch(text.strip())
@@ -51,16 +53,19 @@ def scalar(value: Any) -> str | Decimal | bool | None:
 def concept(value: Any) -> tuple[list[Coding], str]:
     """Codings and display text of a CodeableConcept or a Coding."""
     codeable = mapping(value[0] if isinstance(value, list) and value else value)
+    if not codeable:
+        return [], ""
     items = [mapping(item) for item in sequence(codeable.get("coding"))]
     if not items and "code" in codeable:
         items = [codeable]
     codings: list[Coding] = []
+    shown = text_of(codeable.get("text"))
     for item in items:
-        code = text_of(item.get("code"))
-        if code is not None:
-            codings.append((text_of(item.get("system")) or "", code, text_of(item.get("display")) or ""))
-    shown = [codeable.get("text"), *(item.get("display") for item in items), codeable.get("display")]
-    return codings, next((text for text in map(text_of, shown) if text), "")
+        code, display = item.get("code"), text_of(item.get("display"))
+        if isinstance(code, str) and code:
+            codings.append((text_of(item.get("system")) or "", code, display or ""))
+        shown = shown or display
+    return codings, shown or text_of(codeable.get("display")) or ""
 
 
 def quantity_unit(quantity: dict[str, Any]) -> str | None:

@@ -125,10 +125,10 @@ class FactBuilder:
 
     def add(self, table: str, raw: RawRecord, **values: Any) -> None:
         """One row of a table, for the record `raw`; columns not named are null."""
-        row = (raw.patient, raw.record, *(values.pop(column, None) for column in COLUMNS[table]))
-        if values:
-            raise KeyError(f"the table {table} has no column {sorted(values)[0]}")
-        self._rows[table].append(row)
+        columns = COLUMNS[table]
+        if not values.keys() <= columns.keys():
+            raise KeyError(f"the table {table} has no column {min(values.keys() - columns.keys())}")
+        self._rows[table].append((raw.patient, raw.record, *map(values.get, columns)))
 
     def tables(self) -> dict[str, pa.Table]:
         """All tables; the evidence lines of the parts of one record are joined into one."""

@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
-from sle_kg.codes import CodeMap
+from sle_kg.codes import CodeMap, Coding
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
 from sle_kg.patients.elements import concept, exact_number, mapping, quantity_unit, scalar, sequence, text_of
-from sle_kg.patients.raw import RawRecord
+from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.terminology import UNMAPPED, Terminology
 
 _T = TypeVar("_T")
@@ -36,6 +36,8 @@ _MEDICINES = {
 
 _ABOUT = ("subject", "focus", "derivedFrom", "partOf", "hasMember")
 """Elements by which an observation may refer to the adverse event that it grades."""
+_REFERRING = ("resourceType", "id", "patient", *_ABOUT)
+"""What of an observation is needed once it is converted."""
 _GRADE_EXTENSION = re.compile(r"grade|ctcae", re.IGNORECASE)
 _DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
 _NOT_ASSESSED = "|not assessed"
@@ -47,12 +49,17 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass(slots=True)
 class _Entry:
-    """A resource with the file it came from, its full URL in the bundle, and its place."""
+    """A resource with the file it came from, its full URL in the bundle, and its place.
+
+    An observation, of which there are many, is converted at once: `converted` holds its raw records (None where no
+    criterion needs it), and `resource` only what it refers to.
+    """
 
     resource: dict[str, Any]
     file: str
     full_url: str
     place: int
+    converted: list[RawRecord] | None = None
 
     @property
     def record(self) -> str:
@@ -61,8 +68,39 @@ class _Entry:
         return f"{self.resource.get('resourceType')}/{identifier}"
 
 
-def parse_json(text: str, file: str) -> list[Any]:
-    """The JSON value of a text, or the values of its lines (NDJSON); numbers as exact decimals.
+class _References(Generic[_T]):
+    """What references lead to, by the file that they stand in and their URL."""
+
+    def __init__(self) -> None:
+        self._targets: dict[tuple[str, str], _T] = {}
+        self._followed: dict[tuple[str, str], _T | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._targets)
+
+    def note(self, file: str, url: str, target: _T) -> None:
+        """Something that a reference in this file, or in any other, may mean; what was first noted counts."""
+        self._targets.setdefault((file, url), target)
+        self._targets.setdefault(("", url), target)
+        self._followed.clear()
+
+    def follow(self, reference: Any, file: str) -> _T | None:
+        """What a FHIR reference means, in its own file first; None where nothing."""
+        url = text_of(mapping(reference).get("reference"))
+        if url is None:
+            return None
+        if (file, url) not in self._followed:
+            self._followed[file, url] = self._find(url.split("/_history/", 1)[0], file)
+        return self._followed[file, url]
+
+    def _find(self, url: str, file: str) -> _T | None:
+        short = "/".join(url.rsplit("/", 2)[-2:])
+        places = ((file, url), (file, short), ("", url), ("", short))
+        return next((self._targets[place] for place in places if place in self._targets), None)
+
+
+def parse_json(text: str, file: str) -> Iterator[Any]:
+    """The JSON value of a text, or the values of its lines (NDJSON) one by one; numbers as exact decimals.
 
     Raises InputError for what is no JSON, numbers that JSON does not know (NaN, Infinity), a name that stands twice
     in one object with different values (which of them counts is not said), and nesting too deep.
@@ -73,7 +111,7 @@ def parse_json(text: str, file: str) -> list[Any]:
 
     def one_value_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
-        if len(found) < len(pairs):
+        if len(found) != len(pairs):
             for name, value in pairs:
                 if found[name] != value:
                     raise InputError(
@@ -90,22 +128,22 @@ def parse_json(text: str, file: str) -> list[Any]:
         return _without_surrogates(value) if _SURROGATE.search(part) else value
 
     try:
-        return [loads(text)]
+        yield loads(text)
+        return
     except json.JSONDecodeError as error:
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if len(lines) < 2 or not error.msg.startswith("Extra data"):
+        if not error.msg.startswith("Extra data") or "\n" not in text.strip():
             raise InputError(f"{file}, line {error.lineno}: not readable as JSON ({error.msg})") from error
     except RecursionError as error:
         raise InputError(f"{file}: the JSON is nested too deeply to be a patient record") from error
-    found = []
-    for number, line in lines:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
         try:
-            found.append(loads(line))
+            yield loads(line)
         except json.JSONDecodeError as error:
             raise InputError(f"{file}, line {number}: not readable as JSON ({error.msg})") from error
         except RecursionError as error:
             raise InputError(f"{file}, line {number}: the JSON is nested too deeply to be a patient record") from error
-    return found
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -128,9 +166,9 @@ class FhirReader:
         self._code_map = code_map
         self._entries: list[_Entry] = []
         self._patients: dict[str, RawRecord] = {}
-        self._patient_urls: dict[tuple[str, str], str] = {}
+        self._patient_urls: _References[str] = _References()
         self._medications: dict[tuple[str, str], dict[str, Any]] = {}
-        self._adverse_events: dict[tuple[str, str], _Entry] = {}
+        self._adverse_events: _References[_Entry] = _References()
         self.skipped: Counter[str] = Counter()
 
     def add(self, value: Any, file: str) -> None:
@@ -151,8 +189,10 @@ class FhirReader:
                     self._medications.setdefault(("", reference), resource)
             elif kind == "AdverseEvent":
                 for reference in (full_url, entry.record):
-                    self._adverse_events.setdefault((file, reference), entry)
-                    self._adverse_events.setdefault(("", reference), entry)
+                    self._adverse_events.note(file, reference, entry)
+            elif kind == "Observation":
+                entry.converted = self._observation(resource, entry.record)
+                entry.resource = {name: resource[name] for name in _REFERRING if name in resource}
             self._entries.append(entry)
 
     def _add_patient(self, entry: _Entry) -> None:
@@ -170,13 +210,12 @@ class FhirReader:
         known.values = raw.values | known.values
         for url in (entry.full_url, f"Patient/{identifier}", f"urn:uuid:{identifier}"):
             if url:
-                self._patient_urls.setdefault((entry.file, url), identifier)
-                self._patient_urls.setdefault(("", url), identifier)
+                self._patient_urls.note(entry.file, url, identifier)
 
     def records(self) -> Iterator[RawRecord]:
         """Every raw record, patients first, in the order of the input; the same record twice counts once."""
         yield from self._patients.values()
-        seen: dict[tuple[str, str, str], dict[str, list[Any]]] = {}
+        seen: dict[tuple[str, str, str], dict[str, tuple[Scalar, ...]]] = {}
         for entry in self._entries:
             for raw in self._convert(entry):
                 key = (raw.patient, raw.kind, raw.id)
@@ -190,91 +229,78 @@ class FhirReader:
         kind = text_of(resource.get("resourceType")) or "resource without a type"
         if kind in ("Patient", "Medication"):
             return
-        convert = {
-            "Observation": self._observation,
-            "Condition": _condition,
-            "Procedure": _procedure,
-            "Immunization": _immunization,
-            "AllergyIntolerance": _allergy,
-            "Consent": _consent,
-            "AdverseEvent": _adverse_event,
-        }.get(kind)
-        if convert is None and kind not in _MEDICINES:
+        if kind != "Observation" and kind not in _CONVERT and kind not in _MEDICINES:
             self.skipped[kind] += 1
             return
         patient = self._patient_of(entry)
         if patient is None:
             self.skipped[f"{kind} of no patient in the files"] += 1
-            return
-        if convert is None:
+        elif kind == "Observation":
+            yield from self._observed(entry, patient)
+        elif kind in _MEDICINES:
             yield from self._medicine(entry, patient, entry.record)
-            return
-        events = self._events_of(entry, patient) if kind == "Observation" else []
-        for raw in convert(resource, patient, entry.record):
-            for event in events if raw.kind == "Measurement" else ():
-                raw.add("aboutEvent", event)
-            yield raw
+        else:
+            yield from _CONVERT[kind](resource, patient, entry.record)
 
     def _patient_of(self, entry: _Entry) -> str | None:
         """The patient that a resource is about; of an observation about an adverse event, the patient of that."""
         subject = entry.resource.get("subject") or entry.resource.get("patient")
-        found = _referred(subject, entry.file, self._patient_urls)
+        found = self._patient_urls.follow(subject, entry.file)
         if found is None and entry.resource.get("resourceType") == "Observation":
-            event = _referred(subject, entry.file, self._adverse_events)
+            event = self._adverse_events.follow(subject, entry.file)
             return self._patient_of(event) if event is not None else None
         return found
 
     def _events_of(self, entry: _Entry, patient: str) -> list[str]:
         """The adverse events of the patient that an observation refers to, as records."""
-        references = [reference for name in _ABOUT for reference in sequence(entry.resource.get(name))]
-        found = (_referred(reference, entry.file, self._adverse_events) for reference in references)
+        references = (reference for name in _ABOUT for reference in sequence(entry.resource.get(name)))
+        found = (self._adverse_events.follow(reference, entry.file) for reference in references)
         return [event.record for event in found if event is not None and self._patient_of(event) == patient]
 
     # ── Observations ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _observation(self, resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    def _observed(self, entry: _Entry, patient: str) -> Iterator[RawRecord]:
+        """The raw records of an observation, now that its patient and the adverse events of all files are known."""
+        if entry.converted is None:
+            self.skipped["Observation with a code that no criterion needs"] += 1
+            return
+        events = self._events_of(entry, patient) if self._adverse_events else ()
+        for raw in entry.converted:
+            raw.patient = patient
+            for event in events if raw.kind == "Measurement" else ():
+                raw.add("aboutEvent", event)
+            yield raw
+
+    def _observation(self, resource: dict[str, Any], record: str) -> list[RawRecord] | None:
+        """The raw records of an observation, their patient not yet known; None where no criterion needs it."""
         codings, display = concept(resource.get("code"))
         for system, code, _ in codings:
             key = self._code_map.get((system, code), code if system == LOCAL_CODES else "")
-            if (raw := self._statement(resource, patient, record, key)) is not None:
+            if key and (raw := self._statement(resource, record, key)) is not None:
                 raw.add("display", display)
-                yield raw
-                return
+                return [raw]
         components = [c for c in sequence(resource.get("component")) if isinstance(c, dict)]
         wanted = bool(self._terminology.tests(codings, self._code_map))
-        if wanted and (_has_value(resource) or not (components or resource.get("hasMember"))):
-            raw = self._measurement(resource, resource, patient, record)
-            yield raw
-        found = wanted
+        found = []
+        whole = RawRecord("Measurement", "", record)
+        whole.add("recordStatus", scalar(resource.get("status")))
+        _add_dates(whole, resource, "effective", "effective", "effectiveEnd")
         for number, component in enumerate(components, 1):
-            part_codings, _ = concept(component.get("code"))
+            part_codings, part_display = concept(component.get("code"))
             if self._terminology.tests(part_codings, self._code_map):
-                found = True
-                part = self._measurement(component, resource, patient, f"{record}/component/{number}")
-                yield part
-        if not found:
-            self.skipped["Observation with a code that no criterion needs"] += 1
+                part = RawRecord("Measurement", "", f"{record}/component/{number}", whole.values.copy())
+                _add_codings(part, part_codings, part_display)
+                _add_result(part, component, resource)
+                found.append(part)
+        if wanted and (_has_value(resource) or not (components or resource.get("hasMember"))):
+            _add_codings(whole, codings, display)
+            _add_result(whole, resource, resource)
+            found.insert(0, whole)
+        return found if found or wanted else None
 
-    def _measurement(self, part: dict[str, Any], resource: dict[str, Any], patient: str, identifier: str) -> RawRecord:
-        """A measurement from an observation or one of its components; date and status are the observation's."""
-        raw = RawRecord("Measurement", patient, identifier)
-        _add_concept(raw, part.get("code"))
-        raw.add("recordStatus", scalar(resource.get("status")))
-        _add_dates(raw, resource, "effective", "effective", "effectiveEnd")
-        _add_value(raw, part)
-        for interpretation in sequence(part.get("interpretation")):
-            for _, code, _ in concept(interpretation)[0]:
-                raw.add("interpretation", code)
-        method = concept(part.get("method") or resource.get("method"))
-        for system, code, _ in method[0]:
-            raw.add("methodCoding", f"{system}|{code}")
-        if method[1] and not method[0]:
-            raw.add("methodCoding", f"|{method[1]}")
-        _add_reference_range(raw, part)
-        return raw
-
-    def _statement(self, resource: dict[str, Any], patient: str, record: str, code: str) -> RawRecord | None:
-        """What an observation with a local code states, where it is no measurement."""
+    def _statement(self, resource: dict[str, Any], record: str, code: str) -> RawRecord | None:
+        """What an observation with a local code states, where it is no measurement; its patient not yet known."""
+        patient = ""
         kind, _, rest = code.partition(":")
         if kind == "attest":
             raw = RawRecord("Attestation", patient, record)
@@ -352,6 +378,22 @@ class FhirReader:
 
 
 # ── Other resources ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_result(raw: RawRecord, part: dict[str, Any], resource: dict[str, Any]) -> None:
+    """Value, interpretation, method and limits of normal of an observation or of one of its components."""
+    _add_value(raw, part)
+    for interpretation in sequence(part.get("interpretation")):
+        for _, code, _ in concept(interpretation)[0]:
+            raw.add("interpretation", code)
+    if method := part.get("method") or resource.get("method"):
+        codings, text = concept(method)
+        for system, code, _ in codings:
+            raw.add("methodCoding", f"{system}|{code}")
+        if text and not codings:
+            raw.add("methodCoding", f"|{text}")
+    if "referenceRange" in part:
+        _add_reference_range(raw, part)
 
 
 def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
@@ -464,6 +506,17 @@ def _consent(resource: dict[str, Any], patient: str, record: str) -> Iterator[Ra
     yield raw
 
 
+_CONVERT: dict[str, Callable[[dict[str, Any], str, str], Iterator[RawRecord]]] = {
+    "Condition": _condition,
+    "Procedure": _procedure,
+    "Immunization": _immunization,
+    "AllergyIntolerance": _allergy,
+    "Consent": _consent,
+    "AdverseEvent": _adverse_event,
+}
+"""How resources become raw records that need nothing beside themselves and their patient."""
+
+
 # ── Elements ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -481,25 +534,15 @@ def _resources(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
         waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
 
 
-def _referred(reference: Any, file: str, known: Mapping[tuple[str, str], _T]) -> _T | None:
-    """What a FHIR reference means among what is known by (file, URL): in its own file first; None where nothing."""
-    url = text_of(mapping(reference).get("reference"))
-    if url is None:
-        return None
-    url = url.split("/_history/", 1)[0]
-    short = "/".join(url.rsplit("/", 2)[-2:])
-    for key in ((file, url), (file, short), ("", url), ("", short)):
-        if key in known:
-            return known[key]
-    return None
-
-
 def _tail(url: str) -> str:
     return url.replace(":", "/").rsplit("/", 1)[-1]
 
 
 def _add_concept(raw: RawRecord, value: Any) -> None:
-    codings, display = concept(value)
+    _add_codings(raw, *concept(value))
+
+
+def _add_codings(raw: RawRecord, codings: list[Coding], display: str) -> None:
     for system, code, _ in codings:
         raw.add("coding", f"{system}|{code}")
     if "display" not in raw.values:

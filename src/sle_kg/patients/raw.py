@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from sle_kg.codes import Coding
 
@@ -57,19 +58,22 @@ class RawRecord:
     kind: str
     patient: str
     id: str
-    values: dict[str, list[Scalar]] = field(default_factory=dict)
+    values: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
 
     @property
     def record(self) -> str:
         """The record that evidence names: the id without its part."""
-        return "/".join(self.id.split("/", 2)[:2])
+        return self.id if self.id.count("/") < 2 else "/".join(self.id.split("/", 2)[:2])
 
     def add(self, name: str, value: Scalar | None) -> None:
         """Note one value; None and repetitions are passed over."""
-        if value is not None and value != "":
-            values = self.values.setdefault(name, [])
-            if value not in values:
-                values.append(value)
+        if value is None or value == "":
+            return
+        known = self.values.get(name)
+        if known is None:
+            self.values[name] = _alone(value) if isinstance(value, str) else (value,)
+        elif value not in known:
+            self.values[name] = (*known, value)
 
     def contradicts(self, other: RawRecord) -> bool:
         """Whether the two say different things of one name."""
@@ -77,18 +81,18 @@ class RawRecord:
 
     def text(self, name: str) -> str | None:
         """The first value as text."""
-        value = self.first(name)
-        return value if isinstance(value, str) else None
+        values = self.values.get(name)
+        return values[0] if values and isinstance(values[0], str) else None
 
     def flag(self, name: str) -> bool | None:
         """The first value, where it is a truth value."""
-        value = self.first(name)
-        return value if isinstance(value, bool) else None
+        values = self.values.get(name)
+        return values[0] if values and isinstance(values[0], bool) else None
 
     def number(self, name: str) -> Decimal | None:
         """The first value, where it is a number."""
-        value = self.first(name)
-        return value if isinstance(value, Decimal) else None
+        values = self.values.get(name)
+        return values[0] if values and isinstance(values[0], Decimal) else None
 
     def first(self, name: str) -> Scalar | None:
         """The first value of this name."""
@@ -97,8 +101,18 @@ class RawRecord:
 
     def codings(self, name: str) -> list[Coding]:
         """Values of the form `system|code` as codings."""
-        found: list[Coding] = []
-        for value in self.values.get(name, ()):
-            system, separator, code = str(value).rpartition("|")
-            found.append((system if separator else "", code, ""))
-        return found
+        values = self.values.get(name)
+        return [_coding(str(value)) for value in values] if values else []
+
+
+@lru_cache(maxsize=16384)
+def _alone(text: str) -> tuple[str]:
+    """The tuple of one text, shared by all records that say it: units, statuses and dates are many times the same."""
+    return (text,)
+
+
+@lru_cache(maxsize=16384)
+def _coding(text: str) -> Coding:
+    """The coding that a text `system|code` stands for."""
+    system, separator, code = text.rpartition("|")
+    return system if separator else "", code, ""
