@@ -53,6 +53,13 @@ def test_recorded_events_are_a_number_and_have_no_upper_bound_unless_complete(tm
     assert result(one(tmp_path, UKM, *early), "adverseEvents").upper is None
 
 
+def test_results_on_events_name_their_records(tmp_path: Path) -> None:
+    facts = infused(), adverse_event("Rash", on(3), 2, dose_limiting=True), adverse_event("Fever", on(90), 1)
+    patient = one(tmp_path, LEGEND, *facts)
+    assert [line.what for line in result(patient, "adverseEvents").evidence] == ["Rash", "Fever"]
+    assert [line.what for line in result(patient, "doseLimitingToxicity").evidence] == ["Rash"]
+
+
 def test_no_record_of_events_is_not_none(tmp_path: Path) -> None:
     unsaid, said = (infused(),), (infused(), COMPLETE)
     found = outcomes(

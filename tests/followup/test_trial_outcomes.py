@@ -161,6 +161,20 @@ def test_laboratory_outcomes_are_measured_on_their_own_days(tmp_path: Path) -> N
     ]
 
 
+def test_laboratory_results_around_a_visit_belong_to_it(tmp_path: Path) -> None:
+    values = [lab("loinc:2465-3", 900, "mg/dL", on(number)) for number in (-5, 10, 27, 31, 32)]
+    patient = one(tmp_path, LEGEND, infused(), sledai(28), *values)
+    found = [(r.time_point, r.date) for r in patient.results if r.measure == "igG"]
+    assert found == [("day 11", day(10)), ("visit 1", day(27)), ("day 33", day(32))]
+
+
+def test_an_outcome_that_is_a_change_says_so(tmp_path: Path) -> None:
+    patient = one(tmp_path, LEGEND, infused(), sledai(0, "rash"), sledai(28), lab("loinc:2465-3", 9, "g/L", on(28)))
+    assert result(patient, "igG", "visit 1").definition == "immunoglobulin G, change since baseline"
+    assert result(patient, "sledai2k", "visit 1").definition == "SLEDAI-2K, change since baseline"
+    assert result(patient, "lldas", "visit 1").definition == "LLDAS as the record words it (four items)"
+
+
 def test_the_user_names_time_points_where_the_record_names_none(tmp_path: Path) -> None:
     patient = one(tmp_path, LEGEND, infused(), sledai(0, "rash"), sledai(30), visits=("week 4", "day 85"))
     assert words(patient, "sledai2k") == {"week 4": "value", "day 85": "not-evaluable"}

@@ -245,7 +245,7 @@ def plain(number: Decimal) -> Decimal:
 
 
 def _in_time(name: str) -> list[tuple[int, int, str]]:
-    """Names in the order of time within one unit: "week 4" before "week 12"; weeks before months of a row."""
-    order = {"day": 0, "visit": 0, "week": 1, "month": 2}
+    """Names in the order of time within one unit: "week 4" before "week 12"; visits before other days of a row."""
+    order = {"visit": 0, "day": 1, "week": 2, "month": 3}
     match = re.fullmatch(r"([a-z]+) (-?[0-9]+)", name)
-    return [(order.get(match[1], 3), int(match[2]), name)] if match else [(4, 0, name)]
+    return [(order[match[1]], int(match[2]), name)] if match and match[1] in order else [(4, 0, name)]

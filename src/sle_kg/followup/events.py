@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from sle_kg.evaluate import Truth
-from sle_kg.followup.explain import sentence
+from sle_kg.followup.explain import Records, sentence
 from sle_kg.followup.moments import add_months, day_number
 from sle_kg.followup.results import AdverseEvent, OutcomeResult
 from sle_kg.followup.session import FollowUp
@@ -120,6 +120,7 @@ def treatment_emergent(
     infusion_day: int,
     infusion: dt.date,
     complete: dt.date | None,
+    line: Records,
 ) -> tuple[OutcomeResult, str]:
     """How many recorded adverse events began in the window.
 
@@ -147,6 +148,7 @@ def treatment_emergent(
         lower=lower,
         upper=upper,
         reason=sentence(said),
+        evidence=tuple(line(event.record) for event in possible),
         missing=() if whole else (_statement(last),),
     )
     if exact is not None:
@@ -161,18 +163,19 @@ def dose_limiting(
     infusion_day: int,
     infusion: dt.date,
     complete: dt.date | None,
+    line: Records,
     severe_from: int | None,
 ) -> tuple[OutcomeResult, str]:
     """Whether an event limited the dose (A4-02: the investigator's flag, causal relation, onset in the window)."""
     first, last = onset_window(schedule, infusion, infusion_day)
-    timed = replace(blank, first=first, last=last)
     inside = [event for event in events if event.began(first, last) is not False]
+    timed = replace(blank, first=first, last=last, evidence=tuple(line(event.record) for event in inside))
     limiting = [event for event in inside if event.began(first, last) and event.limits_dose(severe_from)]
     if limiting:
         one = limiting[0]
         said = f"{_named([one])} limited the dose, from {first} to {last or 'the last record'}"
         day = one.first if one.first == one.last else None
-        return replace(timed, result="reached", date=day, reason=sentence(said)), ""
+        return replace(timed, result="reached", date=day, reason=sentence(said), evidence=(line(one.record),)), ""
     open_events = [event for event in inside if event.limits_dose(severe_from) is not False]
     if open_events:
         said = f"whether {_named(open_events)} limited the dose is for the investigator to say"

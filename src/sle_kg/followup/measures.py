@@ -18,7 +18,8 @@ class Measure:
     """One definition of one outcome, ready to be evaluated: `condition` without readings, thresholds set.
 
     `features` are all that it needs, `lead` is the one by which the day of the assessment is chosen: the first of its
-    tree that reads tests, or the value (None: it reads none). `visit_tests` are the scores of the outcome and its
+    tree that reads tests, or the value (None: it reads none). `tests` are those of every feature, `lead_tests` those of
+    the lead measure. `visit_tests` are the scores of the outcome and its
     components, whose days are visits where the record names none; empty for an outcome without a score.
     """
 
@@ -28,22 +29,14 @@ class Measure:
     features: tuple[c.Feature, ...]
     lead: c.Feature | None
     schedule: Schedule
+    tests: tuple[str, ...]
+    lead_tests: tuple[str, ...]
     visit_tests: tuple[str, ...] = ()
-
-    @property
-    def lead_tests(self) -> tuple[str, ...]:
-        """The tests of the lead measure."""
-        return tests_of(self.lead) if self.lead else ()
 
     @property
     def looks_back(self) -> bool:
         """Whether a feature compares with the previous assessment."""
         return any("previous" in (feature.get("at"), feature.get("since")) for feature in self.features)
-
-    @property
-    def tests(self) -> tuple[str, ...]:
-        """The tests of every feature."""
-        return _tests(self.features)
 
 
 def outcomes_of(trial: str) -> tuple[Outcome, ...]:
@@ -104,17 +97,22 @@ def _measure(
         changed = _adjusted(condition, options)
         condition = with_thresholds(condition, options.thresholds)
         definition = replace(definition, words=f"{definition.words} ({changed})" if changed else definition.words)
+    if definition.reports == "change":
+        definition = replace(definition, words=f"{definition.words}, change since baseline")
     leaves = [node.feature for node in c.walk(condition) if isinstance(node, c.Leaf)] if condition is not None else []
     reported = [feature for feature in (definition.value, definition.change) if feature is not None]
     features = tuple(dict.fromkeys([*leaves, *reported]))
     parent = next((other for other in outcomes if other.id == outcome.parent), outcome)
+    lead = next((feature for feature in features if tests_of(feature)), None)
     return Measure(
         outcome=outcome,
         definition=definition,
         condition=condition,
         features=features,
-        lead=next((feature for feature in features if tests_of(feature)), None),
+        lead=lead,
         schedule=outcome.schedule if outcome.schedule.named else parent.schedule,
+        tests=tuple(sorted({test for feature in features for test in tests_of(feature)})),
+        lead_tests=tests_of(lead) if lead else (),
     )
 
 
@@ -127,7 +125,3 @@ def _adjusted(condition: c.Condition, options: FollowUpOptions) -> str:
 def _readings(trial: str) -> dict[str, str]:
     """The default reading of each ambiguity of a trial."""
     return {reading.ambiguity: reading.key for reading in load_trials()[trial].readings if reading.default}
-
-
-def _tests(features: Sequence[c.Feature]) -> tuple[str, ...]:
-    return tuple(sorted({test for feature in features for test in tests_of(feature)}))

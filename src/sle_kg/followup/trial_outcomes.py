@@ -40,6 +40,7 @@ from sle_kg.followup.session import Findings, FollowUp, Question, instrument_of
 from sle_kg.outcomes import Outcome
 from sle_kg.screening import Progress
 from sle_kg.trials import load_trials
+from sle_kg.verdict import Evidence
 from sle_kg.wording import ontology_label
 
 GROUP = 500
@@ -138,7 +139,8 @@ def windows_sentence(measures: Sequence[Measure], options: FollowUpOptions) -> s
             sentences.append(
                 "Where the record names no time point, each patient's own assessments are visits: assessments at most "
                 f"{span} days apart, none of them of the same measure, are one visit, and results up to {span} days "
-                "around it serve, as far as no other visit is nearer."
+                "around it serve, as far as no other visit is nearer; laboratory results of other days are time points "
+                "of their own."
             )
     return " ".join(sentences)
 
@@ -171,17 +173,17 @@ class Engine:
         plan = Plan(patient, infusion, self.session.why_no_infusion(patient, self.trial))
         if infusion is None:
             return plan
-        visits = self._own_visits(patient, self._scores, infusion)
+        visits = self._own_visits(patient, infusion)
         for number, measure in enumerate(self.measures):
             if measure.definition.kind in ("state", "value", "duration"):
                 points = self._points(measure, patient, infusion, visits)
                 plan.places[number] = [self._place(measure, patient, point) for point in points]
         return plan
 
-    def _own_visits(self, patient: str, tests: Sequence[str], infusion: dt.date) -> list[TimePoint]:
-        """The patient's visits by the days with a result of some tests, items of one instrument together."""
+    def _own_visits(self, patient: str, infusion: dt.date) -> list[TimePoint]:
+        """The patient's visits by the days with a score of any outcome, items of one instrument together."""
         assessed: dict[str, set[dt.date]] = {}
-        for test in tests:
+        for test in self._scores:
             assessed.setdefault(instrument_of(test), set()).update(self.session.days(patient, (test,)))
         return own_visits(assessed, infusion, self.options.visit_window)
 
@@ -190,7 +192,8 @@ class Engine:
     ) -> list[TimePoint]:
         """The time points of a definition: the record's, the user's, or the patient's own visits.
 
-        A duration is followed over all visits. Laboratory results are visits of their own, named by their day.
+        A duration is followed over all visits. Laboratory results serve the visit around which they were taken; those
+        of other days are time points of their own, named by their day.
         """
         if measure.definition.kind != "duration":
             named = named_visits(measure.schedule) or self.asked
@@ -200,8 +203,11 @@ class Engine:
             tests = measure.lead_tests if measure.definition.kind == "duration" else measure.visit_tests
             days = self.session.days(patient, tests)
             return [point for point in visits if nearest(days, point) is not None]
-        own = self._own_visits(patient, measure.tests, infusion)
-        return [replace(point, name=day_name(point.target, infusion, self.numbering)) for point in own]
+        days = [day for day in self.session.days(patient, measure.tests) if day > infusion]
+        attended = [point for point in visits if nearest(days, point) is not None]
+        other = [day for day in days if not any(point.first <= day <= point.last for point in visits)]
+        alone = [TimePoint(day_name(day, infusion, self.numbering), day, day, day) for day in other]
+        return sorted([*attended, *alone], key=lambda point: point.target)
 
     def _place(self, measure: Measure, patient: str, point: TimePoint) -> Place:
         day = self._day(measure, patient, point)
@@ -392,7 +398,11 @@ class Engine:
         """An outcome that counts or looks for adverse events."""
         events = self.events.of(patient)
         complete = self.session.complete_until(patient, "adverseEvents")
-        asked = (blank, events, measure.schedule, self.numbering, infusion, complete)
+
+        def line(record: str) -> Evidence:
+            return self.session.evidence(patient, record)
+
+        asked = (blank, events, measure.schedule, self.numbering, infusion, complete, line)
         if measure.definition.events == "doseLimiting":
             return dose_limiting(*asked, measure.definition.severe_from)
         return treatment_emergent(*asked)
