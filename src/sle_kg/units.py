@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 CREATININE_MOLAR_MASS = Decimal("113.12")
@@ -40,8 +40,7 @@ def convert(value: Decimal, unit: str | None, target: str, molar_mass: Decimal |
     """
     if not value.is_finite() or value.copy_abs() >= LARGEST:
         raise UnitError(f"the value {value} is no clinical value")
-    factor, offset = _affine((unit or "").strip().replace("µ", "u").replace("μ", "u"), target, molar_mass)
-    return _decimal(Fraction(value) * factor + offset)
+    return _converted(value, unit, target, molar_mass)
 
 
 def is_bare(unit: str | None) -> bool:
@@ -53,6 +52,13 @@ def per_kilogram(unit: str) -> tuple[str, bool]:
     """The unit of a dose without its "per kg of body weight", and whether it had one: `mg/kg` → (`mg`, True)."""
     match = re.fullmatch(r"(.+)/kg(?:\{[^{}]*\})?", unit)
     return (match[1], True) if match else (unit, False)
+
+
+@lru_cache(maxsize=65536)
+def _converted(value: Decimal, unit: str | None, target: str, molar_mass: Decimal | None) -> Decimal:
+    """`convert`, once for each value: laboratory results are many times the same."""
+    factor, offset = _affine((unit or "").strip().replace("µ", "u").replace("μ", "u"), target, molar_mass)
+    return _decimal(Fraction(value) * factor + offset)
 
 
 def _decimal(value: Fraction) -> Decimal:

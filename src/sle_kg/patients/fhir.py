@@ -600,15 +600,18 @@ def _add_value(raw: RawRecord, part: dict[str, Any]) -> None:
 
 def _add_reference_range(raw: RawRecord, part: dict[str, Any]) -> None:
     """The limits of normal: of several ranges for different people, only a limit that all of them share."""
-    ranges = []
-    for item in sequence(part.get("referenceRange")):
-        meaning = concept(mapping(item).get("type"))
-        if isinstance(item, dict) and (not any(meaning) or "normal" in [code for _, code, _ in meaning[0]]):
-            ranges.append(item)
+    ranges = [item for item in sequence(part.get("referenceRange")) if isinstance(item, dict) and _is_of_normal(item)]
     general = [item for item in ranges if not item.get("appliesTo") and not item.get("age")]
     chosen = general if len(general) == 1 else ranges
     for side, name in (("low", "referenceLow"), ("high", "referenceHigh")):
-        limits = [(mapping(item.get(side)).get("value"), quantity_unit(mapping(item.get(side)))) for item in chosen]
-        if limits and len(set(map(str, limits))) == 1 and isinstance(limits[0][0], Decimal):
+        quantities = [mapping(item.get(side)) for item in chosen]
+        limits = [(quantity.get("value"), quantity_unit(quantity)) for quantity in quantities]
+        if limits and isinstance(limits[0][0], Decimal) and (len(limits) == 1 or len(set(map(str, limits))) == 1):
             raw.add(name, limits[0][0])
             raw.add(f"{name}Unit", limits[0][1])
+
+
+def _is_of_normal(item: dict[str, Any]) -> bool:
+    """Whether a reference range is that of normal: said so, or without a type."""
+    codings, text = concept(item.get("type"))
+    return not (codings or text) or any(code == "normal" for _, code, _ in codings)
