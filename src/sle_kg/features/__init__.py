@@ -6,7 +6,7 @@ a date) at once: for one patient or for a hospital the same SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -117,10 +117,7 @@ class FeatureBuilder:
     """
 
     def __init__(self, tables: Mapping[str, pa.Table], wanted: Sequence[Feature], terminology: Terminology) -> None:
-        sets = {name for f in wanted for p in ("valueSet", "concurrentWith") for name in names_of(f, p)}
-        self._connection: duckdb.DuckDBPyConnection = open_database(
-            tables, sorted(sets | set(_ALWAYS_NEEDED)), terminology
-        )
+        self._connection: duckdb.DuckDBPyConnection = open_database(tables, value_sets_of(wanted), terminology)
         self._totals = assessment.totals_of(wanted)
         self._assessed: tuple[frozenset[str], bool] | None = None
 
@@ -142,7 +139,7 @@ class FeatureBuilder:
             self._load_assessments(self._totals, options.derive_items)
         numbered = list(ordered)
         values: list[FeatureValue] = []
-        for batch in _batches(numbered):
+        for batch in batches(numbered):
             values += self._bounds(numbered, batch, options)
         return sorted(values, key=lambda value: (value.slug, value.ask))
 
@@ -182,7 +179,13 @@ class FeatureBuilder:
         ]
 
 
-def _batches(features: list[Feature]) -> list[list[int]]:
+def value_sets_of(features: Iterable[Feature]) -> list[str]:
+    """The value sets whose members the queries of these features ask for."""
+    sets = {name for f in features for p in ("valueSet", "concurrentWith") for name in names_of(f, p)}
+    return sorted(sets | set(_ALWAYS_NEEDED))
+
+
+def batches(features: Sequence[Feature]) -> list[list[int]]:
     """Numbers of the features, those that share a query together."""
     together: dict[str, list[int]] = {}
     for number, feature in enumerate(features):

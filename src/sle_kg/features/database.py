@@ -225,6 +225,11 @@ def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], option
         anchors,
     )
     load_rows(connection, "stated_complete", {"section": "text"}, [(section,) for section in sorted(options.complete)])
+    load_complete(connection)
+
+
+def load_complete(connection: duckdb.DuckDBPyConnection) -> None:
+    """Which sections are complete up to which day for each ask, by statement of the record or of the command line."""
     connection.execute(
         """
         CREATE OR REPLACE TABLE complete AS
