@@ -8,7 +8,7 @@ direct evaluator, later SQL) sees the same thing. Logic is Kleene's strong three
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -23,20 +23,20 @@ class Feature:
     """A number about a patient that the feature builder bounds from below and above.
 
     `kind` is the local name of the leaf class that declares it (`MeasurementCondition`); `parameters` are sorted
-    pairs of parameter name and value, so that equal features are equal values and share one column.
+    pairs of parameter name and value, so that equal features are equal values and share one column. `slug` is a stable
+    name made of both: the profile properties are `<slug>Lower` and `<slug>Upper`.
     """
 
     kind: str
     parameters: tuple[tuple[str, Parameter], ...]
+    slug: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def slug(self) -> str:
-        """Stable name, from kind and parameters: the profile properties are `<slug>Lower` and `<slug>Upper`."""
+    def __post_init__(self) -> None:
         words = [self.kind.removesuffix("Condition")]
         for name, value in self.parameters:
             text = "+".join(value) if isinstance(value, tuple) else str(value)
             words.append(f"{name}={text}")
-        return "_".join(words)
+        object.__setattr__(self, "slug", "_".join(words))
 
     def get(self, name: str, default: Parameter | None = None) -> Parameter | None:
         """The value of one parameter."""

@@ -175,6 +175,7 @@ class ClassificationScore(Scorer):
     def _counted(self, items: Mapping[str, bool | None], bound: Bound) -> str:
         counting = [self.items[key] for key in counted(self.items, (key for key, present in items.items() if present))]
         lower, upper = bound
+        assert lower is not None and upper is not None, "items bound the points"
         least, most = shown(lower), shown(upper)
         total = f"{least} points" if lower == upper else f"between {least} and {most} points"
         named = ", ".join(f"{self._label(item.key.partition(':')[2])} {item.weight}" for item in counting)

@@ -112,6 +112,7 @@ class FollowUp:
         wanted = sorted(set(features), key=lambda feature: feature.slug)
         self._builder: FeatureBuilder = FeatureBuilder(self.data.tables, wanted, self.terminology)
         self._days = _result_days(self.data, self.until)
+        self._days_of: dict[tuple[str, tuple[str, ...]], list[dt.date]] = {}
         self._last = self._last_days()
         self._complete = self._completeness()
         self._events: dict[str, dict[str, dict[str, EventDate]]] = {}
@@ -156,8 +157,11 @@ class FollowUp:
 
     def days(self, patient: str, tests: Iterable[str]) -> list[dt.date]:
         """The days, ascending, with a result of any of the tests; results without an exact day do not count."""
-        known = self._days.get(patient, {})
-        return sorted({day for test in set(tests) for day in known.get(test, ())})
+        key = (patient, tuple(tests))
+        if key not in self._days_of:
+            known = self._days.get(patient, {})
+            self._days_of[key] = sorted({day for test in key[1] for day in known.get(test, ())})
+        return self._days_of[key]
 
     def last_day(self, patient: str) -> dt.date | None:
         """The last day of any record of the patient, whatever it is about: where the follow-up ends."""
