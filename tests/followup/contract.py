@@ -176,17 +176,6 @@ def outcomes(folder: Path, trial: str, patients: list[Patient], *options: str) -
     return _json(run("outcomes", write(folder, *patients), "--trial", trial, "--format", "json", *options))
 
 
-def results(report: dict[str, Any], patient: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """The results of a patient, by outcome and time point."""
-    [one] = [p for p in report["patients"] if p["patient"] == patient]
-    return {(r["id"], r["timePoint"]): r for r in one["results"]}
-
-
-def rows_of_cohort(report: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The rows of the cohort, by outcome and time point."""
-    return {(r["id"], r["timePoint"]): r for r in report["cohort"]}
-
-
 def later(day: str, days: int) -> str:
     """A date some days later."""
     return (date.fromisoformat(day) + timedelta(days)).isoformat()
