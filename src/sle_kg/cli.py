@@ -166,6 +166,7 @@ def demo(
     print(f"\n{render_overview(result.verdicts, width, colour)}")
     print(f"The graph is in {result.graph_file}")
     print(f"The report to read or print is in {result.report_file}")
+    print(f"The outcomes of a patient after the infusion are in {result.outcomes_file}")
 
 
 @app.command(epilog="Example: sle-kg trials --all | grep -i recruiting")
