@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def visits() -> dict[str, str]:
     return {row["visit"]: row["date"] for row in by_hand("What is recorded")}
 
 
-def by_date(trial: str, id: str, measure: str, **options: dict[str, str]) -> dict[str, str]:
+def by_date(trial: str, id: str, measure: str, **options: Any) -> dict[str, str]:
     """Day of the assessment → the program's result of one definition."""
     (patient,) = trial_outcomes([FOLLOWUP], trial, FollowUpOptions(**options)).patients
     found = [result for result in patient.results if (result.id, result.measure) == (id, measure) and result.date]
@@ -131,3 +132,10 @@ def test_values_worked_by_hand_are_those_of_the_program():
             hand[measure, row["at"]] = row["change"].split("=")[1].strip().replace("−", "-")
     assert {place: str(computed[place]) for place in hand} == hand
     assert {place[0] for place in hand} == set(names.values())
+
+
+def test_what_the_guide_says_of_options_holds():
+    strict = by_date("NCT06710717", "O2", "doris2021", readings={"A2-10": "doris-below-5"})
+    narrow = by_date("NCT06710717", "O2", "clinicalSledai", visit_window=7)
+    assert strict[visits()["6"]] == "not-reached"
+    assert sorted(narrow) == sorted(day for visit, day in visits().items() if visit in "13456")
