@@ -283,6 +283,24 @@ class Session:
             )
         return self.confirmed(asks, dates)
 
+    def earliest(self, patients: Sequence[str]) -> dict[tuple[str, str], dt.date]:
+        """The first date on which a patient, not eligible today, would be, by patient and trial, where there is one."""
+        asks = self.asks(patients)
+        made = self.profiles(asks)
+        found = self.statuses(made)
+        cases = [Case(profile.ask, self.rules[profile.trial], profile.bounds, profile.attestations) for profile in made]
+        status = {case.id: statuses(case.rules.trial, found[case.id]) for case in cases}
+        waiting = {case.id: _waiting(case, status[case.id]) for case in cases}
+        ahead = courses(cases, waiting, True, partial(self.probe, {ask.id: ask for ask in asks}))
+        days = {number: day for number, course in ahead.items() if (day := course.first_eligible()) is not None}
+        dates = {
+            ask.id: Dates(earliest_eligible=ask.on + dt.timedelta(days=days[ask.id]) if ask.id in days else None)
+            for ask in asks
+        }
+        confirmed = self.confirmed(asks, dates)
+        known = {(ask.patient, ask.trial): confirmed[ask.id].earliest_eligible for ask in asks}
+        return {key: day for key, day in known.items() if day is not None}
+
     def probe(self, asks: Mapping[int, Ask], probes: Sequence[Probe], features: Sequence[Feature]) -> list[Bounds]:
         """The bounds of features some days later (see `timeline.Prober`)."""
         later = [asks[probe.case].moved(number, probe.days, probe.repeat) for number, probe in enumerate(probes)]

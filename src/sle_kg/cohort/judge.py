@@ -1,0 +1,139 @@
+"""A chunk of patients judged: one table `judged` with the status of every row of every trial, by either engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sle_kg.criteria import Trial
+from sle_kg.engines import RowStatus
+from sle_kg.evaluate import RuleSet
+from sle_kg.features.asks import FeatureOptions
+from sle_kg.features.database import load_rows
+from sle_kg.features.sql import text
+from sle_kg.features.wide import PERSON, WIDE, WideColumns, wide_columns, wide_database
+from sle_kg.sql_plan import Plan, TrialColumns, compile_plan
+from sle_kg.verdicts import overall, statuses
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from sle_kg.screening import Options
+    from sle_kg.terminology import Terminology
+
+JUDGED = "judged"
+"""The table of statuses: `number` of the patient, and the columns of each trial."""
+SAID = "said"
+"""The attestations that count: `number`, and two columns for each row of each trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusColumns:
+    """The columns of one trial in `JUDGED`: the status of each row, verdict, number of unknown rows."""
+
+    rows: Mapping[str, str]
+    verdict: str
+    unknown: str
+
+
+class SqlJudge:
+    """Judges chunks by the plan that is compiled from all trials at once."""
+
+    def __init__(self, trials: Sequence[Trial], options: Options, terminology: Terminology) -> None:
+        self.trials, self.options, self.terminology = trials, options, terminology
+        self.rules = {trial.id: RuleSet.of(trial, options.readings) for trial in trials}
+        self.wanted = {trial.id: trial.features() for trial in trials}
+        self.place = {
+            (trial.id, row.id): f"a{number}_{place}"
+            for number, trial in enumerate(trials)
+            for place, row in enumerate(trial.criteria)
+        }
+        self.columns: WideColumns = wide_columns(self.wanted)
+        self.plan: Plan = compile_plan(
+            list(self.rules.values()), "asked", ["number"], self.columns.bounds, self.said_columns
+        )
+        self._query = self.plan.sql()
+
+    def said_columns(self, trial: str, row: str) -> tuple[str, str]:
+        """The columns that tell whether a row is attested true, and attested false."""
+        stem = self.place[trial, row]
+        return f"{stem}_true", f"{stem}_false"
+
+    def judge(self, tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`."""
+        options = FeatureOptions(frozenset(self.options.complete), self.options.windows)
+        connection = wide_database(tables, self.wanted, self.options.on, self.options.events, options, self.terminology)
+        self._load_attestations(connection)
+        said = ", ".join(f"coalesce({name}, false) AS {name}" for key in self.place for name in self.said_columns(*key))
+        connection.execute(
+            f"""CREATE TABLE {JUDGED} AS
+            WITH asked AS (SELECT w.*, {said} FROM {WIDE} w LEFT JOIN {SAID} s USING (number))
+            SELECT * FROM ({self._query})"""
+        )
+        return connection
+
+    def status_columns(self, trial: str) -> StatusColumns:
+        """Where the statuses of a trial are."""
+        return status_columns(self.plan.trials[trial])
+
+    def _load_attestations(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """`SAID`: the latest attestation of each row; both where the order of two is not known (rule 3)."""
+        rows = [(trial, row, number) for number, (trial, row) in enumerate(self.place)]
+        load_rows(connection, "asked_row", {"trial": "text", "criterion": "text", "place": "whole"}, rows)
+        columns = ", ".join(
+            f"bool_or({side} ({number} = place)) AS {name}"
+            for number, key in enumerate(self.place)
+            for side, name in zip(("value AND", "NOT value AND"), self.said_columns(*key), strict=True)
+        )
+        connection.execute(
+            f"""CREATE TABLE {SAID} AS
+            WITH counting AS (
+                SELECT p.number, r.place, f.value
+                FROM fact_attestation f JOIN asked_row r USING (trial, criterion) JOIN {PERSON} p USING (patient)
+                WHERE f.value IS NOT NULL
+                  AND (f.date_from IS NULL OR f.date_from <= DATE {text(self.options.on.isoformat())})
+                QUALIFY f.date_to IS NULL OR f.date_to >= coalesce(
+                    max(f.date_from) OVER (PARTITION BY p.number, r.place), DATE '0001-01-01'))
+            SELECT number, {columns} FROM counting GROUP BY number"""
+        )
+
+
+def status_columns(columns: TrialColumns) -> StatusColumns:
+    """The columns of a trial that every engine fills."""
+    rows = {row: named.status for row, named in columns.rows.items()}
+    return StatusColumns(rows, columns.verdict, columns.unknown)
+
+
+def load_judged(
+    connection: duckdb.DuckDBPyConnection,
+    patients: Sequence[str],
+    trials: Sequence[Trial],
+    columns: Mapping[str, StatusColumns],
+    found: Mapping[tuple[str, str], Mapping[str, RowStatus]],
+) -> None:
+    """`PERSON` and `JUDGED` from what another engine says, by patient and trial."""
+    load_rows(connection, PERSON, {"number": "whole", "patient": "text"}, list(enumerate(patients)))
+    kinds = {"number": "whole"}
+    for trial in trials:
+        kinds |= dict.fromkeys(columns[trial.id].rows.values(), "text")
+        kinds |= {columns[trial.id].verdict: "text", columns[trial.id].unknown: "whole"}
+    rows = [
+        (number, *(value for trial in trials for value in _values(trial, columns[trial.id], found[patient, trial.id])))
+        for number, patient in enumerate(patients)
+    ]
+    load_rows(connection, JUDGED, kinds, rows)
+
+
+def _values(trial: Trial, columns: StatusColumns, found: Mapping[str, RowStatus]) -> Iterable[str | int]:
+    status = statuses(trial, found)
+    yield from (status[row] for row in columns.rows)
+    yield overall(trial, status)
+    yield list(status.values()).count("unknown")
+
+
+def iso_date(day: dt.date) -> str:
+    """The day as an SQL literal."""
+    return f"DATE {text(day.isoformat())}"

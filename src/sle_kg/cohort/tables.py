@@ -1,0 +1,149 @@
+"""Patient tables in a folder of Parquet files, read in chunks of patients so that memory stays bounded."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sle_kg.errors import InputError
+from sle_kg.patients.facts import COLUMNS, schema
+from sle_kg.terminology import UNMAPPED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+NEEDED = ("patient",)
+"""Tables without which there is no cohort; any other that is missing has no rows."""
+UNSEEN = ("record", "adverse_event")
+"""Tables that screening a cohort does not look at: evidence lines, adverse events."""
+CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
+"""Tables whose rows have a concept."""
+MOST_PATIENTS = 20_000
+MOST_ROWS = 4_000_000
+"""Patients, and rows of all tables, that a chunk holds (on average)."""
+
+CodeMap = Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True)
+class CohortTables:
+    """The fact tables of a folder: `<table>.parquet`, or `<table>/*.parquet`."""
+
+    folder: Path
+    tables: Mapping[str, ds.Dataset]
+    patients: tuple[str, ...]
+
+    @classmethod
+    def open(cls, folder: Path) -> CohortTables:
+        """The tables of a folder, checked against the columns of `patients.facts`.
+
+        Raises InputError naming the folder or file and what is wrong with it.
+        """
+        if not folder.is_dir():
+            raise InputError(f"{folder}: is no folder; give one with patient tables, as example-cohort writes them")
+        tables = {name: found for name in COLUMNS if (found := _dataset(folder, name)) is not None}
+        for name in NEEDED:
+            if name not in tables:
+                raise InputError(f"{folder}: holds no {name}.parquet; make patient tables with sle-kg ingest-cohort")
+        ids = {one for one in _column(tables["patient"], folder) if one is not None}
+        return cls(folder, tables, tuple(sorted(ids)))
+
+    def chunks(self, most: int | None = None) -> list[tuple[str, ...]]:
+        """The patients, in the order of their ids, in parts that fit into memory."""
+        rows = sum(table.count_rows() for name, table in self.tables.items() if name not in UNSEEN)
+        each = rows // max(1, len(self.patients)) + 1
+        size = most or max(1, min(MOST_PATIENTS, MOST_ROWS // each))
+        return [self.patients[start : start + size] for start in range(0, len(self.patients), size)]
+
+    def read(self, patients: tuple[str, ...], on: dt.date, code_map: CodeMap) -> dict[str, pa.Table]:
+        """The tables of some neighbouring patients; results dated after `on` are not seen and left out.
+
+        `code_map` settles records whose code the tables call unmapped.
+        """
+        import pyarrow.compute as pc
+
+        mine = (pc.field("patient") >= patients[0]) & (pc.field("patient") <= patients[-1])
+        made = {}
+        for name in COLUMNS:
+            if name not in self.tables or name in UNSEEN:
+                made[name] = schema(name).empty_table()
+                continue
+            wanted = mine
+            if name == "measurement":
+                wanted = mine & (pc.field("date_from").is_null() | (pc.field("date_from") <= pc.scalar(on)))
+            made[name] = self._table(name, wanted)
+        return _mapped(made, code_map) if code_map else made
+
+    def _table(self, name: str, wanted: ds.Expression) -> pa.Table:
+        import pyarrow as pa
+
+        try:
+            table = self.tables[name].to_table(columns=schema(name).names, filter=wanted)
+            return table.cast(schema(name))
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{self.folder / name}: cannot be read ({_first_line(error)}); write it again") from error
+
+
+def _dataset(folder: Path, name: str) -> ds.Dataset | None:
+    """One table; None where the folder has none of that name. Raises InputError for a missing column."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    file, parts = folder / f"{name}.parquet", sorted((folder / name).glob("*.parquet"))
+    if not file.is_file() and not parts:
+        return None
+    place = file if file.is_file() else folder / name
+    try:
+        found = ds.dataset([str(part) for part in ([file] if file.is_file() else parts)], format="parquet")
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{place}: is no Parquet file ({_first_line(error)}); write it again") from error
+    missing = [column for column in schema(name).names if column not in found.schema.names]
+    if missing:
+        raise InputError(f"{place}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
+    return found
+
+
+def _column(table: ds.Dataset, folder: Path) -> list[str | None]:
+    """The ids of all patients."""
+    import pyarrow as pa
+
+    try:
+        ids: list[str | None] = table.to_table(columns=["patient"])["patient"].to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{folder / 'patient'}: cannot be read ({_first_line(error)}); write it again") from error
+    return ids
+
+
+def _mapped(tables: dict[str, pa.Table], code_map: CodeMap) -> dict[str, pa.Table]:
+    """The tables with the user's keys for records whose code was unmapped, which are then no longer unread."""
+    unread = tables["unread"].to_pylist()
+    keys: dict[tuple[str, str], str] = {}
+    for row in unread:
+        system, _, code = (row["code"] or "").rpartition("|")
+        if (system, code) in code_map and row["why"] == "unmapped code":
+            keys[row["patient"], row["record"]] = code_map[system, code]
+    if not keys:
+        return tables
+    made = {name: _with_keys(table, keys) if name in CODED else table for name, table in tables.items()}
+    kept = [not ((row["patient"], row["record"]) in keys and row["why"] == "unmapped code") for row in unread]
+    return made | {"unread": tables["unread"].filter(kept)}
+
+
+def _with_keys(table: pa.Table, keys: Mapping[tuple[str, str], str]) -> pa.Table:
+    """The table with the concept of the records that have a key."""
+    import pyarrow as pa
+
+    columns = (table[name].to_pylist() for name in ("patient", "record", "concept"))
+    concepts = [
+        keys.get((patient, record), concept) if concept == UNMAPPED else concept
+        for patient, record, concept in zip(*columns, strict=True)
+    ]
+    return table.set_column(table.schema.get_field_index("concept"), "concept", pa.array(concepts, pa.string()))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0][:200]
