@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import chain
 from typing import Literal, TypeVar
 
 import pyoxigraph as ox
@@ -173,8 +172,11 @@ class Terminology:
 
         Two keys for one test in different units become the first (`serumCreatinineSI` → `serumCreatinine`).
         """
-        found = [self._tests_named(system, code, code_map or {}) for system, code, _ in codings]
-        return found[0] if len(found) == 1 else tuple(dict.fromkeys(chain.from_iterable(found)))
+        named: tuple[str, ...] = ()
+        for system, code, _ in codings:
+            found = self._tests_named(system, code, code_map or {})
+            named = tuple(dict.fromkeys(named + found)) if named else found
+        return named
 
     def _tests_named(self, system: str, code: str, code_map: CodeMap) -> tuple[str, ...]:
         """The tests that one coding names; of a code that the user does not map they are found once."""

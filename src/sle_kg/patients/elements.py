@@ -55,7 +55,7 @@ def concept(value: Any) -> tuple[list[Coding], str]:
     codeable = mapping(value[0] if isinstance(value, list) and value else value)
     if not codeable:
         return [], ""
-    items = [mapping(item) for item in sequence(codeable.get("coding"))]
+    items = [item if isinstance(item, dict) else {} for item in sequence(codeable.get("coding"))]
     if not items and "code" in codeable:
         items = [codeable]
     codings: list[Coding] = []

@@ -126,7 +126,7 @@ class FactBuilder:
     def add(self, table: str, raw: RawRecord, **values: Any) -> None:
         """One row of a table, for the record `raw`; columns not named are null."""
         columns = COLUMNS[table]
-        if not values.keys() <= columns.keys():
+        if not all(map(columns.__contains__, values)):
             raise KeyError(f"the table {table} has no column {min(values.keys() - columns.keys())}")
         self._rows[table].append((raw.patient, raw.record, *map(values.get, columns)))
 
@@ -154,6 +154,9 @@ def _joined(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _one_line(lines: list[tuple[Any, ...]]) -> tuple[str, str, str | None]:
     """What the first part is called, the different values of all, and the first date."""
+    if len(lines) == 1:
+        what, value, date = lines[0]
+        return what, value or "", date or None
     values = dict.fromkeys(value for _, value, _ in lines if value)
     return lines[0][0], "; ".join(values), next((date for _, _, date in lines if date), None)
 

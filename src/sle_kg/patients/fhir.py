@@ -40,6 +40,8 @@ _REFERRING = ("resourceType", "id", "patient", *_ABOUT)
 """What of an observation is needed once it is converted."""
 _GRADE_EXTENSION = re.compile(r"grade|ctcae", re.IGNORECASE)
 _DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
+_VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
+"""Elements by which an observation says something, the most frequent first; others begin with `value` too."""
 _NOT_ASSESSED = "|not assessed"
 
 
@@ -125,7 +127,7 @@ def parse_json(text: str, file: str) -> Iterator[Any]:
 
     def loads(part: str) -> Any:
         value = decoder.decode(part)
-        return _without_surrogates(value) if _SURROGATE.search(part) else value
+        return _without_surrogates(value) if "\\u" in part and _SURROGATE.search(part) else value
 
     try:
         yield loads(text)
@@ -569,7 +571,7 @@ def _add_dates(raw: RawRecord, resource: dict[str, Any], element: str, start: st
 
 
 def _has_value(part: dict[str, Any]) -> bool:
-    return any(name.startswith("value") or name in ("dataAbsentReason", "interpretation") for name in part)
+    return not part.keys().isdisjoint(_VALUES) or any(name.startswith("value") for name in part)
 
 
 def _add_value(raw: RawRecord, part: dict[str, Any]) -> None:

@@ -59,11 +59,14 @@ class RawRecord:
     patient: str
     id: str
     values: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    _record: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def record(self) -> str:
         """The record that evidence names: the id without its part."""
-        return self.id if self.id.count("/") < 2 else "/".join(self.id.split("/", 2)[:2])
+        if not self._record:
+            self._record = "/".join(self.id.split("/", 2)[:2])
+        return self._record
 
     def add(self, name: str, value: Scalar | None) -> None:
         """Note one value; None and repetitions are passed over."""

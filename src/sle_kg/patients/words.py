@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from sle_kg.patients.raw import RawRecord
 
@@ -18,6 +19,7 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(maxsize=4096)
 def unit_words(unit: str | None) -> str:
     """A unit without the annotations of UCUM, which measure nothing: none for `{score}`, `mg/g` for `mg/g{creat}`."""
     return re.sub(r"\{[^{}]*\}", "", unit or "").strip()
