@@ -23,7 +23,7 @@ LAYERS = [
     {"definitions"},
     {"outcomes"},
     {"patients", "trial_sources"},
-    {"features"},
+    {"features", "ingest"},
     {"evaluate", "shapes", "profile"},
     {"sql_plan"},
     {"engines", "timeline", "wording", "verdicts"},
@@ -36,7 +36,7 @@ LAYERS = [
     {"queries", "compare", "contexts", "export"},
     {"report"},
     {"demo", "check"},
-    {"cli", "cli_cohort", "cli_options"},
+    {"cli", "cli_ingest", "cli_cohort", "cli_options"},
 ]
 """Top-level modules from the bottom up: a module imports from its own layer and from those before it."""
 
@@ -52,6 +52,7 @@ PATIENT_SIDE = {
     "profile",
     "sql_plan",
     "cohort",
+    "ingest",
     "followup",
     "synthetic",
 }

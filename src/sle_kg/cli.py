@@ -19,7 +19,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from sle_kg import __version__
+from sle_kg import __version__, cli_ingest
 from sle_kg.errors import InputError, SleKgError
 
 app = typer.Typer(
@@ -348,6 +348,9 @@ def compare(
     else:
         text = comparison.render(comparison.compare(ids or None), form, width)
     _write(text.encode(), output)
+
+
+app.command("ingest-cohort", epilog="Example: sle-kg ingest-cohort export/ -o tables")(cli_ingest.ingest_cohort)
 
 
 @app.command(epilog="Example: sle-kg query age-and-weight-limits --format csv")

@@ -95,14 +95,19 @@ class Interpreter:
         self._patients.clear()
         self._events.clear()
         self._remarks.clear()
+        self._parts.clear()
 
-    def data(self, skipped: Mapping[str, int]) -> PatientData:
-        """The fact tables of everything added; `skipped` is what the reader passed over before."""
+    def finish(self) -> None:
+        """Read what waited for other records: the adverse events, and the words of measurements in parts."""
         for raw in self._events:
             self._adverse_event(raw)
         for (patient, record), words in self._parts.items():
             line = RawRecord("Measurement", patient, record)
             self._facts.add("record", line, what=words.what, value=words.value, date=words.date)
+
+    def data(self, skipped: Mapping[str, int]) -> PatientData:
+        """The fact tables of everything added; `skipped` is what the reader passed over before."""
+        self.finish()
         total = Counter(skipped) + self.skipped
         return PatientData(self._facts.tables(), dict(sorted(total.items())), self._patients, tuple(self._records))
 

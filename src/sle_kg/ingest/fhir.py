@@ -1,0 +1,334 @@
+"""FHIR resources of one piece to facts, each with its patient as the reference says.
+
+A bulk export scatters a patient over files, so what a record refers to may stand in another piece. The reader resolves
+what its own document holds; medicines without their Medication, adverse events and the observations about them wait in
+the part's books for the second pass (`references`), and whether a patient exists is decided by the merge. Every
+resource goes through `patients/fhir.py` by itself, with its patient and what it refers to beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from sle_kg import ontology
+from sle_kg.codes import CodeMap
+from sle_kg.errors import InputError
+from sle_kg.ingest.parts import PartBuilder
+from sle_kg.ingest.pieces import Segment
+from sle_kg.patients import adverse_event
+from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
+from sle_kg.patients.fhir import FhirReader, parse_json
+from sle_kg.patients.interpret import Interpreter
+from sle_kg.patients.raw import FHIR_TYPE
+from sle_kg.terminology import Terminology
+
+READ = frozenset({*FHIR_TYPE.values(), "Medication", "Bundle"})
+"""Resource types that the reader knows; others are passed over."""
+_MEDICINES = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
+_ABOUT = ("focus", "derivedFrom", "partOf", "hasMember")
+_FIRST_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
+_NOBODY = "refers to no patient"
+_SELF = {"resourceType": "Patient", "id": "self"}
+"""Stands for the patient of a resource while it is read alone; any id may be the real one."""
+_OWN = {"reference": "Patient/self"}
+
+Resource = dict[str, Any]
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Document:
+    """What the resources of one document mean when they refer to each other, by URL."""
+
+    patients: dict[str, str] = field(default_factory=dict)
+    medications: dict[str, Resource] = field(default_factory=dict)
+    events: dict[str, Resource] = field(default_factory=dict)
+
+    def note(self, resource: Resource, url: str) -> None:
+        """Note by which URLs others may refer to a resource; what was noted first counts."""
+        kind, identifier = resource.get("resourceType"), str(resource.get("id"))
+        urls = (url, f"{kind}/{identifier}", f"urn:uuid:{identifier}" if kind == "Patient" else "")
+        for name in filter(None, urls):
+            if kind == "Patient":
+                self.patients.setdefault(name, identifier)
+            elif kind == "Medication":
+                self.medications.setdefault(name, resource)
+            elif kind == "AdverseEvent":
+                self.events.setdefault(name, resource)
+
+
+class PieceReader:
+    """Reads segments of FHIR JSON into a part."""
+
+    def __init__(self, terminology: Terminology, code_map: CodeMap, part: PartBuilder) -> None:
+        self._terminology = terminology
+        self._code_map = code_map
+        self._part = part
+        self._interpreter = Interpreter(terminology, code_map, part)
+        remarked = {kind.graded_by for kind in ontology.event_kinds().values()}
+        self._remarked = remarked | {adverse_event.DOSE_LIMITING, adverse_event.COMMON_GRADE}
+
+    def read(self, segment: Segment) -> None:
+        """All resources of a segment, each line or document by itself; what cannot be read is rejected."""
+        match segment.form:
+            case "document":
+                self._read_text(segment.content, segment.source, segment.first)
+            case "lines":
+                for number, line in enumerate(segment.content.split(b"\n"), segment.first):
+                    self._read_text(line, segment.source, number)
+            case "medicines":
+                self._read_medicines(segment.content)
+            case "events":
+                self._read_events(segment.content)
+        self._part.skipped.update(self._interpreter.skipped)
+        self._interpreter.skipped.clear()
+
+    # ── Documents ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read_text(self, content: bytes, source: str, line: int) -> None:
+        """One JSON value, or a document that holds one."""
+        if line == 1:
+            content = content.removeprefix(b"\xef\xbb\xbf")
+        if not content or content.isspace():
+            return
+        first = _FIRST_TYPE.search(content)
+        if first and (kind := first[1].decode()) not in READ and _has_type(content, kind):
+            self._part.skipped[kind] += 1
+            return
+        try:
+            values = list(parse_json(content.decode("utf-8"), ""))
+        except UnicodeDecodeError as error:
+            self._part.reject(source, line, None, f"byte {error.start + 1} of the line is not UTF-8")
+        except InputError as error:
+            self._part.reject(source, line, None, str(error).partition(": ")[2])
+        else:
+            for value in values:
+                if isinstance(value, dict) and isinstance(value.get("resourceType"), str):
+                    self._read_document(value, source, line, content)
+                else:
+                    self._part.reject(source, line, None, "no FHIR resource (resourceType is missing)")
+
+    def _read_document(self, value: Resource, source: str, line: int, content: bytes) -> None:
+        """A resource, or the resources of a bundle, which may refer to each other."""
+        document = Document()
+        if value["resourceType"] != "Bundle":
+            self._read_resource(_named(value, "", content), "", document, source, line, content)
+            return
+        resources = [(_named(resource, url), url) for resource, url in _resources(value)]
+        for resource, url in resources:
+            document.note(resource, url)
+        for resource, url in resources:
+            self._read_resource(resource, url, document, source, line)
+
+    def _read_resource(
+        self, resource: Resource, url: str, document: Document, source: str, line: int, content: bytes = b""
+    ) -> None:
+        """One resource: its facts, or its place among what waits for others."""
+        kind = text_of(resource.get("resourceType")) or "resource without a type"
+        if kind not in READ:
+            self._part.skipped[kind] += 1
+        elif kind == "Patient":
+            self._person(resource, url, source, line)
+        elif kind == "Medication":
+            parts = {name: resource[name] for name in ("code", "ingredient") if name in resource}
+            for name in {url, f"Medication/{resource['id']}"} - {""}:
+                self._part.note("medication", name, to_json(parts))
+        else:
+            self._record(resource, url, document, source, line, _digest(content or to_json(resource).encode()))
+
+    def _person(self, resource: Resource, url: str, source: str, line: int) -> None:
+        """What a Patient resource says, for the merge to compare."""
+        said = [scalar(resource.get(name)) for name in ("birthDate", "gender")]
+        birth, gender = (None if value in (None, "") else str(value) for value in said)
+        alias = of_patient(url) or url
+        other = alias if alias and alias != resource["id"] else None
+        self._part.note("person", resource["id"], birth, gender, other, source, line)
+
+    def _record(
+        self, resource: Resource, url: str, document: Document, source: str, line: int, digest: bytes
+    ) -> None:
+        """A record of a patient."""
+        kind, record = resource["resourceType"], f"{resource['resourceType']}/{resource['id']}"
+        patient = _patient_of(resource, document)
+        if patient is None:
+            event = _reference(resource.get("subject"))
+            if kind == "Observation" and event is not None and _short(event).startswith("AdverseEvent/"):
+                self._part.note("about", None, _short(event), record, to_json(resource), digest, source, line)
+            else:
+                self._part.reject(source, line, record, _NOBODY)
+            return
+        if kind == "AdverseEvent":
+            self._part.note("event", patient, record, url, to_json(resource))
+        elif kind == "Observation" and self._is_about_events(resource, document):
+            self._part.note("about", patient, None, record, to_json(resource), digest, source, line)
+            return
+        elif kind in _MEDICINES and (reference := _missing_medication(resource, document)) is not None:
+            self._part.note("medicine", patient, reference, _short(reference), to_json(resource))
+        elif not self._read_alone(resource, patient, document.medications):
+            return
+        self._part.note("source", patient, record, digest, source, line)
+
+    def _read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
+        """The facts of one record by the rules of reading; False where it holds none that matter."""
+        reader = FhirReader(self._terminology, self._code_map)
+        reader.add(_SELF, "")
+        reference = _reference(resource.get("medicationReference"))
+        if reference is not None and (medication := _found(reference, medications)) is not None:
+            bundle = [{"fullUrl": reference, "resource": medication}]
+            reader.add({"resourceType": "Bundle", "entry": bundle}, "")
+        reader.add(_of_self(resource), "")
+        return self._interpret(reader, patient)
+
+    def _interpret(self, reader: FhirReader, patient: str) -> bool:
+        """The facts of what a reader holds of one patient; False where there are none."""
+        found = False
+        self._interpreter.forget()
+        for raw in reader.records():
+            if raw.kind != "Patient":
+                found = True
+                raw.patient = patient
+                self._interpreter.add(raw)
+        self._interpreter.finish()
+        self._part.close()
+        self._part.skipped.update(reader.skipped)
+        return found
+
+    def _is_about_events(self, resource: Resource, document: Document) -> bool:
+        """Whether an observation may grade an adverse event: such a test, and a reference to something."""
+        subject = _reference(resource.get("subject")) or ""
+        if not any(resource.get(name) for name in _ABOUT) and _found(subject, document.events) is None:
+            return False
+        parts = [resource, *map(mapping, sequence(resource.get("component")))]
+        return any(
+            self._remarked.intersection(self._terminology.tests(concept(part.get("code"))[0], self._code_map))
+            for part in parts
+        )
+
+    # ── Second pass ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _read_medicines(self, content: bytes) -> None:
+        """Records of medicines, each with the Medication that it refers to, where one was found."""
+        for line in content.splitlines():
+            patient, reference, resource, medication = json.loads(line)
+            known = {reference: _parsed(medication) | {"resourceType": "Medication"}} if medication else {}
+            self._read_alone(_parsed(resource), patient, known)
+
+    def _read_events(self, content: bytes) -> None:
+        """Adverse events with the observations about them: a line holds all of one patient."""
+        for line in content.splitlines():
+            patient, resources = json.loads(line)
+            reader = FhirReader(self._terminology, self._code_map)
+            reader.add(_SELF, "")
+            entries = [{"fullUrl": url, "resource": _of_self(_parsed(resource))} for url, resource in resources]
+            reader.add({"resourceType": "Bundle", "entry": entries}, "")
+            self._interpret(reader, patient)
+
+
+def of_patient(reference: str) -> str | None:
+    """The patient id that a reference names by itself: `Patient/x`, `http://…/Patient/x` or `urn:uuid:x`."""
+    kind, _, identifier = _short(reference).rpartition("/")
+    if kind == "Patient" and identifier:
+        return identifier
+    return reference.removeprefix("urn:uuid:") if reference.startswith("urn:uuid:") else None
+
+
+def _patient_of(resource: Resource, document: Document) -> str | None:
+    """The patient of a record: by the document, by the reference itself, or by the adverse event it is about."""
+    reference = _reference(resource.get("subject") or resource.get("patient"))
+    if reference is None:
+        return None
+    if (found := _found(reference, document.patients)) is not None:
+        return found
+    if resource["resourceType"] == "Observation" and (event := _found(reference, document.events)) is not None:
+        return _patient_of(event, document)
+    if (named := of_patient(reference)) is not None:
+        return named
+    return reference if ":" in reference else None
+
+
+def _missing_medication(resource: Resource, document: Document) -> str | None:
+    """The reference of a medicine to a Medication that its document does not hold."""
+    reference = _reference(resource.get("medicationReference"))
+    if resource.get("medicationCodeableConcept") is not None or reference is None or reference.startswith("#"):
+        return None
+    return reference if _found(reference, document.medications) is None else None
+
+
+def _found(reference: str, known: Mapping[str, _T]) -> T | None:
+    """What a reference means by its whole URL or by its end."""
+    return known.get(reference) if reference in known else known.get(_short(reference))
+
+
+def _of_self(resource: Resource) -> Resource:
+    """The resource as one of the patient `self`; an observation may be about an event by its subject."""
+    subject = _reference(resource.get("subject"))
+    about = sequence(resource.get("focus")) + ([{"reference": subject}] if subject else [])
+    own = {name: value for name, value in resource.items() if name != "patient"} | {"subject": _OWN}
+    return own | ({"focus": about} if resource["resourceType"] == "Observation" else {})
+
+
+def _named(resource: Resource, url: str, content: bytes = b"") -> Resource:
+    """The resource with an id: its own, the end of its URL, or a hash of what it says."""
+    if text_of(resource.get("id")) is None:
+        tail = url.replace(":", "/").rsplit("/", 1)[-1]
+        resource["id"] = tail or f"#{_digest(content or to_json(resource).encode()).hex()}"
+    return resource
+
+
+def _resources(bundle: Resource) -> Iterator[tuple[Resource, str]]:
+    """Every resource of a bundle, bundles in it included, with its full URL, in order."""
+    waiting: list[tuple[Any, str]] = [(bundle, "")]
+    while waiting:
+        resource, url = waiting.pop()
+        if not isinstance(resource, dict):
+            continue
+        if resource.get("resourceType") != "Bundle":
+            yield resource, url
+            continue
+        entries = [entry for entry in sequence(resource.get("entry")) if isinstance(entry, dict)]
+        waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
+
+
+def _parsed(text: str) -> Resource:
+    return mapping(next(iter(parse_json(text, ""))))
+
+
+def _reference(value: Any) -> str | None:
+    url = text_of(mapping(value).get("reference"))
+    return url.split("/_history/", 1)[0] if url else None
+
+
+def _short(url: str) -> str:
+    """`Medication/m1` of `https://server/fhir/Medication/m1`."""
+    return "/".join(url.rsplit("/", 2)[-2:])
+
+
+def _has_type(content: bytes, kind: str) -> bool:
+    """Whether a text is valid JSON and a resource of this type."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and value.get("resourceType") == kind
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=8).digest()
+
+
+def to_json(value: Any) -> str:
+    """JSON with every decimal as it is."""
+    match value:
+        case dict():
+            return "{" + ",".join(f"{json.dumps(name)}:{to_json(item)}" for name, item in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(to_json, value)) + "]"
+        case Decimal():
+            return str(value)
+    return json.dumps(value)

@@ -1,0 +1,252 @@
+"""Parts to final tables, by DuckDB, out of memory where need be: each record once, in one order, whatever came first.
+
+A record stands once however often the sources hold it; two different records of one id both count, as in `screen`, and
+are listed. Records of nobody, and of patients who contradict themselves, are left out and listed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sle_kg.ingest.parts import BOOKS, ORDINAL, PartStore, book_schema, part_schema
+from sle_kg.ingest.pieces import PIECE, Segment
+from sle_kg.patients.facts import COLUMNS, schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+ROW_GROUP = 1 << 17
+"""Rows of a row group of the final tables."""
+MEMORY = "1GB"
+"""What DuckDB may hold before it writes to the folder of the ingest."""
+_BATCH = 1 << 14
+
+NOBODY = "refers to a patient who is in none of the sources"
+CONTRADICTORY = "the patient contradicts another record of the same id (birth date or sex)"
+OF_CONTRADICTORY = "of a patient whose records contradict each other (birth date or sex)"
+TWO_VERSIONS = "kept: differs from another record of the same id, and both are used"
+
+
+class Merge:
+    """The second pass over the parts of some pieces, and the final tables."""
+
+    def __init__(self, store: PartStore, keys: Iterable[str], threads: int) -> None:
+        import duckdb
+
+        self._store = store
+        self._keys = sorted(keys)
+        spill = store.folder / "spill"
+        spill.mkdir(exist_ok=True)
+        self._db: duckdb.DuckDBPyConnection = duckdb.connect(
+            config={"temp_directory": str(spill), "memory_limit": MEMORY, "threads": threads}
+        )
+        for book in BOOKS:
+            self._register(f"_{book}", book_schema(book))
+        self._db.execute(
+            """
+            CREATE TABLE known AS
+              SELECT patient, max(birth) birth, max(gender) gender,
+                     count(DISTINCT birth) > 1 OR count(DISTINCT gender) > 1 contradictory
+              FROM _person GROUP BY patient;
+            CREATE TABLE alias AS
+              SELECT alias, min(patient) patient FROM _person
+              WHERE alias IS NOT NULL AND alias NOT IN (SELECT patient FROM known) GROUP BY alias;
+            CREATE TABLE event AS
+              SELECT coalesce(a.patient, e.patient) patient, e.record, e.url, e.resource
+              FROM _event e LEFT JOIN alias a ON a.alias = e.patient;
+            CREATE TABLE about AS
+              SELECT coalesce(a.patient, b.patient, e.patient) patient, b.record, b.resource, b.hash, b.file, b.line
+              FROM _about b LEFT JOIN alias a ON a.alias = b.patient
+              LEFT JOIN (SELECT record, min(patient) patient FROM event GROUP BY record) e ON e.record = b.event;
+            CREATE TABLE source AS
+              SELECT coalesce(a.patient, s.patient) patient, s.record, s.hash, s.file, s.line
+              FROM _source s LEFT JOIN alias a ON a.alias = s.patient
+              UNION ALL SELECT patient, record, hash, file, line FROM about;
+            CREATE TABLE twice AS
+              SELECT patient, record FROM source GROUP BY patient, record HAVING count(*) > 1;
+            """
+        )
+        self._aliases = bool(self._rows("SELECT 1 FROM alias LIMIT 1"))
+
+    def patients(self) -> int:
+        """How many patients there are who do not contradict themselves."""
+        return int(self._rows("SELECT count(*) FROM known WHERE NOT contradictory")[0][0])
+
+    # ── Second pass ──────────────────────────────────────────────────────────────────────────────────────
+
+    def waiting(self) -> Iterator[Segment]:
+        """What the second pass reads: patients, and resources with what they refer to, in one order."""
+        yield from _segments(
+            "patients", self._stream("SELECT patient, birth, gender FROM known WHERE NOT contradictory ORDER BY patient")
+        )
+        yield from _segments(
+            "medicines",
+            self._stream(
+                """
+                WITH medication AS (SELECT reference, min(resource) resource FROM _medication GROUP BY reference),
+                     medicine AS (
+                       SELECT DISTINCT coalesce(a.patient, m.patient) patient, m.reference, m.short, m.resource
+                       FROM _medicine m LEFT JOIN alias a ON a.alias = m.patient)
+                SELECT m.patient, m.reference, m.resource, coalesce(whole.resource, short.resource)
+                FROM medicine m
+                LEFT JOIN medication whole ON whole.reference = m.reference
+                LEFT JOIN medication short ON short.reference = m.short
+                ORDER BY ALL
+                """
+            ),
+        )
+        yield from _segments("events", self._of_one_patient())
+
+    def _of_one_patient(self) -> Iterator[tuple[Any, ...]]:
+        """Adverse events, and observations that may be about one, of each patient together."""
+        held: list[tuple[str, str]] = []
+        last = None
+        for patient, url, resource in self._stream(
+            """
+            SELECT DISTINCT patient, url, resource FROM (
+              SELECT patient, url, resource FROM event
+              UNION ALL SELECT patient, '', resource FROM about WHERE patient IS NOT NULL)
+            ORDER BY ALL
+            """
+        ):
+            if held and patient != last:
+                yield last, held
+                held = []
+            last = patient
+            held.append((url, resource))
+        if held:
+            yield last, held
+
+    # ── Final tables ─────────────────────────────────────────────────────────────────────────────────────
+
+    def write(self, folder: Path, second: Iterable[str]) -> dict[str, int]:
+        """Write every fact table, with the parts of the second pass, and rejects; rows by table."""
+        self._keys = sorted({*self._keys, *second})
+        counts = {}
+        for table in COLUMNS:
+            self._register(table, part_schema(table))
+            batches = self._db.sql(self._final(table)).to_arrow_reader(_BATCH)
+            counts[table] = _write(folder / f"{table}.parquet", schema(table), batches)
+        self._register("_reject", book_schema("reject"))
+        batches = self._db.sql(self._rejects()).to_arrow_reader(_BATCH)
+        counts["rejects"] = _write(folder / "rejects.parquet", book_schema("reject"), batches)
+        with (folder / "rejects.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(BOOKS["reject"])
+            writer.writerows(self._stream(f"SELECT * FROM ({self._rejects()})"))
+        return counts
+
+    def reasons(self) -> dict[str, int]:
+        """How many records were rejected for each reason."""
+        return dict(self._rows(f"SELECT reason, count(*) FROM ({self._rejects()}) GROUP BY reason ORDER BY ALL"))
+
+    def _final(self, table: str) -> str:
+        """The rows of a final table: of known patients, each record once, in order."""
+        columns = ["record", *COLUMNS[table], ORDINAL]
+        patient = "coalesce(a.patient, t.patient)" if self._aliases else "t.patient"
+        join = "LEFT JOIN alias a ON a.alias = t.patient" if self._aliases else ""
+        rows = f"SELECT {patient} AS patient, {', '.join(f't.{_q(c)}' for c in columns)} FROM {_q(table)} t {join}"
+        names = ", ".join(map(_q, ["patient", *columns]))
+        final = ", ".join(map(_q, ["patient", "record", *COLUMNS[table]]))
+        kept = f"SELECT * FROM ({rows}) SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)"
+        repeated = "SELECT * FROM kept SEMI JOIN twice USING (patient, record)"
+        match table:
+            case "record":
+                once = f"""SELECT patient, record, min(what) what, string_agg(DISTINCT value, '; ' ORDER BY value) "value",
+                             min("date") "date", 0 AS {ORDINAL} FROM ({repeated}) GROUP BY patient, record"""
+            case "unread":
+                once = f"""SELECT {names} FROM ({repeated})
+                           QUALIFY row_number() OVER (PARTITION BY patient, record, why ORDER BY ALL) = 1"""
+                once = once.replace("ORDER BY ALL", f"ORDER BY {names}")
+            case _:
+                once = f"SELECT DISTINCT {names} FROM ({repeated})"
+        single = "SELECT * FROM kept ANTI JOIN twice USING (patient, record)"
+        order = ", ".join(["patient", "record", ORDINAL, *map(_q, COLUMNS[table])])
+        return f"""WITH kept AS ({kept}), every AS ({single} UNION ALL BY NAME {once})
+                   SELECT {final} FROM every ORDER BY {order}"""
+
+    def _rejects(self) -> str:
+        """The rows of the table of rejects, in order."""
+        return f"""
+            SELECT DISTINCT file, line, record, reason FROM (
+              SELECT file, line, record, reason FROM _reject
+              UNION ALL
+              SELECT s.file, s.line, s.record,
+                     CASE WHEN k.patient IS NULL THEN '{NOBODY}' ELSE '{OF_CONTRADICTORY}' END
+              FROM source s LEFT JOIN known k ON k.patient = s.patient
+              WHERE k.patient IS NULL OR k.contradictory
+              UNION ALL
+              SELECT file, line, 'Patient/' || patient, '{CONTRADICTORY}'
+              FROM _person JOIN known USING (patient) WHERE contradictory
+              UNION ALL
+              SELECT s.file, s.line, s.record, '{TWO_VERSIONS}'
+              FROM source s
+              SEMI JOIN (
+                SELECT patient, record FROM source SEMI JOIN twice USING (patient, record)
+                GROUP BY patient, record HAVING count(DISTINCT hash) > 1) USING (patient, record)
+              SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)
+            ) ORDER BY file, line, record, reason"""
+
+    # ── Tables ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _register(self, table: str, columns: pa.Schema) -> None:
+        """A table of the parts under its own name; no name or text of the sources becomes SQL."""
+        import pyarrow.dataset as ds
+
+        files = [str(file) for file in self._store.files(table, self._keys)]
+        self._db.register(table, ds.dataset(files, schema=columns, format="parquet") if files else columns.empty_table())
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._db.execute(sql).fetchall()
+
+    def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, some thousands at a time; one query at a time."""
+        for batch in self._db.sql(sql).to_arrow_reader(_BATCH):
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+    def close(self) -> None:
+        """Give back the memory and the files of the work."""
+        self._db.close()
+
+
+def _q(name: str) -> str:
+    """A column or table of ours, quoted, for some are words of SQL."""
+    return f'"{name}"'
+
+
+def _segments(form: Any, rows: Iterable[tuple[Any, ...]]) -> Iterator[Segment]:
+    """Rows as lines of JSON, in segments of about the size of a piece."""
+    lines: list[bytes] = []
+    held, first, number = 0, 1, 0
+    for number, row in enumerate(rows, 1):
+        line = json.dumps(row).encode() + b"\n"
+        lines.append(line)
+        held += len(line)
+        if held >= PIECE // 4:
+            yield Segment(form, "", first, b"".join(lines))
+            lines, held, first = [], 0, number + 1
+    if lines:
+        yield Segment(form, "", first, b"".join(lines))
+
+
+def _write(file: Path, columns: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write a table in row groups of one size, so that the same rows give the same bytes; how many rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    count, held = 0, columns.empty_table()
+    with pq.ParquetWriter(file, columns, compression="zstd") as writer:
+        for batch in batches:
+            count += batch.num_rows
+            held = pa.concat_tables([held, pa.Table.from_batches([batch]).cast(columns)])
+            while held.num_rows >= ROW_GROUP:
+                writer.write_table(held.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
+                held = held.slice(ROW_GROUP)
+        if held.num_rows:
+            writer.write_table(held.combine_chunks(), row_group_size=ROW_GROUP)
+    return count

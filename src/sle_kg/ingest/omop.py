@@ -1,0 +1,5 @@
+"""OMOP."""
+
+
+def is_omop(argument: str) -> bool:
+    return False

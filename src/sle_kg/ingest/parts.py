@@ -1,0 +1,168 @@
+"""Part tables: the facts of one piece of the input, and what the merge must know of each record.
+
+A part is a folder `<key>/` with one Parquet file for each table that has rows, and `piece.json`, what was passed over.
+It is written under another name and renamed, so a part is there whole or not at all; the key is a hash of the piece.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sle_kg.patients.facts import COLUMNS, FactBuilder, schema
+from sle_kg.patients.raw import RawRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ORDINAL = "ordinal"
+"""Column of part tables: the place of a row among the rows of its record, so that equal rows of one record stay."""
+
+BOOKS: dict[str, dict[str, str]] = {
+    "person": {"patient": "text", "birth": "text", "gender": "text", "alias": "text", "file": "text", "line": "count"},
+    "source": {"patient": "text", "record": "text", "hash": "hash", "file": "text", "line": "count"},
+    "medication": {"reference": "text", "resource": "text"},
+    "medicine": {"patient": "text", "reference": "text", "short": "text", "resource": "text"},
+    "about": {
+        "patient": "text",
+        "event": "text",
+        "record": "text",
+        "resource": "text",
+        "hash": "hash",
+        "file": "text",
+        "line": "count",
+    },
+    "event": {"patient": "text", "record": "text", "url": "text", "resource": "text"},
+    "reject": {"file": "text", "line": "count", "record": "text", "reason": "text"},
+}
+"""Tables of a part beside facts. `source` names each record's place; `person` holds what Patient resources say, and the
+URL (`alias`) by which a bundle names the patient; the others hold resources that wait for what they refer to."""
+
+
+def book_schema(book: str) -> pa.Schema:
+    """The Arrow schema of a table of BOOKS."""
+    import pyarrow as pa
+
+    types = {"text": pa.string(), "count": pa.int64(), "hash": pa.binary(8)}
+    return pa.schema([(name, types[kind]) for name, kind in BOOKS[book].items()])
+
+
+def part_schema(table: str) -> pa.Schema:
+    """The Arrow schema of a fact table in a part: the table's own columns and the ordinal."""
+    import pyarrow as pa
+
+    return schema(table).append(pa.field(ORDINAL, pa.int32()))
+
+
+class PartBuilder(FactBuilder):
+    """Collects the facts of a piece, record by record, and its bookkeeping."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: dict[str, list[tuple[Any, ...]]] = {}
+        self._facts: dict[str, list[tuple[Any, ...]]] = {table: [] for table in COLUMNS}
+        self._books: dict[str, list[tuple[Any, ...]]] = {book: [] for book in BOOKS}
+        self.skipped: Counter[str] = Counter()
+
+    def add(self, table: str, raw: RawRecord, **values: Any) -> None:
+        """One row of a fact table, kept open until the resource ends."""
+        row = (raw.patient, raw.record, *map(values.get, COLUMNS[table]))
+        self._open.setdefault(table, []).append(row)
+
+    def close(self) -> None:
+        """The resource (or group of resources) ends: number its rows and join its lines of evidence."""
+        for table, rows in self._open.items():
+            if table == "record":
+                rows = _joined(rows)
+            places: Counter[tuple[Any, ...]] = Counter()
+            target = self._facts[table]
+            for row in rows:
+                target.append((*row, places[row[:2]]))
+                places[row[:2]] += 1
+        self._open = {}
+
+    def note(self, book: str, *values: Any) -> None:
+        """One row of a bookkeeping table."""
+        self._books[book].append(values)
+
+    def reject(self, file: str, line: int, record: str | None, reason: str) -> None:
+        """A record left out, with the place where it stands and why."""
+        self.note("reject", file, line, record, reason)
+
+    def tables(self) -> dict[str, pa.Table]:
+        """The tables that have rows."""
+        found = {table: _table(rows, part_schema(table)) for table, rows in self._facts.items() if rows}
+        return found | {_book(book): _table(rows, book_schema(book)) for book, rows in self._books.items() if rows}
+
+
+def _book(name: str) -> str:
+    return f"_{name}"
+
+
+def _table(rows: list[tuple[Any, ...]], columns: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    arrays = [
+        pa.array(list(values), field.type) for values, field in zip(zip(*rows, strict=True), columns, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=columns)
+
+
+def _joined(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """One line of evidence for each record: what its first part is called, the different values, the first date."""
+    lines: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for row in rows:
+        lines.setdefault(row[:2], []).append(row[2:])
+    return [
+        (
+            *record,
+            parts[0][0],
+            "; ".join(dict.fromkeys(value for _, value, _ in parts if value)),
+            next((date for _, _, date in parts if date), None),
+        )
+        for record, parts in lines.items()
+    ]
+
+
+class PartStore:
+    """The folder of parts of one ingest: its list of finished parts is the manifest by which an ingest resumes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def has(self, key: str) -> bool:
+        """Whether the part of this key is there, which means whole."""
+        return (self.folder / key / "piece.json").exists()
+
+    def write(self, key: str, builder: PartBuilder, about: dict[str, Any]) -> None:
+        """Write the part of a piece whole or not at all; one that is there already stays. Raises OSError."""
+        import pyarrow.parquet as pq
+
+        temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".part-"))
+        try:
+            for name, table in builder.tables().items():
+                pq.write_table(table, temporary / f"{name}.parquet", compression="zstd", compression_level=1)
+            told = {**about, "skipped": dict(sorted(builder.skipped.items()))}
+            (temporary / "piece.json").write_text(json.dumps(told), encoding="utf-8")
+            os.rename(temporary, self.folder / key)  # noqa: PTH104 (fails on a folder that is there, as it should)
+        except OSError:
+            if not self.has(key):
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def files(self, table: str, keys: list[str]) -> list[Path]:
+        """The files of one table (`measurement`, `_person`) in these parts."""
+        return [file for key in keys if (file := self.folder / key / f"{table}.parquet").exists()]
+
+    def skipped(self, keys: list[str]) -> Counter[str]:
+        """What the pieces of these keys passed over."""
+        total: Counter[str] = Counter()
+        for key in keys:
+            total.update(json.loads((self.folder / key / "piece.json").read_text(encoding="utf-8"))["skipped"])
+        return total

@@ -1,0 +1,192 @@
+"""An ingest from beginning to end: pieces, second pass, merge, and a folder that is whole or can be gone on with."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from sle_kg import __version__
+from sle_kg.codes import CodeMap
+from sle_kg.errors import InputError
+from sle_kg.ingest.parts import PartStore
+from sle_kg.ingest.pieces import Piece, Segment, pieces, segments_of
+from sle_kg.ingest.sources import Sources, find
+from sle_kg.ingest.work import Job, read_pieces
+
+PARTS = "parts"
+"""Folder of the work in hand; it is gone when the ingest is done."""
+DONE = "ingest.json"
+"""What was done, written last: a folder with it is whole."""
+
+Progress = Callable[[int, int, str], None]
+"""Told of bytes read, bytes in all and what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to read: the user's codes, the map of tables, and how many processes."""
+
+    code_map: CodeMap = field(default_factory=dict)
+    table_map: Path | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an ingest did: rows of each table, rejects by reason, what was passed over, and whether it was done before."""
+
+    rows: dict[str, int]
+    rejects: dict[str, int]
+    skipped: dict[str, int]
+    patients: int
+    before: bool = False
+
+
+def ingest_cohort(
+    sources: Sequence[str], folder: Path, options: Options | None = None, progress: Progress | None = None
+) -> Summary:
+    """Write the patient tables of all sources into a folder, `<table>.parquet`, with rejects.parquet and rejects.csv.
+
+    An ingest that was interrupted goes on where it was; the same sources give the same bytes. Raises InputError for
+    sources that cannot be used, for a folder that holds something else, and where the disk does not take the tables.
+    """
+    how = options or Options()
+    found = find(sources, how.table_map is not None)
+    try:
+        with _in_hand(folder):
+            return _ingest(found, folder, how, progress or (lambda done, total, what: None))
+    except OSError as error:
+        raise InputError(_no_room(folder, error.strerror or str(error))) from error
+
+
+def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> Summary:
+    """The ingest into a folder of one's own. Raises OSError where it cannot be written."""
+    import duckdb
+
+    from sle_kg.ingest.merge import Merge
+
+    workers = how.workers or os.cpu_count() or 1
+    store = PartStore(folder / PARTS)
+    read = _Read(found.size, progress)
+    segments, maps = _segments(found, how, read)
+    job = Job(store.folder, dict(how.code_map), maps)
+    context = _context(how)
+    if (folder / DONE).exists():
+        return _done_before(folder, context, segments)
+    try:
+        first = read_pieces(pieces(segments), job, context, workers, lambda piece: None)
+        progress(0, 0, "Merging")
+        merge = Merge(store, first, workers)
+        try:
+            if not merge.patients():
+                raise InputError(_no_patient(found, merge.reasons()))
+            second = read_pieces(pieces(merge.waiting()), job, context, workers, lambda piece: None)
+            final = store.folder / "final"
+            final.mkdir(exist_ok=True)
+            rows = merge.write(final, second)
+            rejects, patients = merge.reasons(), merge.patients()
+        finally:
+            merge.close()
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise InputError(_no_room(folder, str(error).splitlines()[0])) from error
+    rows.pop("rejects")
+    skipped = Counter(found.skipped) + store.skipped([*first, *second])
+    summary = Summary(rows, rejects, dict(sorted(skipped.items())), patients)
+    _finish(folder, final, summary, _fingerprint(context, first))
+    return summary
+
+
+def _segments(found: Sources, how: Options, read: _Read) -> tuple[Iterator[Segment], dict[str, Any]]:
+    """The segments of all sources, one after the other, and how rows are converted."""
+    parts: list[Iterator[Segment]] = [segments_of(file, label, read) for file, label in found.fhir]
+    return chain.from_iterable(parts), {}
+
+
+class _Read:
+    """Counts bytes read and tells the progress."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._done = 0
+        self._total = total
+        self._progress = progress
+
+    def __call__(self, size: int) -> None:
+        self._done += size
+        self._progress(self._done, self._total, "Reading")
+
+
+def _context(how: Options) -> bytes:
+    """What the facts depend on beside the sources: program version, codes and map."""
+    codes = sorted((*key, value) for key, value in how.code_map.items())
+    text = how.table_map.read_text(encoding="utf-8") if how.table_map else None
+    return json.dumps([__version__, codes, text]).encode()
+
+
+def _fingerprint(context: bytes, keys: Sequence[str]) -> str:
+    return hashlib.sha256(context + "".join(sorted(keys)).encode()).hexdigest()
+
+
+def _done_before(folder: Path, context: bytes, segments: Iterator[Segment]) -> Summary:
+    """What a finished ingest of the same sources did. Raises InputError where the folder holds other patients."""
+    told = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    keys = {piece.key(context) for piece in pieces(segments)}
+    if told["fingerprint"] != _fingerprint(context, list(keys)):
+        raise InputError(f"{folder}: the folder holds the tables of other sources; name a new one with --output")
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
+    return Summary(told["rows"], told["rejects"], told["skipped"], told["patients"], before=True)
+
+
+def _finish(folder: Path, final: Path, summary: Summary, fingerprint: str) -> None:
+    """Put the tables in their place, then say that it is done, then clear away the work."""
+    for file in sorted(final.iterdir()):
+        file.replace(folder / file.name)
+    told = {
+        "program": f"sle-kg {__version__}",
+        "patients": summary.patients,
+        "rows": summary.rows,
+        "rejects": summary.rejects,
+        "skipped": summary.skipped,
+        "fingerprint": fingerprint,
+    }
+    temporary = folder / PARTS / DONE
+    temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(folder / DONE)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
+
+
+@contextmanager
+def _in_hand(folder: Path) -> Iterator[None]:
+    """The folder, made where it is missing, for this ingest alone. Raises InputError where it is not ours to fill."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; name a new one with --output")
+    ours = (PARTS, DONE)
+    if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in ours):
+        raise InputError(f"{folder}: the folder is not empty; name a new one with --output")
+    (folder / PARTS).mkdir(parents=True, exist_ok=True)
+    with (folder / PARTS / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{folder}: another ingest is at work in this folder; wait for its end") from error
+        yield
+
+
+def _no_patient(found: Sources, reasons: dict[str, int]) -> str:
+    """That there is no patient, and the most frequent reason why."""
+    names = ", ".join([label for _, label in found.fhir] + found.omop + [str(path) for path in found.tables])
+    why = max(reasons, key=lambda reason: reasons[reason], default=None)
+    return f"{names[:300]}: no patient found" + (f"; {sum(reasons.values())} records rejected: {why}" if why else "")
+
+
+def _no_room(folder: Path, why: str) -> str:
+    return f"{folder}: the tables cannot be written ({why}); make room and run the same command again: what is done is kept"
