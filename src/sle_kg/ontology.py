@@ -138,6 +138,7 @@ class Item:
     """An item of an instrument: `key` as in local codes (`sledai2k:seizure`), points, and what kind of item it is.
 
     `groups` are the parts of the total to which it adds: `clinical`, `majorOrgan`, organ systems and groups.
+    `biopsy_classes` are the classes of lupus nephritis of which a kidney biopsy is the item itself.
     """
 
     key: str
@@ -149,6 +150,7 @@ class Item:
     serology_only: bool
     groups: frozenset[str] = frozenset()
     threshold: Threshold | None = None
+    biopsy_classes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +429,11 @@ def _item(node: _Node, instrument: str, window_days: int | None) -> Item:
         serology_only=node.true(SLE + "serologyOnly"),
         groups=_groups(node),
         threshold=_threshold(node, window_days),
+        biopsy_classes=frozenset(
+            name
+            for proposal in node.names(SLE + "proposedBy")
+            for name in _Node(ox.NamedNode(SLE + proposal)).texts(SLE + "biopsyClass")
+        ),
     )
 
 

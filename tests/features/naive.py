@@ -33,6 +33,9 @@ from features.naive_medicines import Medicines
 from features.naive_results import Results
 from sle_kg.criteria import Feature
 
+BIOPSIES = {"biopsyIIIorIV": {"III", "IV"}, "biopsyIIorV": {"II", "V"}}
+"""Items of EULAR/ACR 2019 that a kidney biopsy of these classes is (classification.csv)."""
+
 
 class Naive(Results, Diagnoses, Medicines):
     """One patient's facts seen by one ask: `bounds` gives those of any feature; lupus and pregnancy below."""
@@ -177,7 +180,15 @@ class Naive(Results, Diagnoses, Medicines):
     def clinical_item_known(self) -> bool:
         clinical = {f"eularAcr2019:{i['key']}" for i in classification_rows("eularAcr2019") if i["kind"] == "clinical"}
         seen = self.seen("measurement", "date_from")
-        return any(r["test"] in clinical and (r["positive"] or (r["low"] or 0) > 0) for r in seen)
+        if any(r["test"] in clinical and (r["positive"] or (r["low"] or 0) > 0) for r in seen):
+            return True
+        said = {r["test"] for r in seen if r["positive"] is not None or r["low"] is not None}
+        return any(self.biopsied(classes) for key, classes in BIOPSIES.items() if f"eularAcr2019:{key}" not in said)
+
+    def biopsied(self, classes: set[str]) -> bool:
+        """Whether a kidney biopsy of one of the classes, alone or mixed, was ever recorded."""
+        seen = self.seen("measurement", "date_from")
+        return any(r["test"] == "isnRpsClass" and classes & set((r["text"] or "").split("+")) for r in seen)
 
     def stated_answer(self, name: str, row: Row) -> bool | None:
         """What a recorded classification or its points decide (rule 10)."""
@@ -206,6 +217,8 @@ class Naive(Results, Diagnoses, Medicines):
             ]
             present[item["key"]] = True if any(said) else False if said else None
         if name == "eularAcr2019":
+            for key, classes in BIOPSIES.items():
+                present[key] = self.biopsied(classes) or None if present[key] is None else present[key]
             return self.by_domains(table, present)
         yes = [item for item in table if present[item["key"]]]
         may = [item for item in table if present[item["key"]] is not False]

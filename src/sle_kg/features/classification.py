@@ -34,15 +34,24 @@ def certain_clinical_item(name: str) -> int:
 
 
 def _items(name: str) -> str:
-    """CTE `i`: for each item of a set whether it was ever present, never, or is not known (null)."""
-    return f"""i AS (
+    """CTE `i`: for each item of a set whether it was ever present, never, or is not known (null).
+
+    A kidney biopsy of its class is the item itself, where the item is not recorded (classification.md: a biopsy of
+    class III or IV alone classifies when ANA is positive).
+    """
+    return f"""seen AS (
+        SELECT w.ask, m.test, m.record, false AS biopsy, coalesce(m.positive, m.low > 0) AS present
+        FROM w JOIN fact_measurement m ON m.patient = w.patient AND coalesce(m.date_from, {BEGINNING}) <= w.base
+        WHERE m.test IN (SELECT test FROM classification_item WHERE set = {text(name)})
+        UNION ALL
+        SELECT w.ask, b.test, m.record, true, true
+        FROM w JOIN fact_measurement m ON m.patient = w.patient AND coalesce(m.date_from, {BEGINNING}) <= w.base
+        JOIN classification_biopsy b ON m.test = 'isnRpsClass' AND list_contains(str_split(m.text, '+'), b.class)),
+    i AS (
         SELECT w.ask, c.key, c.domain, c.kind, c.weight,
-               CASE WHEN bool_or(coalesce(m.positive, m.low > 0)) THEN true
-                    WHEN bool_or(NOT coalesce(m.positive, m.low > 0)) THEN false END AS present,
-               records_where(m.record, m.record IS NOT NULL) AS records
-        FROM w CROSS JOIN classification_item c
-        LEFT JOIN fact_measurement m ON m.patient = w.patient AND m.test = c.test
-             AND coalesce(m.date_from, {BEGINNING}) <= w.base
+               coalesce(bool_or(s.present) FILTER (WHERE NOT s.biopsy), bool_or(s.present)) AS present,
+               records_where(s.record, s.record IS NOT NULL) AS records
+        FROM w CROSS JOIN classification_item c LEFT JOIN seen s ON s.ask = w.ask AND s.test = c.test
         WHERE c.set = {text(name)} GROUP BY w.ask, c.key, c.domain, c.kind, c.weight)"""
 
 

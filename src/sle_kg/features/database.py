@@ -118,6 +118,13 @@ def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
     ]
     columns = {"set": "text", "test": "text", "key": "text", "domain": "text", "kind": "text", "weight": "whole"}
     load_rows(connection, "classification_item", columns, items)
+    classes = [
+        (item.key, name)
+        for criteria_set in CLASSIFICATION_SETS
+        for item in ontology.classification_items(criteria_set)
+        for name in sorted(item.biopsy_classes)
+    ]
+    load_rows(connection, "classification_biopsy", {"test": "text", "class": "text"}, classes)
 
 
 FEATURE_COLUMNS = {

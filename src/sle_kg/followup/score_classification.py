@@ -62,6 +62,11 @@ def proposals(criteria_set: str) -> dict[str, tuple[Proposal, ...]]:
     return found
 
 
+def _tests(proposal: Proposal) -> set[str]:
+    """The tests whose results may propose the item."""
+    return {test for one in features_of(proposal.condition) for test in tests_of(one) or (BIOPSY,)}
+
+
 class ClassificationScore(Scorer):
     """A classification set: met or not, points, items. Items are cumulative: once present counts."""
 
@@ -74,15 +79,18 @@ class ClassificationScore(Scorer):
         self.classified = feature("ClassificationCondition", classificationSet=instrument.key, diagnosis=DIAGNOSIS)
         self.features = [self.classified]
         self.items = {item.key.partition(":")[2]: item for item in instrument.items}
-        self.tests = [instrument.key, *(item.key for item in instrument.items)]
+        self.shown = {key for key, item in self.items.items() if item.kind == ENTRY or item.biopsy_classes}
+        """Items that a result is, so that no attribution is needed: ANA as the condition of entry, kidney biopsies."""
+        found = {test for key in self.shown for one in self.proposals[key] for test in _tests(one)}
+        self.tests = [instrument.key, *(item.key for item in instrument.items), *sorted(found)]
         self.results = Results()
 
     def prepare(self, session: FollowUp) -> None:
         """Reads what is recorded of the set and its items, and what results of any day propose."""
         self.results = Results.of(session, set(self.tests))
-        trees = [one.condition for some in self.proposals.values() for one in some]
-        features = sorted({one for tree in trees for one in features_of(tree)}, key=lambda one: one.slug)
-        tests = {test for one in features for test in tests_of(one) or (BIOPSY,)}
+        proposed = [one for some in self.proposals.values() for one in some]
+        features = sorted({one for some in proposed for one in features_of(some.condition)}, key=lambda one: one.slug)
+        tests = {test for one in proposed for test in _tests(one)}
         questions = [
             Question(patient, day, {"visit": Moment(day, day, day)}, features)
             for patient in session.patients
@@ -105,11 +113,14 @@ class ClassificationScore(Scorer):
     def result(self, seen: Assessment) -> ScoreResult:
         """The classification as known on one day."""
         found = {key: self.results.up_to(seen.patient, item.key, seen.on) for key, item in self.items.items()}
+        by_results = {key: records for key in found if (records := self._proposing(seen.patient, key, seen.on))}
         items = {key: ever(rows) for key, rows in found.items()}
+        shown = [key for key in by_results if key in self.shown and items[key] is None]
+        items |= dict.fromkeys(shown, True)
         lower, upper = bound = self._points(seen, items)
         explained = seen.explain(Leaf("", self.classified, ">=", Decimal(1), Decimal(1)))
         used = [seen.line(row.record) for key, rows in found.items() for row in rows if row.present is items[key]]
-        by_results = {key: records for key in items if (records := self._proposing(seen.patient, key, seen.on))}
+        used += [seen.line(record) for key in shown for record in by_results[key]]
         open_items = [key for key in by_results if items[key] is None]
         missing = list(explained.missing)
         if explained.truth is None:
@@ -125,7 +136,7 @@ class ClassificationScore(Scorer):
             items=items,
             reason=sentence(f"{self._why(explained)}; {self._counted(items, bound)}"),
             missing=tuple(missing),
-            proposed=dict.fromkeys(open_items, True),
+            proposed=dict.fromkeys((key for key in by_results if key in shown or items[key] is None), True),
             contradictions=tuple(
                 self._contradiction(seen, key, found[key], by_results[key]) for key in by_results if items[key] is False
             ),
