@@ -83,12 +83,14 @@ class Scorer(ABC):
     """Computes one result for an assessment.
 
     `features` are those it reads, `tests` those of which a result makes a day an assessment, `window` the days before
-    an assessment in which results serve; `alone` says that on a day assessed only the results of that day do.
+    an assessment in which results serve; `alone` says that on a day assessed only the results of that day do. Where
+    a patient has no result of `tests`, those of `other_tests` make the assessments, so that what is missing is said.
     `items_of` is the total whose items it shows.
     """
 
     features: Sequence[Feature]
     tests: Collection[str]
+    other_tests: Collection[str] = ()
     window: int = DEFAULT_WINDOW
     alone: bool = True
     items_of: str | None = None

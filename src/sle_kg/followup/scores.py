@@ -24,7 +24,7 @@ from sle_kg.followup.results import ScoreResult
 from sle_kg.followup.score_classification import ClassificationScore
 from sle_kg.followup.score_grades import GradeScore, first_tests
 from sle_kg.followup.score_totals import BilagScore, SuicidalityScore, TotalScore
-from sle_kg.followup.session import FollowUp, Question
+from sle_kg.followup.session import FollowUp, Question, tests_of
 from sle_kg.ontology import Instrument, instruments, laboratory_tests
 from sle_kg.trials import load_trials
 
@@ -48,6 +48,7 @@ class StateScore(Scorer):
         self.parts = {item.key: under_readings(item.condition, readings) for item in state.items}
         self.features = sorted(features_of(self.condition), key=lambda one: one.slug)
         self.tests = first_tests(self.condition)
+        self.other_tests = sorted({test for feature in self.features for test in tests_of(feature)})
 
     def result(self, seen: Assessment) -> ScoreResult:
         """The state on one day."""
@@ -146,7 +147,7 @@ def _questions(session: FollowUp, patient: str, scorers: Sequence[Scorer], optio
     baseline = options.baseline or session.infusion(patient, trial)
     asked = []
     for scorer in scorers:
-        days = session.days(patient, scorer.tests)
+        days = session.days(patient, scorer.tests) or session.days(patient, scorer.other_tests)
         if options.on is not None:
             first = options.on - dt.timedelta(days=scorer.window)
             assessed = max((day for day in days if first <= day), default=options.on)
