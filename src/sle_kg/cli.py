@@ -6,20 +6,40 @@ traceback). Everything heavy is imported inside the command that uses it, so tha
 
 from __future__ import annotations
 
-import datetime
 import os
-import re
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 import typer
 
 from sle_kg import __version__, cli_ingest
+from sle_kg.cli_cohort import cohort
+from sle_kg.cli_options import (
+    CodeMap,
+    Complete,
+    DeriveItems,
+    Events,
+    On,
+    Output,
+    PatientFiles,
+    Readings,
+    Thresholds,
+    Trials,
+    Windows,
+    date_of,
+    dates,
+    days,
+    numbers,
+    pairs,
+    passed_over,
+    progress_bar,
+    screening_date,
+    terminal,
+    write,
+)
 from sle_kg.errors import InputError, SleKgError
 
 app = typer.Typer(
@@ -31,61 +51,6 @@ app = typer.Typer(
     help="CAR-T trials in lupus as a knowledge graph: screen patients, compare trials, query, export.",
     epilog="Example: sle-kg screen patient.json --trial NCT06892145 --on 2026-11-21",
 )
-
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all, instead of stdout."),
-]
-Trials = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--trial", metavar="ID", help="NCT number of a trial; repeatable. Default: every trial with criteria."
-    ),
-]
-On = Annotated[str | None, typer.Option("--on", metavar="DATE", help="The screening date, YYYY-MM-DD. Default: today.")]
-Events = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--event",
-        metavar="NAME=DATE",
-        help="Actual or planned date of consent, enrollment, leukapheresis, lymphodepletion or infusion; repeatable.",
-    ),
-]
-Complete = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--complete",
-        metavar="SECTION",
-        help="The records are complete for conditions, medications, procedures, allergies, immunizations, "
-        "statements or adverseEvents: what is not recorded did not happen; repeatable.",
-    ),
-]
-Windows = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--window",
-        metavar="KIND=DAYS",
-        help="Greatest age of a result, echocardiography, serology, autoantibody, weight or pregnancyTest; repeatable.",
-    ),
-]
-CodeMap = Annotated[
-    Path | None,
-    typer.Option("--code-map", metavar="FILE", help="CSV with columns system, code, key for codes of your own."),
-]
-Readings = Annotated[
-    list[str] | None,
-    typer.Option("--reading", metavar="AMBIGUITY=KEY", help="Another reading of an ambiguous sentence; repeatable."),
-]
-DeriveItems = Annotated[
-    bool, typer.Option("--derive-items", help="Laboratory results stand for SLEDAI items that were not recorded.")
-]
-Thresholds = Annotated[
-    list[str] | None,
-    typer.Option("--threshold", metavar="NAME=NUMBER", help="A threshold that the record leaves open; repeatable."),
-]
-PatientFiles = Annotated[
-    list[Path], typer.Argument(metavar="FILE", help="FHIR R4 JSON or NDJSON, or RDF: one or many patients.")
-]
 
 
 def main() -> NoReturn:
@@ -159,10 +124,10 @@ def demo(
     from sle_kg.report import render
     from sle_kg.report.table import render_overview
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = showcase.run(folder, progress)
-    width, colour = _terminal()
-    _write(render(result.verdicts, "table", width, colour))
+    width, colour = terminal()
+    write(render(result.verdicts, "table", width, colour))
     print(f"\n{render_overview(result.verdicts, width, colour)}")
     print(f"The graph is in {result.graph_file}")
     print(f"The report to read or print is in {result.report_file}")
@@ -178,7 +143,7 @@ def trials(
     """List the modelled trials, one line each."""
     from sle_kg.report.trial_list import render_trials
 
-    _write(render_trials(everything))
+    write(render_trials(everything))
 
 
 @app.command(epilog="Example: sle-kg screen patient.json --trial NCT06892145 --on 2026-11-21 --complete medications")
@@ -206,17 +171,17 @@ def screen(
 
     options = screening.Options(
         trials=tuple(trial or ()),
-        on=_on(on),
-        events=_dates(event, "--event"),
+        on=screening_date(on),
+        events=dates(event, "--event"),
         complete=tuple(complete or ()),
-        windows=_days(window, "--window"),
+        windows=days(window, "--window"),
         code_map=code_map,
-        readings=_pairs(reading, "--reading", "AMBIGUITY=KEY"),
+        readings=pairs(reading, "--reading", "AMBIGUITY=KEY"),
         engine=engine,
     )
-    with _progress() as progress:
-        verdicts = screening.screen(files, options, progress, _passed_over)
-    _write(render(verdicts, form, *_terminal(output)), output)
+    with progress_bar() as progress:
+        verdicts = screening.screen(files, options, progress, passed_over)
+    write(render(verdicts, form, *terminal(output)), output)
 
 
 @app.command(epilog="Example: sle-kg outcomes followup.json --trial NCT06710717 --format html --output outcomes.html")
@@ -256,19 +221,19 @@ def outcomes(
     from sle_kg.report.outcomes import render_outcomes
 
     options = FollowUpOptions(
-        on=None if on is None else _date(on, "--on"),
+        on=None if on is None else date_of(on, "--on"),
         visits=tuple(part.strip() for part in (visits or "").split(",") if part.strip()),
         visit_window=visit_window,
-        events=_dates(event, "--event"),
+        events=dates(event, "--event"),
         complete=tuple(complete or ()),
         code_map=code_map,
-        readings=_pairs(reading, "--reading", "AMBIGUITY=KEY"),
+        readings=pairs(reading, "--reading", "AMBIGUITY=KEY"),
         derive_items=derive_items,
-        thresholds=_numbers(threshold, "--threshold"),
+        thresholds=numbers(threshold, "--threshold"),
     )
-    with _progress() as progress:
-        result = trial_outcomes(files, trial, options, progress, _passed_over)
-    _write(render_outcomes(result, form, *_terminal(output)), output)
+    with progress_bar() as progress:
+        result = trial_outcomes(files, trial, options, progress, passed_over)
+    write(render_outcomes(result, form, *terminal(output)), output)
 
 
 @app.command(epilog="Example: sle-kg score doris2021 followup.json --complete medications")
@@ -295,17 +260,17 @@ def score(
     from sle_kg.report.scores import render_scores
 
     options = FollowUpOptions(
-        on=None if on is None else _date(on, "--on"),
-        baseline=None if baseline is None else _date(baseline, "--baseline"),
-        events=_dates(event, "--event"),
+        on=None if on is None else date_of(on, "--on"),
+        baseline=None if baseline is None else date_of(baseline, "--baseline"),
+        events=dates(event, "--event"),
         complete=tuple(complete or ()),
         code_map=code_map,
-        readings=_pairs(reading, "--reading", "AMBIGUITY=KEY"),
+        readings=pairs(reading, "--reading", "AMBIGUITY=KEY"),
         derive_items=derive_items,
     )
-    with _progress() as progress:
-        results = scores(files, name, options, progress, _passed_over)
-    _write(render_scores(results, form, *_terminal(output)), output)
+    with progress_bar() as progress:
+        results = scores(files, name, options, progress, passed_over)
+    write(render_scores(results, form, *terminal(output)), output)
 
 
 @app.command("example-cohort", epilog="Example: sle-kg example-cohort --patients 20 --seed 7 -o cohort")
@@ -325,6 +290,9 @@ def example_cohort(
         print(file)
 
 
+app.command(epilog="Example: sle-kg cohort tables --on 2026-11-21 --verdicts verdicts.parquet --format json")(cohort)
+
+
 @app.command(epilog="Example: sle-kg compare NCT06150651 NCT06892145 --format html --output comparison.html")
 def compare(
     ids: Annotated[
@@ -342,12 +310,12 @@ def compare(
     """Set trials side by side, criterion by criterion and design feature by design feature, or outcome by outcome."""
     from sle_kg import compare as comparison
 
-    width = _terminal(output)[0]
+    width = terminal(output)[0]
     if subject == "outcomes":
         text = comparison.render_outcomes(comparison.compare_outcomes(ids or None), form, width)
     else:
         text = comparison.render(comparison.compare(ids or None), form, width)
-    _write(text.encode(), output)
+    write(text.encode(), output)
 
 
 app.command("ingest-cohort", epilog="Example: sle-kg ingest-cohort export/ -o tables")(cli_ingest.ingest_cohort)
@@ -372,12 +340,12 @@ def query(
     from sle_kg import queries
 
     if listing:
-        return _write(_query_list(), output)
+        return write(_query_list(), output)
     if name is None:
         raise InputError("query: no NAME or FILE was given; see sle-kg query --list")
     with _at_once():
-        result = queries.run_query(name, _pairs(param, "--param", "NAME=VALUE"))
-    _write(queries.render(result, form, _terminal(output)[0]).encode(), output)
+        result = queries.run_query(name, pairs(param, "--param", "NAME=VALUE"))
+    write(queries.render(result, form, terminal(output)[0]).encode(), output)
 
 
 @app.command(epilog="Example: sle-kg export --what trial --trial NCT06892145 --format json-ld --output trial.jsonld")
@@ -397,7 +365,7 @@ def export(
     """Write the graph, the ontology, the shapes or one trial as RDF: the same input gives the same bytes."""
     from sle_kg import export as exporter
 
-    _write(exporter.export(what, trial, form), output)
+    write(exporter.export(what, trial, form), output)
 
 
 @app.command(epilog="Example: sle-kg profile patient.json --trial NCT06892145 --on 2026-11-21")
@@ -415,8 +383,8 @@ def profile(
     """Show what the shapes see of patients on a date: the derived facts, with the records behind them."""
     from sle_kg import screening
 
-    options = screening.Options(trials=tuple(trial or ()), on=_on(on), events=_dates(event, "--event"))
-    _write(screening.profile_document(files, options, form), output)
+    options = screening.Options(trials=tuple(trial or ()), on=screening_date(on), events=dates(event, "--event"))
+    write(screening.profile_document(files, options, form), output)
 
 
 @app.command(epilog="Example: sle-kg check && echo sound")
@@ -444,40 +412,6 @@ def _query_list() -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _write(content: bytes, output: Path | None = None) -> None:
-    """A result to its file, or to standard output as it is."""
-    if output is not None:
-        from sle_kg.files import write_whole
-
-        return write_whole(output, content)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
-
-
-def _terminal(output: Path | None = None) -> tuple[int, bool]:
-    """Columns to fill, and whether colour is welcome (https://no-color.org)."""
-    if output is not None:
-        return 100, False
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return shutil.get_terminal_size((100, 24)).columns, colour
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on standard error for more than a few patients; None where nobody would see it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    few = 3
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Screening", total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=total > few)
-
-
 @contextmanager
 def _at_once() -> Iterator[None]:
     """Ctrl-C ends the process at once: Python would notice it only after the store has answered, which may be never."""
@@ -492,65 +426,3 @@ def _at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _passed_over(counts: Mapping[str, int]) -> None:
-    """One line on standard error: what the files hold beside patients' facts that matter here."""
-    if counts:
-        from sle_kg.report.text import shorten
-
-        most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        named = ", ".join(f"{number} {shorten(what, 80)}" for what, number in most[:5])
-        more = f" and {sum(number for _, number in most[5:])} more" if len(most) > 5 else ""
-        print(f"sle-kg: passed over {named}{more}", file=sys.stderr)
-
-
-def _on(text: str | None) -> datetime.date:
-    return datetime.date.today() if text is None else _date(text, "--on")
-
-
-def _date(text: str, option: str) -> datetime.date:
-    """A calendar date written YYYY-MM-DD, and nothing looser."""
-    try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            return datetime.date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise InputError(f"{option}: {text!r} is no date; write it as YYYY-MM-DD, for example 2026-11-21")
-
-
-def _numbers(texts: Sequence[str] | None, option: str) -> dict[str, Decimal]:
-    """`NAME=NUMBER` options as a mapping of exact numbers."""
-    numbers = {}
-    for name, text in _pairs(texts, option, "NAME=NUMBER").items():
-        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
-            raise InputError(f"{option}: {text!r} is no number; write it as 10 or 0.5")
-        numbers[name] = Decimal(text)
-    return numbers
-
-
-def _pairs(texts: Sequence[str] | None, option: str, form: str) -> dict[str, str]:
-    """`NAME=VALUE` options as a mapping; a name given twice is a mistake."""
-    pairs: dict[str, str] = {}
-    for text in texts or ():
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise InputError(f"{option}: {text!r} is not of the form {form}")
-        if name in pairs:
-            raise InputError(f"{option}: {name!r} is given twice; keep one")
-        pairs[name] = value
-    return pairs
-
-
-def _dates(texts: Sequence[str] | None, option: str) -> dict[str, datetime.date]:
-    return {name: _date(value, option) for name, value in _pairs(texts, option, "NAME=DATE").items()}
-
-
-def _days(texts: Sequence[str] | None, option: str) -> dict[str, int]:
-    """`KIND=DAYS` options: whole numbers of days from 0 on."""
-    days = {}
-    for name, value in _pairs(texts, option, "KIND=DAYS").items():
-        if not re.fullmatch(r"[0-9]{1,5}", value):
-            raise InputError(f"{option}: {value!r} for {name} is no whole number of days")
-        days[name] = int(value)
-    return days

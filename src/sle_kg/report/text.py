@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from sle_kg.criteria import Trial
 from sle_kg.verdict import OpenKind, RowVerdict, Status, Verdict
 
 AID_SENTENCE = (
@@ -74,7 +75,7 @@ def verdict_phrase(verdict: Verdict) -> str:
     return verdict.verdict
 
 
-def caveats_of(verdict: Verdict) -> tuple[str, ...]:
+def caveats_of(verdict: Verdict | Trial) -> tuple[str, ...]:
     """The sentences that a human-readable verdict must carry, each once, without the general sentence."""
     sentences = [caveat for caveat in verdict.caveats if caveat != AID_SENTENCE]
     if not verdict.source_complete and not any(ELIGIBLE_AS_LISTED in sentence for sentence in sentences):
@@ -91,7 +92,7 @@ def earliest_sentence(verdict: Verdict) -> str:
     return f"if nothing but time changes, eligible from {verdict.earliest_eligible}"
 
 
-def recruitment_sentence(verdict: Verdict) -> str:
+def recruitment_sentence(verdict: Verdict | Trial) -> str:
     """The recruitment status with its date, and what it means where the trial takes nobody."""
     closed = "; the trial did not recruit on that date" if verdict.recruitment_status in _CLOSED else ""
     return f"{plain(verdict.recruitment_status)} as of {plain(verdict.recruitment_as_of)}{closed}"

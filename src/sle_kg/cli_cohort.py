@@ -1,0 +1,64 @@
+"""The command `cohort`: reads options, has the cohort judged, writes what it adds up to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sle_kg import cli_options as given
+
+
+def cohort(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Patient tables in Parquet, as ingest-cohort and example-cohort write."),
+    ],
+    on: given.On = None,
+    trial: given.Trials = None,
+    event: given.Events = None,
+    complete: given.Complete = None,
+    window: given.Windows = None,
+    code_map: given.CodeMap = None,
+    reading: given.Readings = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="sql, or shacl: the shapes themselves, slowly.")
+    ] = "sql",
+    verdicts: Annotated[
+        Path | None,
+        typer.Option("--verdicts", metavar="FILE", help="Write the verdict of every patient and trial as Parquet."),
+    ] = None,
+    candidates: Annotated[
+        int, typer.Option("--candidates", metavar="N", min=0, help="Candidates listed of each trial, at most.")
+    ] = 100,
+    suppress_below: Annotated[
+        int,
+        typer.Option(
+            "--suppress-below", metavar="N", min=0, help="Suppress counts from 1 to N − 1, and list no patients."
+        ),
+    ] = 0,
+    form: Annotated[
+        Literal["table", "json", "html"], typer.Option("--format", "-f", help="How to write the summary.")
+    ] = "table",
+    output: given.Output = None,
+) -> None:
+    """Screen a whole cohort: who is left after each criterion, the candidates, and what would settle most patients."""
+    from sle_kg.cohort.run import run
+    from sle_kg.cohort.suppress import suppressed
+    from sle_kg.report.cohort import render_cohort
+    from sle_kg.screening import Options
+
+    options = Options(
+        trials=tuple(trial or ()),
+        on=given.screening_date(on),
+        events=given.dates(event, "--event"),
+        complete=tuple(complete or ()),
+        windows=given.days(window, "--window"),
+        code_map=code_map,
+        readings=given.pairs(reading, "--reading", "AMBIGUITY=KEY"),
+        engine=engine,
+    )
+    with given.progress_bar() as report:
+        summary = run(folder, options, verdicts, candidates, report)
+    given.write(render_cohort(suppressed(summary, suppress_below), form, *given.terminal(output)), output)

@@ -1,0 +1,90 @@
+"""Small cells suppressed, for reports that leave the hospital: no count from 1 to N − 1, nor one that tells of it.
+
+A count that follows from others by subtraction is suppressed with them: of three verdicts that add up to the patients a
+second one, of a funnel every step that would show how few patients one row has cost. Candidates are single patients:
+a report with suppressed cells lists none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sle_kg.cohort.summary import CohortSummary, Step, TrialSummary
+
+
+def suppressed(summary: CohortSummary, below: int) -> CohortSummary:
+    """The summary without small cells; itself where `below` is 1 or less."""
+    if below <= 1:
+        return summary
+
+    def cell(count: int | None) -> int | None:
+        return None if count is not None and 0 < count < below else count
+
+    everybody = summary.patients or 0
+    return replace(
+        summary,
+        patients=cell(summary.patients),
+        trials=tuple(_trial(trial, everybody, below) for trial in summary.trials),
+        in_any={name: _within(count, everybody, below) for name, count in summary.in_any.items()},
+        overlap=tuple(
+            replace(one, candidates=cell(one.candidates), eligible=cell(one.eligible)) for one in summary.overlap
+        ),
+        suppressed_below=below,
+    )
+
+
+def _trial(summary: TrialSummary, everybody: int, below: int) -> TrialSummary:
+    def cell(count: int | None) -> int | None:
+        return None if count is not None and 0 < count < below else count
+
+    verdicts = _parts(summary.verdicts, below)
+    hidden = verdicts["eligible"] is None or verdicts["undetermined"] is None or verdicts["ineligible"] is None
+    return replace(
+        summary,
+        verdicts=verdicts,
+        nothing_against=cell(summary.nothing_against),
+        funnel=_steps(summary.funnel, everybody, below),
+        candidates=(),
+        candidates_in_all=None if hidden else summary.candidates_in_all,
+        work=tuple(replace(one, settles=cell(one.settles), open=cell(one.open)) for one in summary.work),
+    )
+
+
+def _parts(parts: Mapping[str, int | None], below: int) -> dict[str, int | None]:
+    """Counts that add up to a known whole: where one alone is small, the smallest other one goes with it."""
+    small = {name for name, count in parts.items() if count is not None and 0 < count < below}
+    others = sorted((count, name) for name, count in parts.items() if count and name not in small)
+    if len(small) == 1 and others:
+        small.add(others[0][1])
+    return {name: None if name in small else count for name, count in parts.items()}
+
+
+def _within(count: int | None, whole: int, below: int) -> int | None:
+    """A count of a known whole: neither it nor the rest may be small."""
+    return None if count is not None and (0 < count < below or 0 < whole - count < below) else count
+
+
+def _steps(steps: Sequence[Step], everybody: int, below: int) -> tuple[Step, ...]:
+    """The funnel without a step's number that lies less than `below` under the last one shown, unless it equals it."""
+    shown, sure, made = everybody, everybody, []
+
+    def next_shown(count: int | None, last: int) -> int | None:
+        if count is None or 0 < count < below or 0 < last - count < below:
+            return None
+        return count
+
+    for step in steps:
+        left, certain = next_shown(step.left, shown), next_shown(step.certain, sure)
+        shown, sure = shown if left is None else left, sure if certain is None else certain
+        made.append(
+            replace(
+                step,
+                left=left,
+                certain=certain,
+                failing=_within(step.failing, everybody, below),
+                unknown=_within(step.unknown, everybody, below),
+                alone=None if step.alone is not None and 0 < step.alone < below else step.alone,
+            )
+        )
+    return tuple(made)

@@ -1,0 +1,101 @@
+"""A cohort for a terminal: verdicts by trial, then the funnel, the candidates and the work list of each trial."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
+from sle_kg.report.cohort import DATES_SENTENCE, FUNNEL_SENTENCE, WORK_SENTENCE, shown
+from sle_kg.report.table import printed
+from sle_kg.report.text import (
+    AID_SENTENCE,
+    NOTHING_AGAINST_SENTENCE,
+    caveats_of,
+    plain,
+    quotation,
+    recruitment_sentence,
+    shorten,
+)
+
+LISTED = 20
+"""Candidates and open rows that the table shows of each trial; the JSON form has more."""
+
+
+def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
+    """The summary as text, 80 to 100 columns wide."""
+    parts: list[RenderableType] = [Text(AID_SENTENCE), Text(""), _overview(summary), Text("")]
+    if summary.overlap:
+        parts += [_overlap(summary), Text("")]
+    for trial in summary.trials:
+        parts += _trial(summary, trial)
+    parts.append(Text(DATES_SENTENCE.format(summary.dates_of)))
+    return printed(parts, width, colour)
+
+
+def _overview(summary: CohortSummary) -> Table:
+    below = summary.suppressed_below
+    title = f"{shown(summary.patients, below)} patients on {summary.on.isoformat()}"
+    table = _table(title, "Trial", *VERDICTS, "nothing against")
+    for trial in summary.trials:
+        counts = [shown(trial.verdicts[word], below) for word in VERDICTS]
+        table.add_row(trial.trial.id, *counts, shown(trial.nothing_against, below))
+    return table
+
+
+def _overlap(summary: CohortSummary) -> Table:
+    below = summary.suppressed_below
+    table = _table("Patients of several trials", "Trials", "not excluded", "eligible")
+    for one in summary.overlap:
+        table.add_row(" and ".join(one.trials), shown(one.candidates, below), shown(one.eligible, below))
+    counts = [shown(summary.in_any[name], below) for name in ("candidates", "eligible")]
+    table.add_row("any of the trials", *counts)
+    return table
+
+
+def _trial(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
+    below, trial = summary.suppressed_below, one.trial
+    parts: list[RenderableType] = [Rule(f"{trial.id}  {plain(trial.label)}", align="left", characters="─")]
+    parts.append(Text(f"Recruitment: {recruitment_sentence(trial)}"))
+    parts += [Text(sentence) for sentence in caveats_of(trial)]
+    funnel = _table("Funnel", "Criterion", "left", "sure", "failing", "unknown", "costs alone", words=True)
+    for step in one.funnel:
+        counts = [shown(count, below) for count in (step.left, step.certain, step.failing, step.unknown, step.alone)]
+        funnel.add_row(step.row, shorten(quotation(step.words), 60), *counts)
+    parts += [Text(""), funnel, Text(FUNNEL_SENTENCE), Text("")]
+    if one.candidates:
+        listed = one.candidates[:LISTED]
+        table = _table(
+            f"Candidates: {len(listed)} of {shown(one.candidates_in_all, below)}, fewest unknown rows first",
+            "Patient",
+            "verdict",
+            "unknown",
+            "nothing against",
+            "eligible from",
+        )
+        for who in listed:
+            day = who.earliest.isoformat() if who.dated else "–"
+            table.add_row(
+                Text(shorten(who.patient, 40)), who.verdict, str(who.unknown), "" if who.against else "yes", day
+            )
+        parts += [table, Text(NOTHING_AGAINST_SENTENCE), Text("")]
+    if one.work:
+        table = _table("Work list", "Row", "whose move", "settles", "open", words=True)
+        for work in one.work[:LISTED]:
+            words = shorten(quotation(work.words), 60)
+            table.add_row(work.row, words, work.kind, shown(work.settles, below), shown(work.open, below))
+        parts += [table, Text(WORK_SENTENCE), Text("")]
+    return parts
+
+
+def _table(title: str, first: str, *numbers: str, words: bool = False) -> Table:
+    """A table whose columns but the first (and the words beside it) hold numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    table.add_column(first, overflow="fold")
+    if words:
+        table.add_column("", overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", overflow="fold")
+    return table
