@@ -118,7 +118,7 @@ class PieceReader:
         """A resource, or the resources of a bundle, which may refer to each other."""
         document = Document()
         if value["resourceType"] != "Bundle":
-            self._read_resource(_named(value, "", content), "", document, source, line, content)
+            self._read_resource(_named(value, "", content.strip()), "", document, source, line)
             return
         resources = [(_named(resource, url), url) for resource, url in _resources(value)]
         for resource, url in resources:
@@ -126,9 +126,7 @@ class PieceReader:
         for resource, url in resources:
             self._read_resource(resource, url, document, source, line)
 
-    def _read_resource(
-        self, resource: Resource, url: str, document: Document, source: str, line: int, content: bytes = b""
-    ) -> None:
+    def _read_resource(self, resource: Resource, url: str, document: Document, source: str, line: int) -> None:
         """One resource: its facts, or its place among what waits for others."""
         kind = text_of(resource.get("resourceType")) or "resource without a type"
         if kind not in READ:
@@ -140,7 +138,7 @@ class PieceReader:
             for name in {url, f"Medication/{resource['id']}"} - {""}:
                 self._part.note("medication", name, to_json(parts))
         else:
-            self._record(resource, url, document, source, line, _digest(content or to_json(resource).encode()))
+            self._record(resource, url, document, source, line)
 
     def _person(self, resource: Resource, url: str, source: str, line: int) -> None:
         """What a Patient resource says, for the merge to compare."""
@@ -150,29 +148,27 @@ class PieceReader:
         other = alias if alias and alias != resource["id"] else None
         self._part.note("person", resource["id"], birth, gender, other, source, line)
 
-    def _record(
-        self, resource: Resource, url: str, document: Document, source: str, line: int, digest: bytes
-    ) -> None:
+    def _record(self, resource: Resource, url: str, document: Document, source: str, line: int) -> None:
         """A record of a patient."""
         kind, record = resource["resourceType"], f"{resource['resourceType']}/{resource['id']}"
         patient = _patient_of(resource, document)
         if patient is None:
             event = _reference(resource.get("subject"))
             if kind == "Observation" and event is not None and _short(event).startswith("AdverseEvent/"):
-                self._part.note("about", None, _short(event), record, to_json(resource), digest, source, line)
+                self._part.note("about", None, _short(event), record, to_json(resource), source, line)
             else:
                 self._part.reject(source, line, record, _NOBODY)
             return
         if kind == "AdverseEvent":
             self._part.note("event", patient, record, url, to_json(resource))
         elif kind == "Observation" and self._is_about_events(resource, document):
-            self._part.note("about", patient, None, record, to_json(resource), digest, source, line)
+            self._part.note("about", patient, None, record, to_json(resource), source, line)
             return
         elif kind in _MEDICINES and (reference := _missing_medication(resource, document)) is not None:
             self._part.note("medicine", patient, reference, _short(reference), to_json(resource))
         elif not self._read_alone(resource, patient, document.medications):
             return
-        self._part.note("source", patient, record, digest, source, line)
+        self._part.note("source", patient, record, source, line)
 
     def _read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
         """The facts of one record by the rules of reading; False where it holds none that matter."""
@@ -260,7 +256,7 @@ def _missing_medication(resource: Resource, document: Document) -> str | None:
     return reference if _found(reference, document.medications) is None else None
 
 
-def _found(reference: str, known: Mapping[str, _T]) -> T | None:
+def _found(reference: str, known: Mapping[str, _T]) -> _T | None:
     """What a reference means by its whole URL or by its end."""
     return known.get(reference) if reference in known else known.get(_short(reference))
 
@@ -277,7 +273,7 @@ def _named(resource: Resource, url: str, content: bytes = b"") -> Resource:
     """The resource with an id: its own, the end of its URL, or a hash of what it says."""
     if text_of(resource.get("id")) is None:
         tail = url.replace(":", "/").rsplit("/", 1)[-1]
-        resource["id"] = tail or f"#{_digest(content or to_json(resource).encode()).hex()}"
+        resource["id"] = tail or f"#{hashlib.blake2b(content or to_json(resource).encode(), digest_size=8).hexdigest()}"
     return resource
 
 
@@ -316,10 +312,6 @@ def _has_type(content: bytes, kind: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and value.get("resourceType") == kind
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=8).digest()
 
 
 def to_json(value: Any) -> str:

@@ -60,18 +60,20 @@ class Merge:
               SELECT coalesce(a.patient, e.patient) patient, e.record, e.url, e.resource
               FROM _event e LEFT JOIN alias a ON a.alias = e.patient;
             CREATE TABLE about AS
-              SELECT coalesce(a.patient, b.patient, e.patient) patient, b.record, b.resource, b.hash, b.file, b.line
+              SELECT coalesce(a.patient, b.patient, e.patient) patient, b.record, b.resource, b.file, b.line
               FROM _about b LEFT JOIN alias a ON a.alias = b.patient
               LEFT JOIN (SELECT record, min(patient) patient FROM event GROUP BY record) e ON e.record = b.event;
             CREATE TABLE source AS
-              SELECT coalesce(a.patient, s.patient) patient, s.record, s.hash, s.file, s.line
+              SELECT coalesce(a.patient, s.patient) patient, s.record, s.file, s.line
               FROM _source s LEFT JOIN alias a ON a.alias = s.patient
-              UNION ALL SELECT patient, record, hash, file, line FROM about;
+              UNION ALL SELECT patient, record, file, line FROM about;
             CREATE TABLE twice AS
               SELECT patient, record FROM source GROUP BY patient, record HAVING count(*) > 1;
+            CREATE TABLE versions (patient VARCHAR, record VARCHAR);
             """
         )
         self._aliases = bool(self._rows("SELECT 1 FROM alias LIMIT 1"))
+        self._repeats = bool(self._rows("SELECT 1 FROM twice LIMIT 1"))
 
     def patients(self) -> int:
         """How many patients there are who do not contradict themselves."""
@@ -82,7 +84,8 @@ class Merge:
     def waiting(self) -> Iterator[Segment]:
         """What the second pass reads: patients, and resources with what they refer to, in one order."""
         yield from _segments(
-            "patients", self._stream("SELECT patient, birth, gender FROM known WHERE NOT contradictory ORDER BY patient")
+            "patients",
+            self._stream("SELECT patient, birth, gender FROM known WHERE NOT contradictory ORDER BY patient"),
         )
         yield from _segments(
             "medicines",
@@ -130,6 +133,8 @@ class Merge:
         counts = {}
         for table in COLUMNS:
             self._register(table, part_schema(table))
+            if self._repeats:
+                self._note_versions(table)
             batches = self._db.sql(self._final(table)).to_arrow_reader(_BATCH)
             counts[table] = _write(folder / f"{table}.parquet", schema(table), batches)
         self._register("_reject", book_schema("reject"))
@@ -145,30 +150,32 @@ class Merge:
         """How many records were rejected for each reason."""
         return dict(self._rows(f"SELECT reason, count(*) FROM ({self._rejects()}) GROUP BY reason ORDER BY ALL"))
 
+    def _note_versions(self, table: str) -> None:
+        """Note the records of which the sources hold two that say different things."""
+        self._db.execute(
+            f"""INSERT INTO versions SELECT DISTINCT patient, record
+                FROM (SELECT DISTINCT * FROM ({self._kept(table)}) SEMI JOIN twice USING (patient, record))
+                GROUP BY patient, record, {ORDINAL} HAVING count(*) > 1"""
+        )
+
+    def _kept(self, table: str) -> str:
+        """The rows of all parts that belong to a known patient, under the patient's id."""
+        columns = ", ".join(f"t.{_q(name)}" for name in ("record", *COLUMNS[table], ORDINAL))
+        patient, join = "t.patient", ""
+        if self._aliases:
+            patient, join = "coalesce(a.patient, t.patient)", "LEFT JOIN alias a ON a.alias = t.patient"
+        rows = f"SELECT {patient} AS patient, {columns} FROM {_q(table)} t {join}"
+        return f"SELECT * FROM ({rows}) SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)"
+
     def _final(self, table: str) -> str:
-        """The rows of a final table: of known patients, each record once, in order."""
-        columns = ["record", *COLUMNS[table], ORDINAL]
-        patient = "coalesce(a.patient, t.patient)" if self._aliases else "t.patient"
-        join = "LEFT JOIN alias a ON a.alias = t.patient" if self._aliases else ""
-        rows = f"SELECT {patient} AS patient, {', '.join(f't.{_q(c)}' for c in columns)} FROM {_q(table)} t {join}"
-        names = ", ".join(map(_q, ["patient", *columns]))
-        final = ", ".join(map(_q, ["patient", "record", *COLUMNS[table]]))
-        kept = f"SELECT * FROM ({rows}) SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)"
-        repeated = "SELECT * FROM kept SEMI JOIN twice USING (patient, record)"
-        match table:
-            case "record":
-                once = f"""SELECT patient, record, min(what) what, string_agg(DISTINCT value, '; ' ORDER BY value) "value",
-                             min("date") "date", 0 AS {ORDINAL} FROM ({repeated}) GROUP BY patient, record"""
-            case "unread":
-                once = f"""SELECT {names} FROM ({repeated})
-                           QUALIFY row_number() OVER (PARTITION BY patient, record, why ORDER BY ALL) = 1"""
-                once = once.replace("ORDER BY ALL", f"ORDER BY {names}")
-            case _:
-                once = f"SELECT DISTINCT {names} FROM ({repeated})"
-        single = "SELECT * FROM kept ANTI JOIN twice USING (patient, record)"
-        order = ", ".join(["patient", "record", ORDINAL, *map(_q, COLUMNS[table])])
-        return f"""WITH kept AS ({kept}), every AS ({single} UNION ALL BY NAME {once})
-                   SELECT {final} FROM every ORDER BY {order}"""
+        """The rows of a final table: each record once, in order."""
+        facts = [_q(name) for name in COLUMNS[table]]
+        every = self._kept(table)
+        if self._repeats:
+            every = f"""WITH kept AS ({every}), repeated AS (FROM kept SEMI JOIN twice USING (patient, record))
+                        FROM kept ANTI JOIN twice USING (patient, record) UNION ALL BY NAME ({_once(table)})"""
+        return f"""SELECT patient, record, {", ".join(facts)} FROM ({every})
+                   ORDER BY {", ".join(["patient", "record", ORDINAL, *facts])}"""
 
     def _rejects(self) -> str:
         """The rows of the table of rejects, in order."""
@@ -186,9 +193,7 @@ class Merge:
               UNION ALL
               SELECT s.file, s.line, s.record, '{TWO_VERSIONS}'
               FROM source s
-              SEMI JOIN (
-                SELECT patient, record FROM source SEMI JOIN twice USING (patient, record)
-                GROUP BY patient, record HAVING count(DISTINCT hash) > 1) USING (patient, record)
+              SEMI JOIN versions USING (patient, record)
               SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)
             ) ORDER BY file, line, record, reason"""
 
@@ -199,7 +204,9 @@ class Merge:
         import pyarrow.dataset as ds
 
         files = [str(file) for file in self._store.files(table, self._keys)]
-        self._db.register(table, ds.dataset(files, schema=columns, format="parquet") if files else columns.empty_table())
+        self._db.register(
+            table, ds.dataset(files, schema=columns, format="parquet") if files else columns.empty_table()
+        )
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._db.execute(sql).fetchall()
@@ -212,6 +219,19 @@ class Merge:
     def close(self) -> None:
         """Give back the memory and the files of the work."""
         self._db.close()
+
+
+def _once(table: str) -> str:
+    """The rows of records that stand several times: what all say, once, in the order of the columns."""
+    match table:
+        case "record":
+            return f"""SELECT patient, record, min(what) what, string_agg(DISTINCT value, '; ' ORDER BY value) "value",
+                         min("date") "date", 0 AS {ORDINAL} FROM repeated GROUP BY patient, record"""
+        case "unread":
+            order = ", ".join(_q(name) for name in (*COLUMNS[table], ORDINAL))
+            return f"""SELECT * FROM repeated
+                       QUALIFY row_number() OVER (PARTITION BY patient, record, why ORDER BY {order}) = 1"""
+    return "SELECT DISTINCT * FROM repeated"
 
 
 def _q(name: str) -> str:

@@ -25,7 +25,7 @@ ORDINAL = "ordinal"
 
 BOOKS: dict[str, dict[str, str]] = {
     "person": {"patient": "text", "birth": "text", "gender": "text", "alias": "text", "file": "text", "line": "count"},
-    "source": {"patient": "text", "record": "text", "hash": "hash", "file": "text", "line": "count"},
+    "source": {"patient": "text", "record": "text", "file": "text", "line": "count"},
     "medication": {"reference": "text", "resource": "text"},
     "medicine": {"patient": "text", "reference": "text", "short": "text", "resource": "text"},
     "about": {
@@ -33,7 +33,6 @@ BOOKS: dict[str, dict[str, str]] = {
         "event": "text",
         "record": "text",
         "resource": "text",
-        "hash": "hash",
         "file": "text",
         "line": "count",
     },
@@ -48,7 +47,7 @@ def book_schema(book: str) -> pa.Schema:
     """The Arrow schema of a table of BOOKS."""
     import pyarrow as pa
 
-    types = {"text": pa.string(), "count": pa.int64(), "hash": pa.binary(8)}
+    types = {"text": pa.string(), "count": pa.int64()}
     return pa.schema([(name, types[kind]) for name, kind in BOOKS[book].items()])
 
 

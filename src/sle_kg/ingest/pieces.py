@@ -100,7 +100,7 @@ def _stream(raw: BinaryIO) -> BufferedReader:
     """The bytes of a file, unpacked where it is gzipped."""
     packed = raw.read(2) == b"\x1f\x8b"
     raw.seek(0)
-    return BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20) if packed else raw  # type: ignore[arg-type,return-value]
+    return BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20) if packed else raw  # type: ignore[return-value]
 
 
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)

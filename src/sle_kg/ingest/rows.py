@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -32,8 +31,8 @@ class RowReader:
 
     def read(self, segment: Segment) -> None:
         """All rows of a segment: a line is one row as JSON."""
-        for line, reason in segment.rejects:
-            self._part.reject(segment.source, line, None, reason)
+        for place, reason in segment.rejects:
+            self._part.reject(segment.source, place, None, reason)
         if segment.form == "patients":
             for line in segment.content.splitlines():
                 self._interpret(_patient(*json.loads(line)))
@@ -52,9 +51,7 @@ class RowReader:
             facts = [raw for raw in raws if raw.kind != "Patient"]
             for record in dict.fromkeys(raw.record for raw in facts):
                 parts = [raw for raw in facts if raw.record == record]
-                said_all = repr([(raw.kind, raw.id, raw.values) for raw in parts]).encode("utf-8", "surrogatepass")
-                digest = hashlib.blake2b(said_all, digest_size=8).digest()
-                self._part.note("source", parts[0].patient, record, digest, segment.source, number)
+                self._part.note("source", parts[0].patient, record, segment.source, number)
                 self._interpret(*parts)
         self._part.skipped.update(self._interpreter.skipped)
         self._interpreter.skipped.clear()

@@ -19,7 +19,7 @@ from sle_kg import __version__
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.ingest.parts import PartStore
-from sle_kg.ingest.pieces import Piece, Segment, pieces, segments_of
+from sle_kg.ingest.pieces import Segment, pieces, segments_of
 from sle_kg.ingest.sources import Sources, find
 from sle_kg.ingest.work import Job, read_pieces
 
@@ -43,7 +43,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What an ingest did: rows of each table, rejects by reason, what was passed over, and whether it was done before."""
+    """What an ingest did: rows of each table, rejects by reason, what was passed over, whether it was done before."""
 
     rows: dict[str, int]
     rejects: dict[str, int]
@@ -189,4 +189,5 @@ def _no_patient(found: Sources, reasons: dict[str, int]) -> str:
 
 
 def _no_room(folder: Path, why: str) -> str:
-    return f"{folder}: the tables cannot be written ({why}); make room and run the same command again: what is done is kept"
+    cure = "make room and run the same command again: what is done is kept"
+    return f"{folder}: the tables cannot be written ({why}); {cure}"
