@@ -68,7 +68,7 @@ def _scores(random: Random, day: int) -> Iterator[Resource]:
     yield pga(day, random.choice(["0", "0.4", "0.5", "1", "2.3"]))
     yield score("facitFatigue", random.randint(0, 52), on(day))
     yield score("sdi", random.randint(0, 2), on(day))
-    yield from bilag("".join(random.choices("ABCDE-", k=len(SYSTEMS))), on(day))
+    yield from bilag("".join(random.choices("ABCDE", k=len(SYSTEMS))), on(day))
 
 
 def _results(random: Random, day: int) -> Iterator[Resource]:
@@ -77,7 +77,7 @@ def _results(random: Random, day: int) -> Iterator[Resource]:
     yield result("antiDsDna", random.choice(["5", "80"]), on(day), high="30")
     yield result("upcr", random.choice(["200", "1500"]), on(day))
     yield result("alt", random.choice(["30", "60", "130", "900"]), on(day), high="40")
-    yield lab("loinc:8123-2", random.choice([0, 5, 10, 200]), "/uL", on(day))
+    yield lab("loinc:8116-6", random.choice([0, 5, 10, 200]), "/uL", on(day))
 
 
 def _event(random: Random) -> Resource:
