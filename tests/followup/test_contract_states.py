@@ -490,3 +490,15 @@ def test_pga_comparator_cannot_meet_a_state_that_it_leaves_open(folder):
     one.observe("pga", DAY, valueQuantity=quantity(1, "{score}") | {"comparator": "<"})
     answer = scores(folder, "doris2021", [one], *COMPLETE)["p", DAY]
     assert (answer["result"], bool(answer["missing"])) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
+    "name", ["sledai2k", "clinicalSledai", "lldas", "lldas-NCT06653556", "doris2021", "sri4", "pga", EULAR]
+)
+def test_one_day_is_judged_as_in_the_list_of_all_days(folder, name):
+    """A statement that medicines are complete up to a later day speaks of the earlier day too."""
+    one = visit("p", "arthritis", 1, 5).infused(BASE).number("pga", BASE, 2).boolean(f"{EULAR}:ana", DAY)
+    one.lab("777-3", DAY, 60, "10*9/L", 150).complete("medications", "2026-06-01").items("2026-06-01", "rash")
+    whole = scores(folder, name, [one])
+    for patient, day in whole:
+        assert scores(folder, name, [one], "--on", day) == {(patient, day): whole[patient, day]}

@@ -86,7 +86,8 @@ def scores(
     if name not in found:
         raise InputError(f"NAME: {name!r} is no score; choose among {', '.join(names())}")
     scorers = _scorers(found[name], options)
-    session = FollowUp(files, options, [one for scorer in scorers for one in scorer.features])
+    everything = replace(options, on=None)  # so that the one day is judged as it is in the list of all days
+    session = FollowUp(files, everything, [one for scorer in scorers for one in scorer.features])
     passed_over(session.data.skipped)
     for scorer in scorers:
         scorer.prepare(session)
@@ -150,7 +151,9 @@ def _questions(session: FollowUp, patient: str, scorers: Sequence[Scorer], optio
         days = session.days(patient, scorer.tests) or session.days(patient, scorer.other_tests)
         if options.on is not None:
             first = options.on - dt.timedelta(days=scorer.window)
-            assessed = max((day for day in days if first <= day), default=options.on)
+            if scorer.alone and options.on in days:
+                first = options.on
+            assessed = max((day for day in days if first <= day <= options.on), default=options.on)
             moments = _moments(first, options.on, previous(days, assessed), baseline)
             asked.append(_Asked(scorer, Question(patient, options.on, moments, scorer.features, trial)))
             continue
