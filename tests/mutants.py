@@ -233,13 +233,14 @@ def changes(one: Statement) -> Iterator[Changed]:
 
 
 def _neighbours(one: Statement) -> list[str]:
-    """A duration is a day or a month away, a whole number 1, any other and a ratio a tenth."""
+    """A duration is a day or a month away, a whole number 1, any other and a ratio a tenth; no window is negative."""
     if one.value.startswith("P"):
         months, days = duration_parts(one.value)
         return [f"P{months + sign}M" if months else f"P{days + sign}D" for sign in (-1, 1)]
     number = Decimal(one.value)
     step = Decimal(1) if number == number.to_integral_value() and _unit(one) not in RATIOS else Decimal("0.1")
-    return [f"{number + sign * step}" for sign in (-1, 1)]
+    signs = (1,) if one.name == "windowDays" and not number else (-1, 1)
+    return [f"{number + sign * step}" for sign in signs]
 
 
 def _unit(one: Statement) -> str | None:
