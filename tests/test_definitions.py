@@ -393,9 +393,9 @@ def test_an_ice_score_of_zero_alone_does_not_tell_grade_three_from_four() -> Non
 
 @pytest.mark.parametrize(
     ("rise", "total", "grade"),
-    [(2, 12, 0), (2, 13, 0), (3, 3, 1), (3, 12, 1), (3, 13, 2), (10, 40, 2), (0, 40, 0)],
+    [(2, 12, 0), (1, 13, 2), (0, 13, 0), (3, 3, 1), (3, 12, 1), (3, 13, 2), (10, 40, 2), (0, 40, 0)],
 )
-def test_a_flare_is_a_rise_of_three_and_severe_above_twelve(rise: int, total: int, grade: int) -> None:
+def test_a_flare_is_a_rise_of_three_or_any_rise_to_more_than_twelve(rise: int, total: int, grade: int) -> None:
     found = reached(scale("selenaFlareIndex", "flare"), findings(rise=rise, total=total))
     assert found == (grade, grade)
 

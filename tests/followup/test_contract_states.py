@@ -226,7 +226,7 @@ def test_serologic_remission_from_words_and_other_units(folder):
 
 @pytest.mark.parametrize(
     ("totals", "grades"),
-    [((6, 8), 0), ((6, 9), 1), ((9, 12), 1), ((9, 13), 2), ((12, 9), 0), ((0, 2), 0), ((4, 20), 2)],
+    [((6, 8), 0), ((6, 9), 1), ((9, 12), 1), ((9, 13), 2), ((12, 14), 2), ((14, 14), 0), ((12, 9), 0), ((4, 20), 2)],
 )
 def test_flare(folder, totals, grades):
     one = Patient("p")
