@@ -21,7 +21,7 @@ from sle_kg.features.asks import EVENTS
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import leaf_key
 from sle_kg.timeline import Case, changing_leaves, leaves_of, may_pass_later
-from sle_kg.verdict import Evidence, OpenKind
+from sle_kg.verdict import Evidence, OpenKind, Status
 from sle_kg.verdicts import Dates, Subject, build_verdict
 from sle_kg.wording import Words
 
@@ -62,7 +62,7 @@ class Patterns:
 
     # ── What the database gives ──────────────────────────────────────────────────────────────────────────
 
-    def rows(self, connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[tuple[int, list[str], list[str]]]:
+    def rows(self, connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[tuple[int, list[Status], list[str]]]:
         """Number, statuses and patterns of the top-level rows, of the patients that an SQL condition picks."""
         status = self.judge.status_columns(self.trial.id).rows
         said = self._attested_rows(connection)
@@ -96,20 +96,30 @@ class Patterns:
             parts.append(f"CASE WHEN {false} THEN '/{stem}' ELSE '' END")
         return f"concat({', '.join(parts)})" if parts else "''"
 
-    def bounds(self, connection: duckdb.DuckDBPyConnection, number: int) -> tuple[dict[str, Bound], Attested]:
-        """The bounds of one patient, and what is attested of him."""
+    def bounds_of(
+        self, connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]
+    ) -> dict[int, tuple[dict[str, Bound], Attested]]:
+        """The bounds of some patients, and what is attested of them."""
         slugs = [feature.slug for feature in self.judge.wanted[self.trial.id]]
         columns = [name for slug in slugs for name in self.judge.columns.bounds(self.trial.id, slug)]
-        values = _row(connection, WIDE, columns, number) or [None] * len(columns)
-        bounds = {slug: (values[2 * place], values[2 * place + 1]) for place, slug in enumerate(slugs)}
+        known = _rows(connection, WIDE, columns, numbers)
         rows = [row.id for row in self.trial.criteria]
         columns = [name for row in rows for name in self.judge.said_columns(self.trial.id, row)]
-        said = _row(connection, SAID, columns, number) or [False] * len(columns)
-        answers = {
-            row: frozenset(answer for answer, yes in ((True, said[2 * place]), (False, said[2 * place + 1])) if yes)
-            for place, row in enumerate(rows)
-        }
-        return bounds, {row: some for row, some in answers.items() if some}
+        said = _rows(connection, SAID, columns, numbers)
+        found = {}
+        for number in numbers:
+            values, answers = known[number], said.get(number, (False,) * len(columns))
+            bounds = {slug: (values[2 * place], values[2 * place + 1]) for place, slug in enumerate(slugs)}
+            attested = {
+                row: frozenset(yes for yes, holds in ((True, answers[2 * n]), (False, answers[2 * n + 1])) if holds)
+                for n, row in enumerate(rows)
+            }
+            found[number] = (bounds, {row: some for row, some in attested.items() if some})
+        return found
+
+    def bounds(self, connection: duckdb.DuckDBPyConnection, number: int) -> tuple[dict[str, Bound], Attested]:
+        """The bounds of one patient, and what is attested of him."""
+        return self.bounds_of(connection, [number])[number]
 
     # ── What Python says of a pattern ────────────────────────────────────────────────────────────────────
 
@@ -121,7 +131,7 @@ class Patterns:
         return [self._found[key] for key in keys]
 
     def later(
-        self, connection: duckdb.DuckDBPyConnection, number: int, status: Sequence[str], patterns: Sequence[str]
+        self, connection: duckdb.DuckDBPyConnection, number: int, status: Sequence[Status], patterns: Sequence[str]
     ) -> bool:
         """Whether every top-level row that fails or is unknown may pass later (as `screening` asks before it looks)."""
         known: tuple[dict[str, Bound], Attested] | None = None
@@ -213,8 +223,9 @@ def _reached(rules: RuleSet, rows: Sequence[str]) -> set[str]:
     return seen
 
 
-def _row(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], number: int) -> list[Any] | None:
-    """The columns of one patient; None where he has no row."""
-    query = f"SELECT {', '.join(columns)} FROM {table} WHERE number = ?"
-    found = connection.cursor().execute(query, [number]).fetchall()
-    return list(found[0]) if found else None
+def _rows(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], numbers: Sequence[int]
+) -> dict[int, tuple[Any, ...]]:
+    """The columns of some patients, by their number."""
+    query = f"SELECT number, {', '.join(columns)} FROM {table} WHERE number IN (SELECT unnest(?))"
+    return {number: tuple(values) for number, *values in connection.cursor().execute(query, [list(numbers)]).fetchall()}

@@ -19,7 +19,9 @@ from sle_kg.engines import RowStatus
 from sle_kg.errors import InputError
 from sle_kg.features.database import load_rows
 from sle_kg.patients.facts import PatientData
+from sle_kg.profile import Profile
 from sle_kg.screening import Options, Session, check_options, chosen_trials
+from sle_kg.verdict import Status
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 SHACL_PATIENTS = 100
 """Patients of a chunk that the shapes judge: they are slow, and progress should be seen."""
-SEARCHED = 200
+SEARCHED = 1000
 """Patients whose future is searched together."""
 MOST_SEARCHED = 5_000
 """Ineligible patients, in all, for whom the first day of eligibility is searched; candidates always are."""
@@ -167,20 +169,28 @@ class _Cohort:
         columns = self.columns[trial.id]
         moved = [f"{columns.rows[top]} NOT IN ('fail', 'unknown')" for top in sorted(patterns.still)]
         where = " AND ".join([f"{columns.verdict} <> 'eligible'", *moved])
-        waiting = []
+        waiting: list[tuple[int, dict[str, Status]]] = []
         for number, status, pattern in patterns.rows(connection, where):
             if patterns.later(connection, number, status, pattern):
                 if "fail" in status and self.searched >= MOST_SEARCHED:
                     self.unsearched = True
                     continue
                 self.searched += "fail" in status
-                waiting.append(patients[number])
-        numbers = {patient: number for number, patient in enumerate(patients)}
+                waiting.append((number, dict(zip(patterns.tops, status, strict=True))))
         found: dict[int, dt.date] = {}
         for start in range(0, len(waiting), SEARCHED):
-            some = waiting[start : start + SEARCHED]
-            session = self._session(some, tables, (trial.id,), self.engine)
-            found |= {numbers[patient]: day for (patient, _), day in session.earliest(some).items()}
+            some = dict(waiting[start : start + SEARCHED])
+            chosen = [patients[number] for number in some]
+            session = self._session(chosen, tables, (trial.id,), self.engine)
+            asks = session.asks(chosen)
+            known = patterns.bounds_of(connection, list(some))
+            made = [
+                Profile(ask.id, ask.patient, trial.id, ask.on, *known[number])
+                for ask, number in zip(asks, some, strict=True)
+            ]
+            status_of = {ask.id: some[number] for ask, number in zip(asks, some, strict=True)}
+            numbers = {ask.id: number for ask, number in zip(asks, some, strict=True)}
+            found |= {numbers[ask]: day for ask, day in session.earliest(asks, made, status_of).items()}
         return found
 
     def _session(

@@ -90,7 +90,8 @@ def flow(summary: CohortSummary, one: TrialSummary) -> Flow:
         boxes.append(Box(y, False, (word.capitalize(), words.shown(verdicts[word], below))))
     description = (
         f"Of {words.shown(summary.patients, below)} patients "
-        f"{words.shown(verdicts['ineligible'], below)} are excluded, {words.shown(verdicts['eligible'], below)} are eligible and "
-        f"{words.shown(verdicts['undetermined'], below)} undetermined."
+        f"{words.shown(verdicts['ineligible'], below)} are excluded, "
+        f"{words.shown(verdicts['eligible'], below)} are eligible, "
+        f"and {words.shown(verdicts['undetermined'], below)} undetermined."
     )
     return Flow(WIDTH, y + STEP, LEFT, SIDE, HEIGHT, tuple(boxes), description)
