@@ -141,7 +141,7 @@ def test_change_is_measured_from_the_infusion_or_from_the_day_given() -> None:
     day = dt.date(2026, 2, 7)
     assert [one.change for one in scored("sledai2k", course, INFUSION, baseline=day)] == [None, 0, -2]
     assert [one.change for one in scored("sledai2k", course)] == [None, None, None]
-    assert "change since baseline (2026-01-10): -6" in scored("sledai2k", course, INFUSION)[-1].reason
+    assert "change since baseline (last value up to 2026-01-10): -6" in scored("sledai2k", course, INFUSION)[-1].reason
 
 
 def test_an_infusion_that_names_its_trial_is_the_baseline_too() -> None:

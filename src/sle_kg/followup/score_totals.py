@@ -110,7 +110,7 @@ class TotalScore(Scorer):
         said += f", {len(unknown)} of {len(items)} items not known" if unknown and known(bound) is None else ""
         said += f", {band}" if band else ""
         if change is not None and "baseline" in seen.moments:
-            said += f"; change since baseline ({seen.moments['baseline'].target}): {signed(change)}"
+            said += f"; change since baseline (last value up to {seen.moments['baseline'].target}): {signed(change)}"
         return said
 
     def _missing(self, seen: Assessment, bound: Bound, items: Mapping[str, bool | None]) -> Iterator[str]:
