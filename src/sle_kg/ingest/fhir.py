@@ -23,8 +23,9 @@ from sle_kg.ingest.parts import PartBuilder
 from sle_kg.ingest.pieces import Segment
 from sle_kg.patients import adverse_event
 from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
-from sle_kg.patients.fhir import FhirReader, parse_json
+from sle_kg.patients.fhir import FhirReader
 from sle_kg.patients.interpret import Interpreter
+from sle_kg.patients.json_text import parse_json
 from sle_kg.patients.raw import FHIR_TYPE
 from sle_kg.terminology import Terminology
 
@@ -86,6 +87,10 @@ class PieceReader:
                 self._read_medicines(segment.content)
             case "events":
                 self._read_events(segment.content)
+        self.count()
+
+    def count(self) -> None:
+        """Tell the part what the interpreter passed over."""
         self._part.skipped.update(self._interpreter.skipped)
         self._interpreter.skipped.clear()
 
@@ -166,11 +171,11 @@ class PieceReader:
             return
         elif kind in _MEDICINES and (reference := _missing_medication(resource, document)) is not None:
             self._part.note("medicine", patient, reference, _short(reference), to_json(resource))
-        elif not self._read_alone(resource, patient, document.medications):
+        elif not self.read_alone(resource, patient, document.medications):
             return
         self._part.note("source", patient, record, source, line)
 
-    def _read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
+    def read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
         """The facts of one record by the rules of reading; False where it holds none that matter."""
         reader = FhirReader(self._terminology, self._code_map)
         reader.add(_SELF, "")
@@ -213,7 +218,7 @@ class PieceReader:
         for line in content.splitlines():
             patient, reference, resource, medication = json.loads(line)
             known = {reference: _parsed(medication) | {"resourceType": "Medication"}} if medication else {}
-            self._read_alone(_parsed(resource), patient, known)
+            self.read_alone(_parsed(resource), patient, known)
 
     def _read_events(self, content: bytes) -> None:
         """Adverse events with the observations about them: a line holds all of one patient."""

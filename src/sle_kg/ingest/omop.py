@@ -1,5 +1,557 @@
-"""OMOP."""
+"""OMOP CDM 5.3 and 5.4 to FHIR resources, which go the way of all others: CSV or Parquet folders, DuckDB, PostgreSQL.
+
+The columns that are read are listed here; no other name, and no text of the database, becomes SQL. A concept id becomes
+a code by the database's own CONCEPT table, else by `omop_concepts.toml`; what neither knows stays a concept id, which
+a code map may settle.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+from sle_kg.errors import InputError, MissingToolError
+from sle_kg.ingest.csv_file import CsvFile
+from sle_kg.ingest.fhir import Resource
+from sle_kg.ingest.pieces import Segment
+from sle_kg.ingest.rows import Row, Tell, row_segments
+from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOINC, RXNORM, SNOMED, UCUM
+from sle_kg.patients.elements import exact_number
+
+OMOP_CONCEPT = "https://fhir-terminology.ohdsi.org"
+"""Code system of concept ids that no vocabulary at hand explains (HL7 FHIR–OMOP guide)."""
+_VOCABULARIES = {
+    "LOINC": LOINC,
+    "SNOMED": SNOMED,
+    "RxNorm": RXNORM,
+    "ATC": ATC,
+    "ICD10CM": ICD10CM,
+    "ICD10": ICD10,
+    "CVX": CVX,
+    "UCUM": UCUM,
+}
+"""`vocabulary_id` of CONCEPT → code system."""
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "person": tuple(
+        "person_id gender_concept_id year_of_birth month_of_birth day_of_birth".split()  # noqa: SIM905
+    ),
+    "condition_occurrence": tuple(
+        """condition_occurrence_id person_id condition_concept_id condition_start_date condition_status_concept_id
+        condition_source_value condition_source_concept_id""".split()  # noqa: SIM905
+    ),
+    "drug_exposure": tuple(
+        """drug_exposure_id person_id drug_concept_id drug_exposure_start_date drug_exposure_end_date verbatim_end_date
+        drug_type_concept_id quantity days_supply route_concept_id drug_source_value
+        drug_source_concept_id""".split()  # noqa: SIM905
+    ),
+    "measurement": tuple(
+        """measurement_id person_id measurement_concept_id measurement_date operator_concept_id value_as_number
+        value_as_concept_id unit_concept_id range_low range_high measurement_source_value measurement_source_concept_id
+        unit_source_value value_source_value""".split()  # noqa: SIM905
+    ),
+    "observation": tuple(
+        """observation_id person_id observation_concept_id observation_date value_as_number value_as_string
+        value_as_concept_id unit_concept_id observation_source_value observation_source_concept_id
+        unit_source_value""".split()  # noqa: SIM905
+    ),
+    "procedure_occurrence": tuple(
+        """procedure_occurrence_id person_id procedure_concept_id procedure_date procedure_end_date
+        procedure_source_value procedure_source_concept_id""".split()  # noqa: SIM905
+    ),
+}
+"""The columns that are read of each table; what a database lacks is empty, but for the required ones."""
+_REQUIRED = 3
+"""The first columns of each table must be there: id, person and concept."""
+_VOCABULARY = ("concept", "drug_strength", "concept_ancestor")
+
+
+@dataclass(frozen=True, slots=True)
+class Concepts:
+    """What the concept ids of a database mean: codes, ingredients of drugs, and milligrams of a unit of a drug."""
+
+    codes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    ingredients: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    milligrams: dict[str, Decimal] = field(default_factory=dict)
+
+    def codings(self, *concepts: str | None) -> list[Resource]:
+        """Codings of concept ids; 0 means none."""
+        found = []
+        for concept in concepts:
+            if concept and concept != "0":
+                system, code = self.codes.get(concept) or known_concepts().get(concept) or (OMOP_CONCEPT, concept)
+                if system == UCUM:
+                    code = code.replace("[U]", "U")
+                found.append({"system": system, "code": code})
+        return [coding for place, coding in enumerate(found) if coding not in found[:place]]
+
+
+@cache
+def _data() -> dict[str, Any]:
+    text = (files("sle_kg") / "ingest" / "omop_concepts.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def known_concepts() -> dict[str, tuple[str, str]]:
+    """Concept ids of `omop_concepts.toml` with their code system and code."""
+    found = {}
+    for concept, text in _data()["concepts"].items():
+        system, _, code = text.rpartition("|")
+        found[concept] = (system, code)
+    return found
+
+
+# ── Rows to resources ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class OmopRows:
+    """Converts the rows of one table to FHIR resources."""
+
+    table: str
+    concepts: Concepts
+
+    def __call__(self, row: Row, number: int, tell: Tell) -> Iterator[tuple[str, Resource]]:
+        """The patient and the resource of a row. Raises ValueError where the row has no person or id."""
+        person = _identifier(row.get("person_id"))
+        if person is None:
+            raise ValueError(f"the {self.table} row has no person_id")
+        if self.table == "person":
+            yield person, _person(person, row)
+            return
+        identifier = _identifier(row.get(f"{self.table}_id"))
+        if identifier is None:
+            raise ValueError(f"the {self.table} row has no {self.table}_id")
+        convert = {
+            "condition_occurrence": self._condition,
+            "drug_exposure": self._drug,
+            "measurement": self._result,
+            "observation": self._result,
+            "procedure_occurrence": self._procedure,
+        }[self.table]
+        yield person, {"id": f"{self.table}-{identifier}", **convert(row)}
+
+    def _code(self, row: Row, name: str, *more: str) -> Resource:
+        """The standard and the source concept of a row as a codeable concept, the source text as its words."""
+        concepts = [_identifier(row.get(f"{name}_{column}")) for column in ("concept_id", "source_concept_id")]
+        text = row.get(f"{name}_source_value")
+        codings = self.concepts.codings(*concepts, *more)
+        if not codings and text:
+            codings = [{"code": text}]
+        return {"coding": codings} | ({"text": text} if text else {})
+
+    def _condition(self, row: Row) -> Resource:
+        """A diagnosis. An end date is often that of the visit, so it does not say that the disease is over."""
+        status = _data()["condition_status"].get(_identifier(row.get("condition_status_concept_id")), {})
+        start = _date(row.get("condition_start_date"))
+        return {
+            "resourceType": "Condition",
+            "code": self._code(row, "condition"),
+            "onsetDateTime": start,
+            "recordedDate": start,
+            **{name: {"coding": [{"code": code}]} for name, code in status.items()},
+        }
+
+    def _drug(self, row: Row) -> Resource:
+        """A vaccine by its CVX code; else a medicine ordered, dispensed, given or reported, by the type of the record.
+
+        An order or a dispensed supply is no proof of intake; so is a record of an unknown type.
+        """
+        drug = _identifier(row.get("drug_concept_id")) or ""
+        code = self._code(row, "drug", *self.concepts.ingredients.get(drug, ()))
+        start = _date(row.get("drug_exposure_start_date"))
+        if any(coding.get("system") == CVX for coding in code["coding"]):
+            return {
+                "resourceType": "Immunization",
+                "status": "completed",
+                "vaccineCode": code,
+                "occurrenceDateTime": start,
+            }
+        kind = _data()["drug_type"].get(_identifier(row.get("drug_type_concept_id")), "ordered")
+        end = self._drug_end(row)
+        route = {"coding": self.concepts.codings(_identifier(row.get("route_concept_id")))}
+        dose = self._dose(row, drug, each=kind == "given")
+        period = {"start": start} | ({"end": end} if end else {})
+        resource: Resource = {"medicationCodeableConcept": code}
+        match kind:
+            case "given":
+                dosage = {"route": route} | ({"dose": dose} if dose else {})
+                period["end"] = end or start
+                return resource | {
+                    "resourceType": "MedicationAdministration",
+                    "status": "completed",
+                    "effectivePeriod": period,
+                    "dosage": dosage,
+                }
+            case "ordered":
+                named = {"resourceType": "MedicationRequest", "intent": "order", "authoredOn": start}
+                resource |= named | {"dispenseRequest": {"validityPeriod": period}, "dosageInstruction": []}
+            case _:
+                resource |= {"resourceType": "MedicationStatement", "effectivePeriod": period, "dosage": []}
+        resource["status"] = "completed" if end else "unknown"
+        daily = {"timing": {"repeat": {"frequency": Decimal(1), "period": Decimal(1), "periodUnit": "d"}}}
+        line = {"route": route} | ({"doseAndRate": [{"doseQuantity": dose}], **daily} if dose else {})
+        resource["dosageInstruction" if kind == "ordered" else "dosage"] = [line]
+        return resource
+
+    def _drug_end(self, row: Row) -> str | None:
+        """The last day: as the source says it, or reckoned from a supply of known days."""
+        if verbatim := _date(row.get("verbatim_end_date")):
+            return verbatim
+        supply = _number(row.get("days_supply"))
+        return _date(row.get("drug_exposure_end_date")) if supply is not None and supply > 0 else None
+
+    def _dose(self, row: Row, drug: str, *, each: bool) -> Resource | None:
+        """Milligrams of one administration (`each`), or a day: only of a drug with one strength, and where exact."""
+        strength, quantity = self.concepts.milligrams.get(drug), _number(row.get("quantity"))
+        days = Decimal(1) if each else _number(row.get("days_supply"))
+        if strength is None or quantity is None or days is None or quantity <= 0 or days <= 0:
+            return None
+        with localcontext(prec=50):
+            dose = (strength * quantity / days).quantize(Decimal("1e-12"))
+            if dose * days != strength * quantity:
+                return None
+        return {"value": dose.normalize(), "system": UCUM, "code": "mg"}
+
+    def _result(self, row: Row) -> Resource:
+        """A measurement or an observation."""
+        unit = next((c["code"] for c in self.concepts.codings(row.get("unit_concept_id")) if c["system"] == UCUM), None)
+        unit = unit or row.get("unit_source_value")
+        found: Resource = {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": self._code(row, self.table),
+            "effectiveDateTime": _date(row.get(f"{self.table}_date")),
+        }
+        answer = self.concepts.codings(_identifier(row.get("value_as_concept_id")))
+        words = row.get("value_as_string") or row.get("value_source_value")
+        if number := row.get("value_as_number"):
+            found["valueQuantity"] = _quantity(number, unit)
+            if sign := _data()["operator"].get(_identifier(row.get("operator_concept_id"))):
+                found["valueQuantity"]["comparator"] = sign
+        if answer:
+            found["valueCodeableConcept"] = {"coding": answer}
+        elif "valueQuantity" not in found and words:
+            found["valueString"] = words
+        limits = {side: _quantity(row[f"range_{side}"], unit) for side in ("low", "high") if f"range_{side}" in row}
+        return found | ({"referenceRange": [limits]} if limits else {})
+
+    def _procedure(self, row: Row) -> Resource:
+        start = _date(row.get("procedure_date"))
+        end = _date(row.get("procedure_end_date"))
+        return {
+            "resourceType": "Procedure",
+            "status": "completed",
+            "code": self._code(row, "procedure"),
+            "performedPeriod": {"start": start, "end": end or start},
+        }
+
+
+def _person(person: str, row: Row) -> Resource:
+    """A person: the date of birth as far as it is known."""
+    parts = [_identifier(row.get(f"{part}_of_birth")) for part in ("year", "month", "day")]
+    known = parts[: next((place for place, part in enumerate(parts) if part is None), 3)]
+    birth = "-".join(part.zfill(4 if place == 0 else 2) for place, part in enumerate(known) if part)
+    gender = _data()["gender"].get(_identifier(row.get("gender_concept_id")))
+    return {"resourceType": "Patient", "id": person, "birthDate": birth or None, "gender": gender}
+
+
+def _quantity(text: str, unit: str | None) -> Resource:
+    return {"value": exact_number(text)} | ({"code": unit, "unit": unit} if unit else {})
+
+
+def _number(text: str | None) -> Decimal | None:
+    value = exact_number(text) if text else None
+    return value if isinstance(value, Decimal) else None
+
+
+def _identifier(text: str | None) -> str | None:
+    """An id as its digits, though a table of decimals wrote it as `8507.0`."""
+    return re.sub(r"\.0+$", "", text.strip()) or None if text else None
+
+
+def _date(text: str | None) -> str | None:
+    """A date of FHIR from a date or a time stamp of SQL."""
+    return text.strip().replace(" ", "T", 1).partition("T")[0] if text else None
+
+
+# ── Databases ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Database(Protocol):
+    """An OMOP database: which of our tables and columns it has, and the rows of a query over them."""
+
+    name: str
+    columns: dict[str, set[str]]
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, streamed."""
+
+    def label(self, table: str) -> str:
+        """How rejects name a table of this database."""
+
+    def table(self, table: str, columns: list[str]) -> Iterator[Row]:
+        """The rows of a table of ours, streamed."""
+
+    def damaged(self, table: str) -> list[tuple[int, str]]:
+        """Lines of a table that could not be read, and why."""
+
+    def close(self) -> None:
+        """Let the database go."""
 
 
 def is_omop(argument: str) -> bool:
-    return False
+    """Whether a source is an OMOP database: an address, a DuckDB file, or a folder with a table `person`."""
+    if argument.startswith(("postgresql://", "postgres://")):
+        return True
+    path = Path(argument)
+    try:
+        if path.is_dir():
+            return "person" in _table_files(path)
+        with path.open("rb") as file:
+            return file.read(12)[8:] == b"DUCK"
+    except OSError:
+        return False
+
+
+def open_database(argument: str) -> Database:
+    """The database that an argument names. Raises InputError where it cannot be opened or is no OMOP database."""
+    if argument.startswith(("postgresql://", "postgres://")):
+        return PostgresDatabase(argument)
+    return DuckDatabase(argument)
+
+
+def _table_files(folder: Path) -> dict[str, Path]:
+    """The files of our tables in a folder, by table: `person.csv`, `PERSON.csv`, `person.parquet`, also `.csv.gz`."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        match = re.fullmatch(r"([a-z_]+)\.(csv|csv\.gz|parquet)", file.name.lower())
+        if match and match[1] in (*COLUMNS, *_VOCABULARY):
+            found.setdefault(match[1], file)
+    return found
+
+
+class DuckDatabase:
+    """Tables in CSV or Parquet files, or in a DuckDB file, read by DuckDB."""
+
+    def __init__(self, argument: str) -> None:
+        import duckdb
+
+        self.name = argument
+        self.columns: dict[str, set[str]] = {}
+        self._names: dict[str, str] = {}
+        self._files: dict[str, Path] = {}
+        self._csv: dict[str, CsvFile] = {}
+        path = Path(argument)
+        try:
+            if path.is_dir():
+                self._files = _table_files(path)
+                self._db = duckdb.connect()
+                for table, file in self._files.items():
+                    self._view(table, file)
+            else:
+                self._db = duckdb.connect(argument, read_only=True)
+                self._find()
+        except duckdb.Error as error:
+            raise InputError(f"{argument}: cannot be read as an OMOP database ({_line(error)})") from error
+
+    def _view(self, table: str, file: Path) -> None:
+        """A view of a file under the name of our table."""
+        name = re.sub(r"([*?\[])", r"[\1]", str(file))
+        if file.suffix.lower() == ".parquet":
+            relation = self._db.read_parquet(name)
+        else:
+            self._csv[table] = CsvFile(file)
+            tabs = self._csv[table].delimiter == "\t"
+            relation = self._db.read_csv(
+                name,
+                header=True,
+                columns=dict.fromkeys(self._csv[table].header, "VARCHAR"),
+                auto_detect=False,
+                sep=self._csv[table].delimiter,
+                quotechar="" if tabs else '"',
+                escapechar="" if tabs else '"',
+                strict_mode=False,
+                ignore_errors=True,
+            )
+        relation.create_view(table)
+        self._names[table] = table
+        self.columns[table] = {column.lower() for column in relation.columns}
+
+    def _find(self) -> None:
+        """Our tables in the schema of the DuckDB file that has a person table."""
+        found = self._db.execute(
+            """SELECT table_schema, lower(table_name), table_name, list(lower(column_name))
+               FROM information_schema.columns WHERE table_schema IN (
+                 SELECT min(table_schema) FROM information_schema.tables WHERE lower(table_name) = 'person')
+               GROUP BY ALL ORDER BY ALL"""
+        ).fetchall()
+        for schema, table, name, columns in found:
+            if table in (*COLUMNS, *_VOCABULARY):
+                self._names[table] = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+                self.columns[table] = set(columns)
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        import duckdb
+
+        try:
+            relation = self._db.execute(_with_names(sql, self._names))
+            while batch := relation.fetchmany(10_000):
+                yield from batch
+        except duckdb.Error as error:
+            raise InputError(f"{self.name}: cannot be read as an OMOP database ({_line(error)})") from error
+
+    def label(self, table: str) -> str:
+        return str(self._files[table]) if table in self._files else f"{self.name}: {table}"
+
+    def table(self, table: str, columns: list[str]) -> Iterator[Row]:
+        """The rows of a table: of a CSV file with their lines."""
+        if table not in self._csv:
+            return _selected(self, table, columns)
+        header = {name.lower(): name for name in self._csv[table].header}
+        names = {header[column]: column for column in columns}
+        rows = self._csv[table].rows(names)
+        return ({names.get(name, name): value for name, value in row.items()} for row in rows)
+
+    def damaged(self, table: str) -> list[tuple[int, str]]:
+        return self._csv[table].rejects if table in self._csv else []
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class PostgresDatabase:
+    """An OMOP database in PostgreSQL, read through psycopg; the search path of the address names the schema."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            import psycopg
+        except ImportError as error:
+            raise MissingToolError(
+                "reading PostgreSQL needs psycopg: install it with pip install 'sle-kg[postgres]'"
+            ) from error
+        self.name = re.sub(r"//[^@/]*@", "//", address).partition("?")[0]
+        try:
+            self._db = psycopg.connect(address)
+        except psycopg.Error as error:
+            raise InputError(f"{self.name}: the database does not answer ({_line(error)})") from error
+        self.columns: dict[str, set[str]] = {}
+        wanted = [*COLUMNS, *_VOCABULARY]
+        for table, column in self._db.execute(
+            """SELECT table_name, column_name FROM information_schema.columns
+               WHERE table_schema = ANY(current_schemas(false)) AND table_name = ANY(%s)""",
+            [wanted],
+        ):
+            self.columns.setdefault(table, set()).add(column)
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        with self._db.cursor(name="sle_kg") as cursor:
+            cursor.itersize = 10_000
+            cursor.execute(_with_names(sql, {table: f'"{table}"' for table in self.columns}))
+            yield from cursor
+
+    def label(self, table: str) -> str:
+        return f"{self.name}: {table}"
+
+    def table(self, table: str, columns: list[str]) -> Iterator[Row]:
+        return _selected(self, table, columns)
+
+    def damaged(self, table: str) -> list[tuple[int, str]]:
+        return []
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _selected(database: Database, table: str, columns: list[str]) -> Iterator[Row]:
+    """The rows of a table by SQL, every value as text."""
+    selected = ", ".join(f"CAST({column} AS VARCHAR)" for column in columns)
+    rows = database.rows(f"SELECT {selected} FROM {{{table}}} ORDER BY 1, 2")
+    return (dict(zip(columns, row, strict=True)) for row in rows)
+
+
+def _with_names(sql: str, names: dict[str, str]) -> str:
+    """A query of ours with `{table}` replaced by the table's name in the database."""
+    return sql.format(**names)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def concepts_of(database: Database) -> Concepts:
+    """What the concept ids that the tables use mean, by the vocabulary tables of the database."""
+    has = database.columns
+    used = [
+        f"SELECT CAST({column} AS VARCHAR) FROM {{{table}}}"
+        for table, columns in COLUMNS.items()
+        for column in columns
+        if column.endswith("_concept_id") and column in has.get(table, ())
+    ]
+    drugs = "SELECT CAST(drug_concept_id AS VARCHAR) FROM {drug_exposure}"
+    ingredients: dict[str, list[str]] = {}
+    milligrams: dict[str, list[Decimal | None]] = {}
+    if {"drug_exposure", "drug_strength"} <= has.keys():
+        strengths = f"FROM {{drug_strength}} WHERE CAST(drug_concept_id AS VARCHAR) IN ({drugs})"
+        used.append(f"SELECT CAST(ingredient_concept_id AS VARCHAR) {strengths}")
+        for drug, ingredient, amount, unit in database.rows(
+            f"""SELECT CAST(drug_concept_id AS VARCHAR), CAST(ingredient_concept_id AS VARCHAR),
+                       CAST(amount_value AS VARCHAR), CAST(amount_unit_concept_id AS VARCHAR)
+                {strengths} AND invalid_reason IS NULL ORDER BY 1, 2, 3"""
+        ):
+            ingredients.setdefault(drug, []).append(ingredient)
+            sure = _number(amount) if _identifier(unit) == _data()["milligram"] else None
+            milligrams.setdefault(drug, []).append(sure)
+    if {"drug_exposure", "concept", "concept_ancestor"} <= has.keys():
+        above = f"FROM {{concept_ancestor}} WHERE CAST(descendant_concept_id AS VARCHAR) IN ({drugs})"
+        used.append(f"SELECT CAST(ancestor_concept_id AS VARCHAR) {above}")
+        for drug, ingredient in database.rows(
+            f"""SELECT CAST(descendant_concept_id AS VARCHAR), CAST(ancestor_concept_id AS VARCHAR) {above}
+                AND ancestor_concept_id IN (SELECT concept_id FROM {{concept}} WHERE concept_class_id = 'Ingredient')
+                ORDER BY 1, 2"""
+        ):
+            ingredients.setdefault(drug, []).append(ingredient)
+    codes: dict[str, tuple[str, str]] = {}
+    if "concept" in has:
+        for concept, vocabulary, code in database.rows(
+            f"""SELECT CAST(concept_id AS VARCHAR), vocabulary_id, CAST(concept_code AS VARCHAR) FROM {{concept}}
+                WHERE CAST(concept_id AS VARCHAR) IN ({" UNION ".join(used)}) ORDER BY 1"""
+        ):
+            if vocabulary in _VOCABULARIES:
+                codes[concept] = (_VOCABULARIES[vocabulary], code)
+    return Concepts(
+        codes,
+        {drug: tuple(dict.fromkeys(found)) for drug, found in ingredients.items()},
+        {drug: found[0] for drug, found in milligrams.items() if len(found) == 1 and found[0] is not None},
+    )
+
+
+def omop_segments(database: Database) -> Iterator[Segment]:
+    """The rows of all tables, in segments of about the size of a piece.
+
+    Raises InputError where a required column is missing.
+    """
+    for table, columns in COLUMNS.items():
+        if table not in database.columns:
+            if table == "person":
+                raise InputError(f"{database.name}: there is no table person, so this is no OMOP database")
+            continue
+        there = [column for column in columns if column in database.columns[table]]
+        missing = [column for column in columns[:_REQUIRED] if column not in there]
+        if missing:
+            raise InputError(f"{database.name}: the table {table} lacks the column {missing[0]} of OMOP CDM 5")
+        label = database.label(table)
+        yield from row_segments(label, database.table(table, there))
+        if damaged := database.damaged(table):
+            yield Segment("rows", label, 1, b"", tuple(damaged))

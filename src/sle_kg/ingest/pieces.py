@@ -103,7 +103,8 @@ def _stream(raw: BinaryIO) -> BufferedReader:
     return BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20) if packed else raw  # type: ignore[return-value]
 
 
-_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
+DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What a truncated or damaged gzip file raises."""
 
 
 def _is_document(raw: BinaryIO) -> bool:
@@ -122,7 +123,7 @@ def _is_document(raw: BinaryIO) -> bool:
                     return False
             except (ValueError, RecursionError):
                 pass
-    except _DAMAGE:
+    except DAMAGE:
         return False
     return seen > 1
 
@@ -131,8 +132,8 @@ def _document(raw: BinaryIO, label: str) -> Iterator[Segment]:
     """A whole file as one segment; a reject where it is too large or damaged."""
     try:
         content = _stream(raw).read(LIMIT + 1)
-    except _DAMAGE as error:
-        yield Segment("document", label, 1, b"", ((1, _damage(error)),))
+    except DAMAGE as error:
+        yield Segment("document", label, 1, b"", ((1, damage(error)),))
         return
     if len(content) > LIMIT:
         why = f"the document is larger than {LIMIT >> 20} MB: export it as NDJSON, one resource a line"
@@ -151,8 +152,8 @@ def _lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
     while not damaged:
         try:
             line = stream.readline(LIMIT + 1)
-        except _DAMAGE as error:
-            rejects.append((number + 1, _damage(error)))
+        except DAMAGE as error:
+            rejects.append((number + 1, damage(error)))
             line, damaged = b"", True
         number += 1
         if len(line) > LIMIT:
@@ -175,12 +176,13 @@ def _skip_line(stream: BufferedReader, line: bytes) -> bool:
     try:
         while line and not line.endswith(b"\n"):
             line = stream.readline(1 << 20)
-    except _DAMAGE:
+    except DAMAGE:
         return False
     return True
 
 
-def _damage(error: Exception) -> str:
+def damage(error: Exception) -> str:
+    """What is wrong with a gzip file."""
     if isinstance(error, EOFError):
         return "the gzip file ends too early; what follows is lost: fetch the file again"
     return "the gzip file is damaged here; what follows is lost: fetch the file again"

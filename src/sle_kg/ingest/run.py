@@ -21,7 +21,9 @@ from sle_kg.errors import InputError
 from sle_kg.ingest.parts import PartStore
 from sle_kg.ingest.pieces import Segment, pieces, segments_of
 from sle_kg.ingest.sources import Sources, find
+from sle_kg.ingest.table_map import read_table_map, table_segments
 from sle_kg.ingest.work import Job, read_pieces
+from sle_kg.terminology import terminology
 
 PARTS = "parts"
 """Folder of the work in hand; it is gone when the ingest is done."""
@@ -108,8 +110,21 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
 
 def _segments(found: Sources, how: Options, read: _Read) -> tuple[Iterator[Segment], dict[str, Any]]:
     """The segments of all sources, one after the other, and how rows are converted."""
+    from sle_kg.ingest.omop import COLUMNS, OmopRows, concepts_of, omop_segments, open_database
+
     parts: list[Iterator[Segment]] = [segments_of(file, label, read) for file, label in found.fhir]
-    return chain.from_iterable(parts), {}
+    maps: dict[str, Any] = {}
+    for argument in found.omop:
+        database = open_database(argument)
+        concepts = concepts_of(database)
+        maps |= {database.label(table): OmopRows(table, concepts) for table in COLUMNS}
+        parts.append(omop_segments(database))
+    if how.table_map is not None:
+        mapping = read_table_map(how.table_map, terminology())
+        for file in found.tables:
+            maps[str(file)] = mapping
+            parts.append(table_segments(file, mapping, found.skipped))
+    return chain.from_iterable(parts), maps
 
 
 class _Read:
