@@ -6,20 +6,19 @@ Unknown resource types and observations that no criterion needs are counted and 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sle_kg.codes import CodeMap, Coding
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
-from sle_kg.patients.elements import concept, exact_number, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.elements import concept, mapping, quantity_unit, scalar, sequence, text_of
 from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.terminology import UNMAPPED, Terminology
 
@@ -43,10 +42,6 @@ _DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
 _VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
 """Elements by which an observation says something, the most frequent first; others begin with `value` too."""
 _NOT_ASSESSED = "|not assessed"
-
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-"""An escape that may be half of a surrogate pair."""
 
 
 @dataclass(slots=True)
@@ -99,65 +94,6 @@ class _References(Generic[_T]):
         short = "/".join(url.rsplit("/", 2)[-2:])
         places = ((file, url), (file, short), ("", url), ("", short))
         return next((self._targets[place] for place in places if place in self._targets), None)
-
-
-def parse_json(text: str, file: str) -> Iterator[Any]:
-    """The JSON value of a text, or the values of its lines (NDJSON) one by one; numbers as exact decimals.
-
-    Raises InputError for what is no JSON, numbers that JSON does not know (NaN, Infinity), a name that stands twice
-    in one object with different values (which of them counts is not said), and nesting too deep.
-    """
-
-    def refuse(constant: str) -> NoReturn:
-        raise InputError(f"{file}: {constant} is no number of JSON: mend the value")
-
-    def one_value_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            for name, value in pairs:
-                if found[name] != value:
-                    raise InputError(
-                        f"{file}: {name!r} stands twice in one JSON object, with different values: keep one"
-                    )
-        return found
-
-    decoder = json.JSONDecoder(
-        object_pairs_hook=one_value_each, parse_float=exact_number, parse_int=exact_number, parse_constant=refuse
-    )
-
-    def loads(part: str) -> Any:
-        value = decoder.decode(part)
-        return _without_surrogates(value) if "\\u" in part and _SURROGATE.search(part) else value
-
-    try:
-        yield loads(text)
-        return
-    except json.JSONDecodeError as error:
-        if not error.msg.startswith("Extra data") or "\n" not in text.strip():
-            raise InputError(f"{file}, line {error.lineno}: not readable as JSON ({error.msg})") from error
-    except RecursionError as error:
-        raise InputError(f"{file}: the JSON is nested too deeply to be a patient record") from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{file}, line {number}: not readable as JSON ({error.msg})") from error
-        except RecursionError as error:
-            raise InputError(f"{file}, line {number}: the JSON is nested too deeply to be a patient record") from error
-
-
-def _without_surrogates(value: Any) -> Any:
-    """The same JSON value with half surrogates, which no Unicode text may hold, replaced by U+FFFD."""
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case list():
-            return [_without_surrogates(item) for item in value]
-        case dict():
-            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 class FhirReader:

@@ -11,8 +11,9 @@ from typing import Any
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.patients.facts import PatientData
-from sle_kg.patients.fhir import FhirReader, parse_json
+from sle_kg.patients.fhir import FhirReader
 from sle_kg.patients.interpret import interpret
+from sle_kg.patients.json_text import parse_json
 from sle_kg.patients.raw import RawRecord
 from sle_kg.terminology import Terminology
 from sle_kg.terminology import terminology as installed_terminology
