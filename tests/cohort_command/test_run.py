@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,71 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from caselib import ON, Asked, Case, bundle, complete, consent, diagnosis, drug, example, flat, person
-from cases import SUITES
+from caselib import ON, Asked, Case, complete, consent, diagnosis, drug, example, flat, person
+from cohorts import GROUPS, Row, cohort_of, judged, screened, write_tables
 from sle_kg.cohort.run import VERDICT_COLUMNS, run
 from sle_kg.cohort.summary import CohortSummary
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.errors import InputError
 from sle_kg.patients.facts import COLUMNS
-from sle_kg.patients.read import read_patients
-from sle_kg.screening import Options, Session
+from sle_kg.screening import Options
 from sle_kg.trials import screenable
-from sle_kg.verdict import Verdict
 
-Row = dict[str, Any]
-
-
-def write_tables(folder: Path, tables: dict[str, pa.Table]) -> Path:
-    """The tables as a cohort."""
-    folder.mkdir()
-    for name, table in tables.items():
-        pq.write_table(table, folder / f"{name}.parquet")
-    return folder
-
-
-def cohort_of(folder: Path, cases: Iterable[Case]) -> Path:
-    """The patients of some cases as a cohort."""
-    file = folder / "patients.json"
-    file.write_text(bundle(cases), encoding="utf-8")
-    return write_tables(folder / "tables", read_patients([file]).tables)
-
-
-def judged(folder: Path, options: Options, **how: Any) -> tuple[CohortSummary, list[Row]]:
-    """The summary, and the rows of the verdict table."""
-    file = folder.parent / "verdicts.parquet"
-    summary = run(folder, options, file, **how)
-    return summary, pq.read_table(file).to_pylist()
-
-
-def as_row(verdict: Verdict) -> Row:
-    """What the verdict table must say of a verdict of `screen`."""
-    status = {row.id: row.status for row in verdict.criteria}
-    earliest = verdict.earliest_eligible
-    return {
-        "patient": verdict.patient,
-        "trial": verdict.trial,
-        "verdict": verdict.verdict,
-        "nothing_against": verdict.nothing_against,
-        "source_complete": verdict.source_complete,
-        "earliest_eligible": None if earliest is None else dt.date.fromisoformat(earliest),
-        "unknown_count": list(status.values()).count("unknown"),
-        "status": list(status.items()),
-    }
-
-
-def screened(file: Path, options: Options) -> list[Row]:
-    """What `screen` says, in the order of the verdict table."""
-    session = Session([file], options)
-    order = [trial.id for trial in session.trials]
-    verdicts = session.judge(session.data.patients, lambda done: None)
-    return sorted(map(as_row, verdicts), key=lambda row: (row["patient"], order.index(row["trial"])))
-
-
-GROUPS: dict[Asked, list[Case]] = {}
-for suite in SUITES:
-    for one in suite.cases:
-        GROUPS.setdefault(one.asked, []).append(one)
 SAMPLE = [(asked, cases[:: max(1, len(cases) // 12)]) for asked, cases in GROUPS.items() if not asked.code_map]
 """Of every way of asking about a dozen patients; `tests/identity` has them all."""
 
