@@ -52,7 +52,7 @@ class CsvFile:
         stream = self.file.open("rb")
         packed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
-        raw: Any = io.BufferedReader(gzip.GzipFile(fileobj=stream)) if packed else stream
+        raw: Any = gzip.GzipFile(fileobj=stream) if packed else stream
         return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
     def _reader(self, lines: Any) -> Any:

@@ -77,6 +77,8 @@ class PieceReader:
 
     def read(self, segment: Segment) -> None:
         """All resources of a segment, each line or document by itself; what cannot be read is rejected."""
+        for place, reason in segment.rejects:
+            self._part.reject(segment.source, place, None, reason)
         match segment.form:
             case "document":
                 self._read_text(segment.content, segment.source, segment.first)

@@ -12,9 +12,8 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from sle_kg.errors import InputError
 
@@ -96,11 +95,11 @@ def segments_of(file: Path, label: str, read: Callable[[int], None] = lambda siz
         raise InputError(f"{label}: cannot be read ({error.strerror or error})") from error
 
 
-def _stream(raw: BinaryIO) -> BufferedReader:
+def _stream(raw: BinaryIO) -> BinaryIO:
     """The bytes of a file, unpacked where it is gzipped."""
     packed = raw.read(2) == b"\x1f\x8b"
     raw.seek(0)
-    return BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20) if packed else raw  # type: ignore[return-value]
+    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
 
 
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
@@ -171,7 +170,7 @@ def _lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
         yield Segment("lines", label, first, b"".join(held), tuple(rejects))
 
 
-def _skip_line(stream: BufferedReader, line: bytes) -> bool:
+def _skip_line(stream: BinaryIO, line: bytes) -> bool:
     """Read to the end of a line without keeping it; False where the file is damaged there."""
     try:
         while line and not line.endswith(b"\n"):
@@ -185,4 +184,4 @@ def damage(error: Exception) -> str:
     """What is wrong with a gzip file."""
     if isinstance(error, EOFError):
         return "the gzip file ends too early; what follows is lost: fetch the file again"
-    return "the gzip file is damaged here; what follows is lost: fetch the file again"
+    return "the gzip file is damaged: lines just before may be wrong, what follows is lost: fetch the file again"

@@ -1,0 +1,258 @@
+"""What goes wrong with exports of hospitals: damaged files, contradictions, sudden ends. One sentence, and a list."""
+
+import csv
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from sle_kg.errors import InputError
+from sle_kg.ingest import Options, ingest_cohort, merge, pieces, work
+from sle_kg.patients.facts import COLUMNS
+from sle_kg.synthetic import write_cohort
+
+
+def read(folder, *files, workers=1):
+    return ingest_cohort([str(file) for file in files], folder, Options(workers=workers))
+
+
+def rejects(folder):
+    """Line, record and reason of each reject."""
+    with (folder / "rejects.csv").open(newline="") as file:
+        return [tuple(row[1:]) for row in list(csv.reader(file))[1:]]
+
+
+def bytes_of(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "ingest.json"}
+
+
+def patient(name, **elements):
+    return {"resourceType": "Patient", "id": name, "birthDate": "1990-01-01", "gender": "female"} | elements
+
+
+def condition(name, of, code="M32.9", **elements):
+    coding = [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": code}]
+    found = {"resourceType": "Condition", "id": name, "code": {"coding": coding}, "recordedDate": "2020-01-01"}
+    return found | {"subject": {"reference": f"Patient/{of}"}} | elements
+
+
+def ndjson(file, *lines):
+    """A file with resources and raw lines."""
+    parts = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    file.write_bytes(b"\n".join(parts) + b"\n")
+    return file
+
+
+def conditions(folder):
+    return [row["record"] for row in pq.read_table(folder / "condition.parquet").to_pylist()]
+
+
+def test_corrupt_lines_are_rejected_one_by_one(tmp_path):
+    source = ndjson(
+        tmp_path / "a.ndjson",
+        patient("a"),
+        b'{"resourceType": "Condition", "id": "half',
+        b'{"resourceType": "Condition", "id": "\xff"}',
+        b'{"resourceType": "Encounter", "id": broken}',
+        b"[1, 2]",
+        b'{"id": "none"}',
+        b'{"resourceType": "Condition", "id": "nan", "x": NaN}',
+        b"[" * 100_000,
+        b'{"resourceType": "Condition", "id": "c1", "id": "c2"}',
+        b"",
+        condition("c", "a"),
+        {"resourceType": "Encounter", "id": "e"},
+    )
+    summary = read(tmp_path / "out", source)
+    found = rejects(tmp_path / "out")
+    assert [int(line) for line, _, _ in found] == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert conditions(tmp_path / "out") == ["Condition/c"]
+    assert summary.skipped == {"Encounter": 1}
+    assert "not UTF-8" in found[1][2] and "NaN" in found[5][2] and "stands twice" in found[7][2]
+
+
+def test_a_truncated_and_a_damaged_gzip_file_keep_what_comes_before(tmp_path):
+    dice = random.Random(5)
+    records = [condition(f"c{n}", "a", text=f"{dice.getrandbits(400):x}") for n in range(3000)]
+    whole = gzip.compress(b"\n".join(json.dumps(one).encode() for one in [patient("a"), *records]) + b"\n")
+    middle = len(whole) // 2
+    for name, content, reason in [
+        ("half", whole[:middle], "ends too early"),
+        ("hurt", whole[:middle] + b"\xff" * 50 + whole[middle + 50 :], "is damaged"),
+    ]:
+        (tmp_path / f"{name}.ndjson.gz").write_bytes(content)
+        read(tmp_path / name, tmp_path / f"{name}.ndjson.gz")
+        *garbled, (line, _, why) = rejects(tmp_path / name)
+        kept = conditions(tmp_path / name)
+        assert reason in why and int(line) == len(kept) + len(garbled) + 2 > 100
+        assert set(kept) == {f"Condition/c{n}" for n in range(len(kept))}
+
+
+def test_a_line_over_the_limit_is_passed_over_and_counted_as_a_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "LIMIT", 5000)
+    long = b'{"resourceType": "Condition", "id": "' + b"x" * 6000 + b'"}'
+    source = ndjson(tmp_path / "a.ndjson", patient("a"), long, condition("c", "a"), b"broken", long)
+    read(tmp_path / "out", source)
+    assert [int(line) for line, _, _ in rejects(tmp_path / "out")] == [2, 4, 5]
+    assert conditions(tmp_path / "out") == ["Condition/c"]
+
+
+def test_a_document_over_the_limit_is_one_reject(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "LIMIT", 5000)
+    entries = [{"resource": condition(f"c{n}", "a")} for n in range(100)]
+    (tmp_path / "big.json").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}, indent=1))
+    read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", patient("a")), tmp_path / "big.json")
+    ((line, _, reason),) = rejects(tmp_path / "out")
+    assert line == "1" and "export it as NDJSON" in reason
+
+
+def test_records_of_nobody_are_listed(tmp_path):
+    lost = condition("lost", "b")
+    nothing = condition("nothing", "a")
+    del nothing["subject"]
+    read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", lost, nothing, patient("a"), condition("c", "a")))
+    assert rejects(tmp_path / "out") == [
+        ("1", "Condition/lost", merge.NOBODY),
+        ("2", "Condition/nothing", "refers to no patient"),
+    ]
+    assert conditions(tmp_path / "out") == ["Condition/c"]
+
+
+def test_patients_who_contradict_themselves_are_left_out_and_others_completed(tmp_path):
+    one = ndjson(tmp_path / "1.ndjson", patient("a"), condition("c", "a"), patient("b", gender=None))
+    two = ndjson(tmp_path / "2.ndjson", patient("a", gender="male"), patient("b", birthDate=None), patient("b"))
+    summary = read(tmp_path / "out", one, two)
+    assert summary.rejects == {merge.CONTRADICTORY: 2, merge.OF_CONTRADICTORY: 1}
+    (found,) = pq.read_table(tmp_path / "out" / "patient.parquet").to_pylist()
+    assert (found["patient"], found["birth_from"].year, found["sex"]) == ("b", 1990, "female")
+
+
+def test_two_records_of_one_id_both_count_and_are_listed(tmp_path):
+    one = ndjson(tmp_path / "1.ndjson", patient("a"), condition("c", "a"), condition("d", "a"))
+    two = ndjson(tmp_path / "2.ndjson", condition("c", "a", code="M32.14"), condition("d", "a"))
+    summary = read(tmp_path / "out", two, one)
+    assert summary.rejects == {merge.TWO_VERSIONS: 2}
+    assert conditions(tmp_path / "out") == ["Condition/c", "Condition/c", "Condition/d"]
+
+
+def test_ids_and_names_that_look_like_sql_stay_text(tmp_path):
+    evil = "x'; DROP TABLE known; --\"\\"
+    folder = tmp_path / 'it\'s [a] "folder" *?'
+    folder.mkdir()
+    source = ndjson(folder / "a';--.ndjson", patient(evil), condition(evil, evil, code=evil), condition("c", "'"))
+    read(folder / "out", source)
+    (found,) = pq.read_table(folder / "out" / "condition.parquet").to_pylist()
+    assert (found["patient"], found["record"]) == (evil, f"Condition/{evil}")
+    assert rejects(folder / "out") == [("3", "Condition/c", merge.NOBODY)]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder / "missing.ndjson", "there is no such file"),
+        (lambda folder: folder, "no patient data in this folder"),
+        (lambda folder: ndjson(folder / "a.ndjson", b"{"), "no patient found; 1 records rejected"),
+        (
+            lambda folder: ndjson(folder / "a.ndjson", condition("c", "a")),
+            "no patient found; 1 records rejected: refers",
+        ),
+        (lambda folder: ndjson(folder / "a.ndjson"), "no patient found"),
+    ],
+)
+def test_sources_of_no_use_are_refused(make, message, tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "out", make(tmp_path / "in"))
+    assert not list((tmp_path / "out").glob("*.parquet"))
+
+
+def test_a_full_disk_at_the_end_leaves_no_half_table(tmp_path, monkeypatch):
+    source = ndjson(tmp_path / "a.ndjson", patient("a"), condition("c", "a"))
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(merge, "_write", full)
+        with pytest.raises(InputError, match=r"No space left on device.*make room"):
+            read(tmp_path / "out", source)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["parts"]
+    read(tmp_path / "out", source)
+    assert conditions(tmp_path / "out") == ["Condition/c"] and not (tmp_path / "out" / "parts").exists()
+
+
+def test_two_ingests_of_one_folder_are_kept_apart(tmp_path):
+    from sle_kg.ingest.run import _in_hand
+
+    with _in_hand(tmp_path / "out"), pytest.raises(InputError, match="another ingest is at work"):
+        read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", patient("a")))
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from sle_kg.ingest import Options, ingest_cohort, pieces
+pieces.PIECE = 150_000
+if __name__ == "__main__":
+    ingest_cohort([sys.argv[1]], Path(sys.argv[2]), Options(workers=int(sys.argv[3])))
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_any_point_and_run_again_gives_the_same_tables(workers, tmp_path):
+    write_cohort(tmp_path / "export", 6, 9)
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+
+    def start(out):
+        arguments = [sys.executable, str(program), str(tmp_path / "export"), str(tmp_path / out), str(workers)]
+        return subprocess.Popen(arguments, stderr=subprocess.PIPE)
+
+    begin = time.monotonic()
+    assert start("whole").wait() == 0
+    duration = time.monotonic() - begin
+    dice = random.Random(workers)
+    for _ in range(3):
+        process = start("killed")
+        try:
+            process.wait(dice.uniform(0.3, 0.95) * duration)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        process.stderr.close()
+        assert not list((tmp_path / "killed").glob("*.parquet")) or (tmp_path / "killed" / "ingest.json").exists()
+    process = start("killed")
+    told = process.communicate()[1]
+    assert process.returncode == 0, told.decode()
+    assert bytes_of(tmp_path / "killed") == bytes_of(tmp_path / "whole")
+    assert set(COLUMNS) <= {file.stem for file in (tmp_path / "killed").iterdir()}
+
+
+def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE", 2000)
+    source = ndjson(tmp_path / "a.ndjson", patient("a"), *(condition(f"c{n}", "a") for n in range(60)))
+    done = []
+    reading = work.read_piece
+
+    def stopping(job, piece, key):
+        if len(done) == 4:
+            raise OSError(5, "Input/output error")
+        done.append(key)
+        reading(job, piece, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(work, "read_piece", stopping)
+        with pytest.raises(InputError):
+            read(tmp_path / "out", source)
+    again = []
+    monkeypatch.setattr(work, "read_piece", lambda job, piece, key: (again.append(key), reading(job, piece, key)))
+    read(tmp_path / "out", source)
+    assert len(done) == 4 and not set(done) & set(again) and len(again) >= 3
+    assert len(conditions(tmp_path / "out")) == 60
