@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_SHOWN = 20
+"""Reasons, and kinds of what was passed over, that are printed."""
 
 
 def ingest_cohort(
@@ -53,12 +56,19 @@ def ingest_cohort(
     for table, rows in sorted(summary.rows.items()):
         print(f"{table:16}{rows:>14,}")
     print(f"{'rejects':16}{sum(summary.rejects.values()):>14,}")
-    for reason, number in summary.rejects.items():
-        print(f"  {number:,} {reason}")
+    _most(summary.rejects)
     if summary.skipped:
         print("passed over")
-        for what, number in summary.skipped.items():
-            print(f"  {number:,} {what}")
+        _most(summary.skipped)
+
+
+def _most(counts: Mapping[str, int]) -> None:
+    """The most frequent of some counts, and how many more there are."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    for what, number in ordered[:_SHOWN]:
+        print(f"  {number:,} {what}")
+    if len(ordered) > _SHOWN:
+        print(f"  {sum(number for _, number in ordered[_SHOWN:]):,} of {len(ordered) - _SHOWN} more kinds")
 
 
 @contextmanager

@@ -195,3 +195,41 @@ def test_a_finished_folder_is_told_and_another_one_is_refused(export, tmp_path):
     (tmp_path / "strange" / "letter.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):
         read(tmp_path / "strange", export)
+
+
+def test_observations_that_say_the_same_are_read_once_and_keep_their_own_patient_and_day(tmp_path, monkeypatch):
+    """Repeats with other days, times, patients, numbers and faults, against `screen` and against no memory at all."""
+    from sle_kg.ingest.repeats import Repeats
+
+    def observation(number, of, day, value, unit="mg/dL", **elements):
+        code = {"coding": [{"system": "http://loinc.org", "code": "2160-0"}]}
+        found = {"resourceType": "Observation", "id": f"o{number}", "status": "final", "code": code}
+        found |= {"subject": {"reference": f"Patient/{of}"}, "effectiveDateTime": day, "meta": {"versionId": of}}
+        return found | {"valueQuantity": {"value": value, "code": unit}} | elements
+
+    days = ["2026-01-01", "2026-02-03T10:00:00+01:00", "2026-02", "2026-02-30", "2026-01-01T25:00:00", "2025-12-31"]
+    faults = [
+        {},
+        {"status": "preliminary"},
+        {"status": "entered-in-error"},
+        {"valueQuantity": {"value": 1, "unit": "x"}},
+    ]
+    faults += [
+        {"code": {"coding": [{"system": "http://loinc.org", "code": "1-8"}]}},
+        {"effectivePeriod": {"end": "2027"}},
+    ]
+    resources = [{"resourceType": "Patient", "id": name, "birthDate": "1990"} for name in "ab"]
+    resources += [
+        observation(f"{of}-{day}-{value}-{fault}", of, days[day], value, **faults[fault])
+        for of in "ab"
+        for day in range(len(days))
+        for value in (1, 2)
+        for fault in range(len(faults))
+    ]
+    source = tmp_path / "all.ndjson"
+    source.write_text("\n".join(map(json.dumps, resources)))
+    summary = read(tmp_path / "out", source)
+    assert ingested(tmp_path / "out") == rows_of(read_patients([source]).tables)
+    monkeypatch.setattr(Repeats, "get", lambda self, key: None)
+    without = read(tmp_path / "without", source)
+    assert bytes_of(tmp_path / "without") == bytes_of(tmp_path / "out") and without == summary

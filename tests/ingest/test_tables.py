@@ -210,7 +210,7 @@ def test_the_worked_example_of_redcap(tmp_path):
     doses = {row["patient"]: row["dose"] for row in table(out, "exposure") if row["route"] == "oral"}
     assert doses == {"R-001": Decimal("7.5"), "R-002": None, "R-003": 5}
     told = " ".join(summary.rejects)
-    assert "column dsdna: '9' is no answer of the map" in told
+    assert "column dsdna: the cell is no answer of the map" in told
 
 
 MAP = "patient: id\nrecords:\n  - observation: pga\n    value: pga\n    date: day\n"

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.ingest.parts import PartBuilder
 from sle_kg.ingest.pieces import Segment
+from sle_kg.ingest.repeats import Repeats, Rows
 from sle_kg.patients import adverse_event
 from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
 from sle_kg.patients.fhir import FhirReader
@@ -72,6 +74,7 @@ class PieceReader:
         self._code_map = code_map
         self._part = part
         self._interpreter = Interpreter(terminology, code_map, part)
+        self._repeats = Repeats()
         remarked = {kind.graded_by for kind in ontology.event_kinds().values()}
         self._remarked = remarked | {adverse_event.DOSE_LIMITING, adverse_event.COMMON_GRADE}
 
@@ -110,8 +113,8 @@ class PieceReader:
             return
         try:
             values = list(parse_json(content.decode("utf-8"), ""))
-        except UnicodeDecodeError as error:
-            self._part.reject(source, line, None, f"byte {error.start + 1} of the line is not UTF-8")
+        except UnicodeDecodeError:
+            self._part.reject(source, line, None, "the line is not UTF-8")
         except InputError as error:
             self._part.reject(source, line, None, str(error).partition(": ")[2])
         else:
@@ -179,6 +182,8 @@ class PieceReader:
 
     def read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
         """The facts of one record by the rules of reading; False where it holds none that matter."""
+        if resource["resourceType"] == "Observation" and (key := self._repeats.key(resource)) is not None:
+            return self._read_observation(resource, patient, *key)
         reader = FhirReader(self._terminology, self._code_map)
         reader.add(_SELF, "")
         reference = _reference(resource.get("medicationReference"))
@@ -186,10 +191,26 @@ class PieceReader:
             bundle = [{"fullUrl": reference, "resource": medication}]
             reader.add({"resourceType": "Bundle", "entry": bundle}, "")
         reader.add(_of_self(resource), "")
-        return self._interpret(reader, patient)
+        return self._interpret(reader, patient)[0]
 
-    def _interpret(self, reader: FhirReader, patient: str) -> bool:
-        """The facts of what a reader holds of one patient; False where there are none."""
+    def _read_observation(self, resource: Resource, patient: str, said: str, day: date) -> bool:
+        """The facts of an observation of a day: those of one that says the same, where one was read."""
+        known = self._repeats.get(said)
+        if known is not None:
+            self._part.put(known.filled(patient, f"Observation/{resource['id']}", day))
+            self._part.skipped.update(known.skipped)
+            return known.found
+        before = self._part.skipped + self._interpreter.skipped
+        reader = FhirReader(self._terminology, self._code_map)
+        reader.add(_SELF, "")
+        reader.add(_of_self(resource), "")
+        found, rows = self._interpret(reader, patient)
+        skipped = self._part.skipped + self._interpreter.skipped - before
+        self._repeats.note(said, day, found, rows, skipped)
+        return found
+
+    def _interpret(self, reader: FhirReader, patient: str) -> tuple[bool, Rows]:
+        """Whether there are facts in what a reader holds of one patient, and their rows."""
         found = False
         self._interpreter.forget()
         for raw in reader.records():
@@ -198,9 +219,9 @@ class PieceReader:
                 raw.patient = patient
                 self._interpreter.add(raw)
         self._interpreter.finish()
-        self._part.close()
+        rows = self._part.close()
         self._part.skipped.update(reader.skipped)
-        return found
+        return found, rows
 
     def _is_about_events(self, resource: Resource, document: Document) -> bool:
         """Whether an observation may grade an adverse event: such a test, and a reference to something."""

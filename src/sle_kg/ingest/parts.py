@@ -73,17 +73,24 @@ class PartBuilder(FactBuilder):
         row = (raw.patient, raw.record, *map(values.get, COLUMNS[table]))
         self._open.setdefault(table, []).append(row)
 
-    def close(self) -> None:
-        """The resource (or group of resources) ends: number its rows and join its lines of evidence."""
+    def close(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """The resource (or group of resources) ends: number its rows and join its lines of evidence; the rows."""
+        closed = []
         for table, rows in self._open.items():
             if table == "record":
                 rows = _joined(rows)
             places: Counter[tuple[Any, ...]] = Counter()
-            target = self._facts[table]
             for row in rows:
-                target.append((*row, places[row[:2]]))
+                closed.append((table, (*row, places[row[:2]])))
                 places[row[:2]] += 1
         self._open = {}
+        self.put(closed)
+        return closed
+
+    def put(self, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Rows of a resource with their tables, numbered already."""
+        for table, row in rows:
+            self._facts[table].append(row)
 
     def note(self, book: str, *values: Any) -> None:
         """One row of a bookkeeping table."""

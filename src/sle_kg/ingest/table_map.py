@@ -103,7 +103,7 @@ class TableMap:
             raise ValueError(f"column {self.patient}: the row names no patient")
         gender = self.sexes.get(cells.get(self.sex_column or "", ""))
         if self.sex_column in cells and gender is None:
-            tell(f"column {self.sex_column}: {cells[self.sex_column]!r} is no sex of the map: add it to sex")
+            tell(f"column {self.sex_column}: the cell is no sex of the map: add it to sex")
         birth = self._date(cells, self.birth_date, tell)
         yield patient, {"resourceType": "Patient", "id": patient, "birthDate": birth, "gender": gender}
         for record in self.records:
@@ -197,7 +197,7 @@ class TableMap:
         if answers := told.get("answers"):
             if cell in answers:
                 return dict(_ANSWERS[answers[cell]])
-            tell(f"column {column}: {cell!r} is no answer of the map: add it to answers of {record.name}")
+            tell(f"column {column}: the cell is no answer of the map: add it to answers")
             return {"valueString": cell}
         number = re.fullmatch(r"(<=|>=|<|>)?\s*(\S+)", cell)
         value = exact_number(number[2]) if number else cell
@@ -222,7 +222,7 @@ class TableMap:
                 continue
             return date if "%d" in form else date[:7] if re.search("%[mbB]", form) else date[:4]
         forms = " or ".join(self.date_formats)
-        tell(f"column {column}: {cell!r} is no date of the form {forms}: mend the cell or date_format")
+        tell(f"column {column}: the cell is no date of the form {forms}: mend it or date_format")
         return cell
 
 
