@@ -22,7 +22,7 @@ from sle_kg.evaluate import Bound, Bounds, RuleSet
 from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
 from sle_kg.patients.facts import SECTIONS
 from sle_kg.profile import Profile
-from sle_kg.timeline import Case, Probe, changing_leaves, courses, may_pass_later
+from sle_kg.timeline import Case, Probe, changing_leaves, courses, may_pass_later, only_rising
 from sle_kg.verdict import Evidence, Status, Unread, Verdict
 from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, statuses
 from sle_kg.wording import Words, ontology_label
@@ -442,14 +442,10 @@ def _latest(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _cheapest_first(rules: RuleSet) -> list[str]:
-    """The top-level rows, those first whose course over time needs the fewest features."""
+    """The top-level rows, those first whose course over time is found with the fewest probes of the fewest features."""
     blank = Case(0, rules, {}, {})
-    needed = {
-        row.id: len({leaf.feature for leaf in changing_leaves(blank, [row.id], True)})
-        for row in rules.trial.criteria
-        if row.parent is None
-    }
-    return sorted(needed, key=lambda row: needed[row])
+    leaves = {row.id: changing_leaves(blank, [row.id], True) for row in rules.trial.criteria if row.parent is None}
+    return sorted(leaves, key=lambda row: (not only_rising(leaves[row]), len({leaf.feature for leaf in leaves[row]})))
 
 
 def _waiting(case: Case, status: Mapping[str, Status]) -> list[str]:

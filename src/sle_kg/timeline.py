@@ -71,6 +71,10 @@ RUNNING_OUT = frozenset(
 """Leaf classes of facts in a window: without new facts they can leave the window, never enter it."""
 
 
+RISING = frozenset({"AgeCondition", "DaysSinceDiagnosisCondition", "FertilityCondition"})
+"""Leaf classes whose value only rises with time: where such a leaf is today what it is at the end, it never changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A request for the bounds of features of one case, some days after its screening date.
@@ -152,13 +156,20 @@ def courses(
         if leaves:
             by_trial.setdefault(case.rules.trial.id, []).append(_Search(case, leaves, repeat))
     for searches in by_trial.values():
-        grid = [*range(GRID, HORIZON, GRID), HORIZON]
-        _search(searches, grid, probe, lambda leaf: True)
+        rising = [search for search in searches if only_rising(search.leaves)]
+        others = [search for search in searches if not only_rising(search.leaves)]
+        _search(rising, [HORIZON], probe, lambda leaf: True)
+        _search(others, [*range(GRID, HORIZON, GRID), HORIZON], probe, lambda leaf: True)
         if not repeat:
             aging = [search for search in searches if any(map(_age_limit, search.leaves))]
             _search(aging, [HORIZON + 365 * year for year in range(1, AGE_YEARS)], probe, _age_limit)
         found |= {search.case.id: search.course() for search in searches}
     return found
+
+
+def only_rising(leaves: Sequence[Leaf]) -> bool:
+    """Whether the value of every one of these leaves only rises with time."""
+    return all(leaf.feature.kind in RISING for leaf in leaves)
 
 
 def may_pass_later(case: Case, row: str) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 SHACL_PATIENTS = 100
 """Patients of a chunk that the shapes judge: they are slow, and progress should be seen."""
-SEARCHED = 1000
+SEARCHED = 2000
 """Patients whose future is searched together."""
 MOST_SEARCHED = 5_000
 """Ineligible patients, in all, for whom the first day of eligibility is searched; candidates always are."""
