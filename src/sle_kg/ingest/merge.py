@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 1 << 17
 """Rows of a row group of the final tables."""
-MEMORY = "1GB"
+MEMORY = "600MB"
 """What DuckDB may hold before it writes to the folder of the ingest."""
 _BATCH = 1 << 14
 

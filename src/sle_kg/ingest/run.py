@@ -86,13 +86,13 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
     if (folder / DONE).exists():
         return _done_before(folder, context, segments)
     try:
-        first = read_pieces(pieces(segments), job, context, workers, lambda piece: None)
+        first = read_pieces(pieces(segments), job, context, workers)
         progress(0, 0, "Merging")
         merge = Merge(store, first, workers)
         try:
             if not merge.patients():
                 raise InputError(_no_patient(found, merge.reasons()))
-            second = read_pieces(pieces(merge.waiting()), job, context, workers, lambda piece: None)
+            second = read_pieces(pieces(merge.waiting()), job, context, workers)
             final = store.folder / "final"
             final.mkdir(exist_ok=True)
             rows = merge.write(final, second)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -41,10 +41,8 @@ def read_piece(job: Job, piece: Piece, key: str) -> None:
     PartStore(job.folder).write(key, part, {"bytes": piece.size})
 
 
-def read_pieces(
-    pieces: Iterable[Piece], job: Job, context: bytes, workers: int, done: Callable[[Piece], None]
-) -> list[str]:
-    """The keys of all pieces, each read once; `done` is told of each that is finished.
+def read_pieces(pieces: Iterable[Piece], job: Job, context: bytes, workers: int) -> list[str]:
+    """The keys of all pieces, each read once.
 
     At most `workers` + 1 pieces are held at a time. Raises InputError where a process ends unexpectedly, and OSError
     where a part cannot be written.
@@ -56,24 +54,22 @@ def read_pieces(
             if not store.has(key := piece.key(context)):
                 read_piece(job, piece, key)
             keys[key] = None
-            done(piece)
         return list(keys)
     method = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=method, initializer=_begin, initargs=(job,)) as pool:
-        running: dict[Future[None], Piece] = {}
+        running: set[Future[None]] = set()
         try:
             for piece in pieces:
                 key = piece.key(context)
                 if store.has(key) or key in keys:
                     keys[key] = None
-                    done(piece)
                     continue
                 keys[key] = None
-                running[pool.submit(_read_piece, piece, key)] = piece
+                running.add(pool.submit(_read_piece, piece, key))
                 if len(running) > workers:
-                    _collect(running, done)
+                    _collect(running)
             while running:
-                _collect(running, done)
+                _collect(running)
         except BrokenProcessPool as error:
             raise InputError(
                 "a process of the ingest ended unexpectedly, perhaps for want of memory: run the command again "
@@ -85,13 +81,12 @@ def read_pieces(
     return list(keys)
 
 
-def _collect(running: dict[Future[None], Piece], done: Callable[[Piece], None]) -> None:
+def _collect(running: set[Future[None]]) -> None:
     """Wait for a piece to be finished. Raises what the process raised."""
     finished, _ = wait(running, return_when=FIRST_COMPLETED)
     for future in finished:
-        piece = running.pop(future)
+        running.discard(future)
         future.result()
-        done(piece)
 
 
 _job: Job
