@@ -120,15 +120,18 @@ def _bounds(
         for trial in asking[features[number]]:
             place = trials.index(trial)
             stem = f"f{number}" if shared else f"f{number}_{place}"
-            mine = f"pair % {count} = {number} AND pair // {count} % {several} = {place}"
+            mine = f"feature = {number}" if shared else f"feature = {number} AND place = {place}"
             columns += [
                 f"CAST(max({side}) FILTER (WHERE {mine}) AS DECIMAL(38, 12)) AS {stem}_{word}"
                 for side, word in (("lower", "low"), ("upper", "high"))
             ]
     query = QUERIES[features[batch[0]].kind](features[batch[0]], options)
     connection.execute(
-        f"""CREATE TABLE {name} AS SELECT pair // {count * several} AS number, {", ".join(columns)}
-        FROM (SELECT ask AS pair, lower, upper FROM ({query})) GROUP BY 1"""
+        f"""CREATE TABLE {name} AS SELECT number, {", ".join(columns)} FROM (
+            SELECT ask // {count * several} AS number, CAST(ask % {count} AS SMALLINT) AS feature,
+                   CAST(ask // {count} % {several} AS SMALLINT) AS place, lower, upper
+            FROM ({query}) WHERE lower IS NOT NULL OR upper IS NOT NULL)
+        GROUP BY number"""
     )
     return name
 
