@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines test-identity lint types check bench generated documents clean
+.PHONY: help demo test test-slow test-engines test-identity lint types check bench generated documents clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -14,6 +14,9 @@ demo: $(VENV)/ready  ## the main job on real input: graph, screening, tables, HT
 
 test: $(VENV)/ready  ## every test that needs neither npm nor a JDK
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-slow: $(VENV)/ready  ## the tests that take minutes: documents, every case by every engine, mutants, long properties
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-engines: $(VENV)/ready-engines  ## the same verdicts from other SHACL engines
 	$(BIN)/pytest tests/engines

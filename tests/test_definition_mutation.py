@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from definition_examples import (
     Family,
     band_faults,
@@ -44,6 +46,8 @@ from sle_kg.errors import SleKgError
 from sle_kg.followup.score_classification import proposals
 from sle_kg.namespaces import SLE
 from sle_kg.outcomes import load_outcomes
+
+pytestmark = pytest.mark.slow
 
 OTHER_NUMBERS = frozenset(
     {

@@ -18,6 +18,7 @@ def relative(document: Path) -> str:
     return document.relative_to(documents.ROOT).as_posix()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", documents.DOCUMENTS, ids=relative)
 def test_a_document_prints_what_the_program_prints(document, tmp_path):
     assert documents.refreshed(document, documents.copy_checkout(tmp_path)) == document.read_text()

@@ -103,8 +103,8 @@ def test_only_the_rows_asked_for_are_judged() -> None:
 
 
 def test_an_engine_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(MissingToolError, match="no engine 'sql'"):
-        get_engine("sql")
+    with pytest.raises(MissingToolError, match="no engine 'abacus'"):
+        get_engine("abacus")
 
 
 @pytest.mark.parametrize("nct", sorted(screenable()))

@@ -75,10 +75,12 @@ def test_both_engines_give_the_same_table(people: Path) -> None:
     assert replace(by_shapes[0], engine="sql") == by_sql[0]
 
 
+@pytest.mark.slow
 def test_the_size_of_chunks_changes_nothing(whole: tuple[CohortSummary, list[Row]], people: Path) -> None:
     assert judged(people, Options(on=ON), chunk=2) == whole
 
 
+@pytest.mark.slow
 def test_a_table_may_be_a_folder_of_parts(whole: tuple[CohortSummary, list[Row]], people: Path, tmp_path: Path) -> None:
     parts = tmp_path / "tables"
     for file in people.iterdir():
@@ -144,6 +146,7 @@ def test_overlap_counts_patients_of_two_trials(whole: tuple[CohortSummary, list[
     assert summary.in_any["eligible"] == sum("eligible" in words.values() for words in verdicts.values())
 
 
+@pytest.mark.slow
 def test_fewer_candidates_are_the_first_of_them(whole: tuple[CohortSummary, list[Row]], people: Path) -> None:
     few = run(people, Options(on=ON), most=2, chunk=3)
     assert [trial.candidates for trial in few.trials] == [trial.candidates[:2] for trial in whole[0].trials]
@@ -205,6 +208,7 @@ def test_an_engine_that_judges_no_cohorts_is_refused(people: Path) -> None:
 HOSTILE = ["'); DROP TABLE judged; --", '"', "a\nb", "../../etc", "%s", "π", "x'||(SELECT 1)||'"]
 
 
+@pytest.mark.slow
 def test_text_of_records_is_only_text(people: Path, tmp_path: Path) -> None:
     tables = {name: pq.read_table(people / f"{name}.parquet") for name in COLUMNS}
     names = dict(zip(sorted(tables["patient"]["patient"].to_pylist()), HOSTILE, strict=False))

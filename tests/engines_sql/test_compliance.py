@@ -19,6 +19,7 @@ SHACL, SQL = get_engine("shacl"), get_engine("sql")
 BATCHES = [batch for suite in SUITES for batch in batches(suite.cases)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"{batch[0].asked.trial}: {batch[0].name} and so on")
 def test_every_case_has_the_same_statuses_by_every_engine(batch: tuple[Case, ...], tmp_path: Path) -> None:
     file = tmp_path / "patients.json"

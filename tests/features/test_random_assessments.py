@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +176,7 @@ def naive(patients: Sequence[Facts], asks: Sequence[Ask], derive: bool) -> dict[
     return found
 
 
+@pytest.mark.slow
 @few
 @given(seed=seeds, derive=st.booleans())
 @example(seed=1, derive=True)

@@ -25,6 +25,8 @@ from sle_kg.followup.results import OutcomeResult, TrialOutcomes
 from sle_kg.followup.trial_outcomes import trial_outcomes
 from sle_kg.outcomes import load_outcomes
 
+pytestmark = pytest.mark.slow
+
 few = settings(
     max_examples=2,
     deadline=None,

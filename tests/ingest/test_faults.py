@@ -205,6 +205,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_any_point_and_run_again_gives_the_same_tables(workers, tmp_path):
     write_cohort(tmp_path / "export", 6, 9)

@@ -9,6 +9,8 @@ from sle_kg.followup.trial_outcomes import trial_outcomes
 from sle_kg.synthetic import write_cohort
 from sle_kg.synthetic.followup import scenarios
 
+pytestmark = pytest.mark.slow
+
 PATIENTS = 40
 VISITS = {"doris2021": ("NCT06710717", "X1"), "lldas": ("NCT06653556", "O7")}
 """States judged at every visit of a patient, by the outcome row that asks for them."""
