@@ -229,6 +229,7 @@ def test_export_is_the_same_in_every_process():
     assert first.stdout == second.stdout
 
 
+@pytest.mark.slow
 def test_demo_says_where_the_graph_and_the_reports_are(tmp_path):
     done = run("demo", "--folder", tmp_path / "demo")
     assert done.returncode == 0
@@ -238,6 +239,7 @@ def test_demo_says_where_the_graph_and_the_reports_are(tmp_path):
         assert (tmp_path / "demo" / name).stat().st_size > least
 
 
+@pytest.mark.slow
 def test_check_announces_its_steps_and_finds_nothing():
     done = run("check")
     assert (done.returncode, done.stdout) == (0, "no faults\n")

@@ -33,6 +33,7 @@ CASES = [("graph", None), ("ontology", None), ("shapes", None), ("shapes", "NCT0
 CASES += [("trial", f"NCT0{number}") for number in (6106906, 6150651, 6653556, 6710717, 6892145, 4146051)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "trial"), CASES)
 def test_every_format_parses_back_to_the_same_graph(what: str, trial: str | None) -> None:
     quads = module._statements(what, trial)
@@ -43,6 +44,7 @@ def test_every_format_parses_back_to_the_same_graph(what: str, trial: str | None
         assert canonical_n_quads(back) == canonical, output_format
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_process() -> None:
     program = (
         "import hashlib; from sle_kg.export import export; "

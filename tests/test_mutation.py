@@ -164,6 +164,7 @@ def _reach(rules: RuleSet, row: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.trial)
 def test_no_number_of_a_trial_can_change_unseen(suite: Suite, tmp_path: Path) -> None:
     bench = Bench(suite, tmp_path)

@@ -234,6 +234,7 @@ def test_text_of_records_is_only_text(people: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_code_map_settles_what_the_tables_call_unmapped(tmp_path: Path) -> None:
     facts = example("a-01", drug("sct:1234567", "2020-01-01", "2020-02-01"), complete("medications"))
     cases = [Case("own code", Asked("NCT06892145"), facts, {})]

@@ -40,6 +40,7 @@ def test_random_profiles_have_the_same_statuses_by_every_engine(nct: str) -> Non
     assert first_difference(of_engine(SQL, trial, readings), of_engine(SHACL, trial, readings), people) is None
 
 
+@pytest.mark.slow
 def test_verdicts_are_the_same_to_the_last_date() -> None:
     files = sorted((path("examples") / "patients").glob("[abc]-0[12].json"))
     by_shapes, by_sql = (screen(files, Options(on=dt.date(2026, 11, 21), engine=name)) for name in ("shacl", "sql"))
