@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import random
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import pyrudof
@@ -16,8 +14,9 @@ from hypothesis import given, settings
 from caselib import ON as CASES_ON
 from caselib import Suite, bundle
 from cases import SUITES
-from sle_kg.criteria import Leaf, Trial, walk
-from sle_kg.evaluate import Bound, RuleSet, row_truths
+from random_profiles import random_people
+from sle_kg.criteria import Trial
+from sle_kg.evaluate import RuleSet, row_truths
 from sle_kg.namespaces import PREFIXES
 from sle_kg.profile import Profile, serialize
 from sle_kg.resources import path
@@ -61,32 +60,6 @@ def direct(trial: Trial, people: Sequence[Profile], readings: dict[str, str] | N
         for someone in people
         for row, truth in row_truths(rules, someone.bounds, someone.attestations).items()
     }
-
-
-def random_people(trial: Trial, number: int, seed: int) -> list[Profile]:
-    """Profiles whose bounds lie at the thresholds of the trial and one step beside them."""
-    chance = random.Random(seed)
-    step = Decimal("0.000000000001")
-    thresholds: dict[str, set[Decimal]] = {}
-    for row in trial.criteria:
-        for condition in (row.condition, row.not_applicable):
-            for node in walk(condition) if condition is not None else ():
-                if isinstance(node, Leaf):
-                    thresholds.setdefault(node.feature.slug, {Decimal(0)}).update({node.met_bound, node.unmet_bound})
-
-    def bound(slug: str) -> Bound:
-        values = [value + step * chance.choice((-1, 0, 1)) for value in sorted(thresholds[slug])]
-        low, high = sorted(chance.choices(values, k=2))
-        return (low if chance.random() < 0.7 else None, high if chance.random() < 0.7 else None)
-
-    def attested() -> dict[str, frozenset[bool]]:
-        rows = [row.id for row in trial.criteria if chance.random() < 0.1]
-        return {row: frozenset(chance.sample([True, False], chance.choice((1, 1, 2)))) for row in rows}
-
-    return [
-        Profile(n, f"p{n}", trial.id, ON, {slug: bound(slug) for slug in sorted(thresholds)}, attested())
-        for n in range(number)
-    ]
 
 
 @pytest.mark.parametrize("nct", sorted(screenable()))

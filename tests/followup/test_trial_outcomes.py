@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from caselib import Facts, complete, drug, lab, observation, score
+from caselib import Facts, complete, drug, event, lab, observation, score
 from followup.histories import (
     LEGEND,
     UKM,
@@ -366,3 +366,12 @@ def test_scores_keep_their_scales_apart(tmp_path: Path) -> None:
     assert result(patient, "facitFatigue", "week 4").result == "not-evaluable"
     whole = one(tmp_path, UKM, infused(), score("facitF", 120, on(28)), readings={"A2-06": "facit-f"})
     assert result(whole, "facitF", "week 4").value == 120
+
+
+def test_an_infusion_without_an_exact_day_counts_among_the_infused(tmp_path: Path) -> None:
+    found = outcomes(
+        tmp_path, UKM, {"a": [event("infusion", "2026-01")], "b": [event("infusion", "2027-01")]}, on=day(60)
+    )
+    assert [patient.undated_infusion for patient in found.patients] == [True, False]
+    row = next(row for row in found.cohort if (row.id, row.time_point) == ("O2", "week 4"))
+    assert (row.infused, row.evaluable, row.missing) == (1, 0, {"the date of the infusion": 1})

@@ -91,7 +91,7 @@ def test_hostile_text_is_text():
 def test_a_patient_without_infusion_or_course_has_no_plot():
     patient = sample.not_infused()
     assert (trajectory(patient), heat_map(patient)) == (None, None)
-    assert "no infusion is recorded" in render_html(sample.outcomes()).decode()
+    assert "no day of infusion is known" in render_html(sample.outcomes()).decode()
 
 
 def test_an_empty_cohort_says_so():

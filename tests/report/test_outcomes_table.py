@@ -38,7 +38,7 @@ def test_windows_and_caveats_are_named():
 def test_what_is_not_known_is_shown_with_its_bounds_and_what_is_missing():
     text = table(sample.outcomes())
     assert "? not evaluable," in text and "at most -3.33" in text
-    assert "cart-03, no infusion is recorded" in text
+    assert "cart-03, no day of infusion is known" in text
     assert "Missing: the date of the" in text
 
 
@@ -51,12 +51,14 @@ def test_what_is_missing_stands_once_with_its_time_points():
 
 def test_a_large_cohort_names_how_many_patients_it_leaves_to_other_reports():
     many = replace(sample.outcomes(), patients=(sample.not_infused(),) * 23)
-    assert table(many).count("cart-03, no infusion") == 20
+    assert table(many).count("cart-03, no day of infusion") == 20
     assert "3 more patients: see the CSV, HTML and JSON reports." in table(many)
 
 
 def test_an_empty_cohort_says_so():
     assert "No outcome of the cohort: no patient was given." in table(sample.nobody())
+    unknown = replace(sample.nobody(), patients=(sample.not_infused(),))
+    assert "No outcome of the cohort: no patient is known to have been infused." in table(unknown)
 
 
 @pytest.mark.parametrize("width", [80, 100])

@@ -43,7 +43,7 @@ def cohort_rows(
 
     Of every row infused = evaluable + missing: a patient who has no such visit is missing too.
     """
-    infused = [patient for patient in patients if patient.infusion is not None]
+    infused = [patient for patient in patients if patient.infusion is not None or patient.undated_infusion]
     why = {(gap.patient, gap.id, gap.measure, gap.time_point): gap.why for gap in gaps}
     found: dict[tuple[str, str], dict[str, dict[str, OutcomeResult]]] = {}
     for patient in infused:

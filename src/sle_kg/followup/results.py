@@ -85,7 +85,11 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class PatientOutcomes:
-    """Every result of one patient, in the order of the record and of time; `infusion` None where none is recorded."""
+    """Every result of one patient, in the order of the record and of time.
+
+    `infusion` is None where no exact day of it is known; `undated_infusion`: it was given nevertheless, and the patient
+    is one of those infused.
+    """
 
     patient: str
     infusion: dt.date | None
@@ -94,6 +98,7 @@ class PatientOutcomes:
     laboratory_grades: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     course: Course = field(default_factory=Course)
     unread: tuple[Unread, ...] = ()
+    undated_infusion: bool = False
 
 
 @dataclass(frozen=True, slots=True)

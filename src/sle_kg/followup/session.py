@@ -141,6 +141,11 @@ class FollowUp:
         """
         return self._infusion(patient, trial).day
 
+    def is_infused(self, patient: str, trial: str | None) -> bool:
+        """Whether the infusion was given by the last day looked at, on whatever day."""
+        date = self.events(patient, trial).get("infusion")
+        return date is not None and date.last <= self.until
+
     def why_no_infusion(self, patient: str, trial: str | None) -> str:
         """Why there is no day of infusion, as a clause; empty where there is one."""
         return self._infusion(patient, trial).why

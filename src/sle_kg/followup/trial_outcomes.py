@@ -274,6 +274,7 @@ class Engine:
                 laboratory_grades=grades.get(plan.patient, {}),
                 course=replace(courses[plan.patient], states=states),
                 unread=self.session.facts.unread(plan.patient, self.trial),
+                undated_infusion=plan.infusion is None and self.session.is_infused(plan.patient, self.trial),
             )
             gaps = [
                 Gap(plan.patient, result.id, result.measure, result.time_point, why)

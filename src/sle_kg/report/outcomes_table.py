@@ -82,7 +82,8 @@ def render_table(result: TrialOutcomes, width: int, colour: bool) -> str:
 def _cohort(result: TrialOutcomes) -> list[RenderableType]:
     """States and values, both denominators in the header, and what is missing."""
     if not result.cohort:
-        return [Text(""), Text("No outcome of the cohort: no patient was given.")]
+        why = "no patient is known to have been infused" if result.patients else "no patient was given"
+        return [Text(""), Text(f"No outcome of the cohort: {why}.")]
     states = grouped(row for row in result.cohort if row.reached is not None)
     values = grouped(row for row in result.cohort if row.reached is None)
     parts: list[RenderableType] = []

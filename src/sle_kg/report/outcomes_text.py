@@ -21,7 +21,7 @@ DENOMINATORS_SENTENCE = (
     "Proportions are given of the evaluable patients, with the exact 95 % confidence interval (Clopper-Pearson), "
     "and of all infused patients."
 )
-NOT_INFUSED = "no infusion is recorded"
+NOT_INFUSED = "no day of infusion is known"
 
 RESULT_MARKS: dict[OutcomeWord, str] = {"reached": "✓", "not-reached": "✗", "not-evaluable": "?", "value": "="}
 RESULT_WORDS: dict[OutcomeWord, str] = {

@@ -195,7 +195,7 @@ def grade_mark(event: AdverseEvent) -> str:
 def _notes(patients: Sequence[PatientOutcomes]) -> list[str]:
     """Who and what the plot cannot show."""
     absent = [patient.patient for patient in patients if patient.infusion is None]
-    notes = [f"Not shown, because no infusion is recorded: {', '.join(absent)}."] if absent else []
+    notes = [f"Not shown, because no day of infusion is known: {', '.join(absent)}."] if absent else []
     infused = [(patient.events, patient.infusion) for patient in patients if patient.infusion is not None]
     if missing := sum(len(events) - len(_placed(events, zero)) for events, zero in infused):
         notes.append(f"Adverse events not shown, because they have no date or began before the infusion: {missing}.")
