@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def batch(seed: int) -> tuple[list[Facts], list[Ask]]:
     return patients, asks
 
 
+@pytest.mark.slow
 @few
 @given(seed=seeds, sections=st.sets(st.sampled_from(["medications", "conditions", "procedures", "statements"])))
 @example(seed=5, sections=set())
@@ -75,6 +77,7 @@ def test_without_completeness_more_medicines_raise_lower_bounds_and_nothing_boun
     assert shrunk == []
 
 
+@pytest.mark.slow
 @few
 @given(seed=seeds)
 def test_facts_dated_after_the_screening_date_change_nothing(seed: int) -> None:
