@@ -103,6 +103,11 @@ def compile_plan(rule_sets: Sequence[RuleSet], source: str, key: Sequence[str], 
     return _Compiler(source, tuple(key), bounds, said).compile(rule_sets)
 
 
+def comparison(columns: Pair, leaf: Leaf) -> str:
+    """SQL: the three-valued comparison of a leaf with the bounds that two columns hold."""
+    return _comparison(columns, leaf.operator, leaf.met_bound, leaf.unmet_bound).sql("duckdb")
+
+
 Node = tuple[object, ...]
 """A condition without its IRIs: operator and operands, so that equal conditions are one node."""
 
