@@ -1,8 +1,7 @@
-"""OMOP CDM 5.3 and 5.4 to FHIR resources, which go the way of all others: CSV or Parquet folders, DuckDB, PostgreSQL.
+"""OMOP CDM 5.3 and 5.4 to FHIR resources, which go the way of all others.
 
-The columns that are read are listed here; no other name, and no text of the database, becomes SQL. A concept id becomes
-a code by the database's own CONCEPT table, else by `omop_concepts.toml`; what neither knows stays a concept id, which
-a code map may settle.
+A concept id becomes a code by the database's own CONCEPT table, else by `omop_concepts.toml`; what neither knows stays
+a concept id, which a code map may settle.
 """
 
 from __future__ import annotations
@@ -10,16 +9,16 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from sle_kg.errors import InputError, MissingToolError
-from sle_kg.ingest.csv_file import CsvFile
+from sle_kg.errors import InputError
 from sle_kg.ingest.fhir import Resource
+from sle_kg.ingest.omop_database import COLUMNS, REQUIRED, Database
 from sle_kg.ingest.pieces import Segment
 from sle_kg.ingest.rows import Row, Tell, row_segments
 from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOINC, RXNORM, SNOMED, UCUM
@@ -38,39 +37,6 @@ _VOCABULARIES = {
     "UCUM": UCUM,
 }
 """`vocabulary_id` of CONCEPT → code system."""
-
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "person": tuple(
-        "person_id gender_concept_id year_of_birth month_of_birth day_of_birth".split()  # noqa: SIM905
-    ),
-    "condition_occurrence": tuple(
-        """condition_occurrence_id person_id condition_concept_id condition_start_date condition_status_concept_id
-        condition_source_value condition_source_concept_id""".split()  # noqa: SIM905
-    ),
-    "drug_exposure": tuple(
-        """drug_exposure_id person_id drug_concept_id drug_exposure_start_date drug_exposure_end_date verbatim_end_date
-        drug_type_concept_id quantity days_supply route_concept_id drug_source_value
-        drug_source_concept_id""".split()  # noqa: SIM905
-    ),
-    "measurement": tuple(
-        """measurement_id person_id measurement_concept_id measurement_date operator_concept_id value_as_number
-        value_as_concept_id unit_concept_id range_low range_high measurement_source_value measurement_source_concept_id
-        unit_source_value value_source_value""".split()  # noqa: SIM905
-    ),
-    "observation": tuple(
-        """observation_id person_id observation_concept_id observation_date value_as_number value_as_string
-        value_as_concept_id unit_concept_id observation_source_value observation_source_concept_id
-        unit_source_value""".split()  # noqa: SIM905
-    ),
-    "procedure_occurrence": tuple(
-        """procedure_occurrence_id person_id procedure_concept_id procedure_date procedure_end_date
-        procedure_source_value procedure_source_concept_id""".split()  # noqa: SIM905
-    ),
-}
-"""The columns that are read of each table; what a database lacks is empty, but for the required ones."""
-_REQUIRED = 3
-"""The first columns of each table must be there: id, person and concept."""
-_VOCABULARY = ("concept", "drug_strength", "concept_ancestor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,210 +249,6 @@ def _date(text: str | None) -> str | None:
     return text.strip().replace(" ", "T", 1).partition("T")[0] if text else None
 
 
-# ── Databases ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Database(Protocol):
-    """An OMOP database: which of our tables and columns it has, and the rows of a query over them."""
-
-    name: str
-    columns: dict[str, set[str]]
-
-    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, streamed."""
-
-    def label(self, table: str) -> str:
-        """How rejects name a table of this database."""
-
-    def table(self, table: str, columns: list[str]) -> Iterator[Row]:
-        """The rows of a table of ours, streamed."""
-
-    def damaged(self, table: str) -> list[tuple[int, str]]:
-        """Lines of a table that could not be read, and why."""
-
-    def close(self) -> None:
-        """Let the database go."""
-
-
-def is_omop(argument: str) -> bool:
-    """Whether a source is an OMOP database: an address, a DuckDB file, or a folder with a table `person`."""
-    if argument.startswith(("postgresql://", "postgres://")):
-        return True
-    path = Path(argument)
-    try:
-        if path.is_dir():
-            return "person" in _table_files(path)
-        with path.open("rb") as file:
-            return file.read(12)[8:] == b"DUCK"
-    except OSError:
-        return False
-
-
-def open_database(argument: str) -> Database:
-    """The database that an argument names. Raises InputError where it cannot be opened or is no OMOP database."""
-    if argument.startswith(("postgresql://", "postgres://")):
-        return PostgresDatabase(argument)
-    return DuckDatabase(argument)
-
-
-def _table_files(folder: Path) -> dict[str, Path]:
-    """The files of our tables in a folder, by table: `person.csv`, `PERSON.csv`, `person.parquet`, also `.csv.gz`."""
-    found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        match = re.fullmatch(r"([a-z_]+)\.(csv|csv\.gz|parquet)", file.name.lower())
-        if match and match[1] in (*COLUMNS, *_VOCABULARY):
-            found.setdefault(match[1], file)
-    return found
-
-
-class DuckDatabase:
-    """Tables in CSV or Parquet files, or in a DuckDB file, read by DuckDB."""
-
-    def __init__(self, argument: str) -> None:
-        import duckdb
-
-        self.name = argument
-        self.columns: dict[str, set[str]] = {}
-        self._names: dict[str, str] = {}
-        self._files: dict[str, Path] = {}
-        self._csv: dict[str, CsvFile] = {}
-        path = Path(argument)
-        try:
-            if path.is_dir():
-                self._files = _table_files(path)
-                self._db = duckdb.connect()
-                for table, file in self._files.items():
-                    self._view(table, file)
-            else:
-                self._db = duckdb.connect(argument, read_only=True)
-                self._find()
-        except duckdb.Error as error:
-            raise InputError(f"{argument}: cannot be read as an OMOP database ({_line(error)})") from error
-
-    def _view(self, table: str, file: Path) -> None:
-        """A view of a file under the name of our table."""
-        name = re.sub(r"([*?\[])", r"[\1]", str(file))
-        if file.suffix.lower() == ".parquet":
-            relation = self._db.read_parquet(name)
-        else:
-            self._csv[table] = CsvFile(file)
-            tabs = self._csv[table].delimiter == "\t"
-            relation = self._db.read_csv(
-                name,
-                header=True,
-                columns=dict.fromkeys(self._csv[table].header, "VARCHAR"),
-                auto_detect=False,
-                sep=self._csv[table].delimiter,
-                quotechar="" if tabs else '"',
-                escapechar="" if tabs else '"',
-                strict_mode=False,
-                ignore_errors=True,
-            )
-        relation.create_view(table)
-        self._names[table] = table
-        self.columns[table] = {column.lower() for column in relation.columns}
-
-    def _find(self) -> None:
-        """Our tables in the schema of the DuckDB file that has a person table."""
-        found = self._db.execute(
-            """SELECT table_schema, lower(table_name), table_name, list(lower(column_name))
-               FROM information_schema.columns WHERE table_schema IN (
-                 SELECT min(table_schema) FROM information_schema.tables WHERE lower(table_name) = 'person')
-               GROUP BY ALL ORDER BY ALL"""
-        ).fetchall()
-        for schema, table, name, columns in found:
-            if table in (*COLUMNS, *_VOCABULARY):
-                self._names[table] = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
-                self.columns[table] = set(columns)
-
-    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        import duckdb
-
-        try:
-            relation = self._db.execute(_with_names(sql, self._names))
-            while batch := relation.fetchmany(10_000):
-                yield from batch
-        except duckdb.Error as error:
-            raise InputError(f"{self.name}: cannot be read as an OMOP database ({_line(error)})") from error
-
-    def label(self, table: str) -> str:
-        return str(self._files[table]) if table in self._files else f"{self.name}: {table}"
-
-    def table(self, table: str, columns: list[str]) -> Iterator[Row]:
-        """The rows of a table: of a CSV file with their lines."""
-        if table not in self._csv:
-            return _selected(self, table, columns)
-        header = {name.lower(): name for name in self._csv[table].header}
-        names = {header[column]: column for column in columns}
-        rows = self._csv[table].rows(names)
-        return ({names.get(name, name): value for name, value in row.items()} for row in rows)
-
-    def damaged(self, table: str) -> list[tuple[int, str]]:
-        return self._csv[table].rejects if table in self._csv else []
-
-    def close(self) -> None:
-        self._db.close()
-
-
-class PostgresDatabase:
-    """An OMOP database in PostgreSQL, read through psycopg; the search path of the address names the schema."""
-
-    def __init__(self, address: str) -> None:
-        try:
-            import psycopg
-        except ImportError as error:
-            raise MissingToolError(
-                "reading PostgreSQL needs psycopg: install it with pip install 'sle-kg[postgres]'"
-            ) from error
-        self.name = re.sub(r"//[^@/]*@", "//", address).partition("?")[0]
-        try:
-            self._db = psycopg.connect(address)
-        except psycopg.Error as error:
-            raise InputError(f"{self.name}: the database does not answer ({_line(error)})") from error
-        self.columns: dict[str, set[str]] = {}
-        wanted = [*COLUMNS, *_VOCABULARY]
-        for table, column in self._db.execute(
-            """SELECT table_name, column_name FROM information_schema.columns
-               WHERE table_schema = ANY(current_schemas(false)) AND table_name = ANY(%s)""",
-            [wanted],
-        ):
-            self.columns.setdefault(table, set()).add(column)
-
-    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        with self._db.cursor(name="sle_kg") as cursor:
-            cursor.itersize = 10_000
-            cursor.execute(_with_names(sql, {table: f'"{table}"' for table in self.columns}))
-            yield from cursor
-
-    def label(self, table: str) -> str:
-        return f"{self.name}: {table}"
-
-    def table(self, table: str, columns: list[str]) -> Iterator[Row]:
-        return _selected(self, table, columns)
-
-    def damaged(self, table: str) -> list[tuple[int, str]]:
-        return []
-
-    def close(self) -> None:
-        self._db.close()
-
-
-def _selected(database: Database, table: str, columns: list[str]) -> Iterator[Row]:
-    """The rows of a table by SQL, every value as text."""
-    selected = ", ".join(f"CAST({column} AS VARCHAR)" for column in columns)
-    rows = database.rows(f"SELECT {selected} FROM {{{table}}} ORDER BY 1, 2")
-    return (dict(zip(columns, row, strict=True)) for row in rows)
-
-
-def _with_names(sql: str, names: dict[str, str]) -> str:
-    """A query of ours with `{table}` replaced by the table's name in the database."""
-    return sql.format(**names)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
-
-
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -538,20 +300,24 @@ def concepts_of(database: Database) -> Concepts:
 
 
 def omop_segments(database: Database) -> Iterator[Segment]:
-    """The rows of all tables, in segments of about the size of a piece.
+    """The rows of all tables, in segments of about the size of a piece; then the database is closed.
 
     Raises InputError where a required column is missing.
     """
-    for table, columns in COLUMNS.items():
-        if table not in database.columns:
-            if table == "person":
-                raise InputError(f"{database.name}: there is no table person, so this is no OMOP database")
-            continue
-        there = [column for column in columns if column in database.columns[table]]
-        missing = [column for column in columns[:_REQUIRED] if column not in there]
-        if missing:
-            raise InputError(f"{database.name}: the table {table} lacks the column {missing[0]} of OMOP CDM 5")
-        label = database.label(table)
-        yield from row_segments(label, database.table(table, there))
-        if damaged := database.damaged(table):
-            yield Segment("rows", label, 1, b"", tuple(damaged))
+    with closing(database):
+        if "person" not in database.columns:
+            raise InputError(f"{database.name}: there is no table person, so this is no OMOP database")
+        for table in filter(database.columns.__contains__, COLUMNS):
+            yield from _segments_of(database, table)
+
+
+def _segments_of(database: Database, table: str) -> Iterator[Segment]:
+    """The rows of one table, then what of it cannot be read."""
+    there = [column for column in COLUMNS[table] if column in database.columns[table]]
+    missing = [column for column in COLUMNS[table][:REQUIRED] if column not in there]
+    if missing:
+        raise InputError(f"{database.name}: the table {table} lacks the column {missing[0]} of OMOP CDM 5")
+    label = database.label(table)
+    yield from row_segments(label, database.table(table, there))
+    if damaged := database.damaged(table):
+        yield Segment("rows", label, 1, b"", tuple(damaged))

@@ -110,7 +110,8 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
 
 def _segments(found: Sources, how: Options, read: _Read) -> tuple[Iterator[Segment], dict[str, Any]]:
     """The segments of all sources, one after the other, and how rows are converted."""
-    from sle_kg.ingest.omop import COLUMNS, OmopRows, concepts_of, omop_segments, open_database
+    from sle_kg.ingest.omop import OmopRows, concepts_of, omop_segments
+    from sle_kg.ingest.omop_database import COLUMNS, open_database
 
     parts: list[Iterator[Segment]] = [segments_of(file, label, read) for file, label in found.fhir]
     maps: dict[str, Any] = {}
@@ -198,7 +199,11 @@ def _in_hand(folder: Path) -> Iterator[None]:
 
 def _no_patient(found: Sources, reasons: dict[str, int]) -> str:
     """That there is no patient, and the most frequent reason why."""
-    names = ", ".join([label for _, label in found.fhir] + found.omop + [str(path) for path in found.tables])
+    from sle_kg.ingest.omop_database import shown
+
+    names = ", ".join(
+        [label for _, label in found.fhir] + [shown(one) for one in found.omop] + [str(path) for path in found.tables]
+    )
     why = max(reasons, key=lambda reason: reasons[reason], default=None)
     return f"{names[:300]}: no patient found" + (f"; {sum(reasons.values())} records rejected: {why}" if why else "")
 

@@ -34,7 +34,7 @@ def find(arguments: Sequence[str], mapped: bool) -> Sources:
 
     Raises InputError for what is not there or cannot be opened, and for a folder with nothing to read.
     """
-    from sle_kg.ingest.omop import is_omop
+    from sle_kg.ingest.omop_database import is_omop
 
     found = Sources()
     for argument in dict.fromkeys(arguments):
