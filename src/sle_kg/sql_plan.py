@@ -91,6 +91,8 @@ class Plan:
         """The query as text."""
         if dialect == "bigquery":  # its NUMERIC has 9 decimals
             return self.query.transform(_big_numeric).sql(dialect=dialect)
+        if dialect == "postgres":
+            return _level_by_level(self.query).sql(dialect=dialect)
         return self.query.sql(dialect=dialect)
 
 
@@ -367,6 +369,17 @@ def _verdict(tops: Sequence[str]) -> exp.Expr:
 
 def _is(name: str, word: str) -> exp.Expr:
     return exp.EQ(this=exp.column(name), expression=exp.Literal.string(word))
+
+
+def _level_by_level(query: exp.Select) -> exp.Select:
+    """The query with OFFSET 0 in each level: PostgreSQL computes it once, and does not merge it into the next.
+
+    Merged, a column is computed as often as others name it, some twenty times slower for three trials.
+    """
+    made = query.copy()
+    for level in made.ctes:
+        level.this.offset(0, copy=False)
+    return made
 
 
 def _big_numeric(node: exp.Expr) -> exp.Expr:
