@@ -25,7 +25,7 @@ from sle_kg import criteria as c
 from sle_kg import definitions, ontology
 from sle_kg.evaluate import Bound, Truth
 from sle_kg.features import FeatureBuilder, FeatureOptions
-from sle_kg.features.database import _load_scores
+from sle_kg.features.database import load_references, score_references
 from sle_kg.followup.durations import lasted
 from sle_kg.followup.events import Event, onset_window
 from sle_kg.followup.measures import numbering
@@ -97,7 +97,7 @@ def presence(bound: Bound | None) -> Truth:
 
 def refresh(some: FeatureBuilder) -> None:
     """Makes the builder read weights, grades and thresholds of the ontology again."""
-    _load_scores(some._connection)
+    load_references(some._connection, score_references())
     some._assessed = None
 
 

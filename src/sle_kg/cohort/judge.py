@@ -11,9 +11,9 @@ from sle_kg.criteria import Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.asks import FeatureOptions
-from sle_kg.features.database import load_rows
+from sle_kg.features.database import Reference, concepts_query, empty_database, load_references, load_rows
 from sle_kg.features.sql import text
-from sle_kg.features.wide import PERSON, WIDE, WideColumns, wide_columns, wide_database
+from sle_kg.features.wide import PERSON, WIDE, Statement, WideColumns, WideScript, wide_columns
 from sle_kg.sql_plan import Plan, TrialColumns, compile_plan
 from sle_kg.verdicts import overall, statuses
 
@@ -56,6 +56,8 @@ class SqlJudge:
             list(self.rules.values()), "asked", ["number"], self.columns.bounds, self.said_columns
         )
         self._query = self.plan.sql()
+        asked = FeatureOptions(frozenset(options.complete), options.windows)
+        self._wide = WideScript(self.wanted, options.on, options.events, asked)
 
     def said_columns(self, trial: str, row: str) -> tuple[str, str]:
         """The columns that tell whether a row is attested true, and attested false."""
@@ -64,41 +66,48 @@ class SqlJudge:
 
     def judge(self, tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
         """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`."""
-        options = FeatureOptions(frozenset(self.options.complete), self.options.windows)
-        connection = wide_database(tables, self.wanted, self.options.on, self.options.events, options, self.terminology)
-        self._load_attestations(connection)
-        said = ", ".join(f"coalesce({name}, false) AS {name}" for key in self.place for name in self.said_columns(*key))
-        connection.execute(
-            f"""CREATE TABLE {JUDGED} AS
-            WITH asked AS (SELECT w.*, {said} FROM {WIDE} w LEFT JOIN {SAID} s USING (number))
-            SELECT * FROM ({self._query})"""
-        )
+        connection = empty_database()
+        for name, table in tables.items():
+            connection.register(f"source_{name}", table)
+        concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
+        load_references(connection, self.references(concepts))
+        for statement in self.statements():
+            connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
         return connection
+
+    def references(self, concepts: Sequence[str]) -> list[Reference]:
+        """The reference tables of the script; `concepts` are those that occur in the source tables."""
+        rows = [(trial, row, number) for number, (trial, row) in enumerate(self.place)]
+        asked = Reference("asked_row", {"trial": "text", "criterion": "text", "place": "whole"}, rows)
+        return [*self._wide.references(concepts, self.terminology), asked]
+
+    def statements(self) -> list[Statement]:
+        """The script from source tables to `JUDGED`, in the order in which it is run."""
+        said = ", ".join(f"coalesce({name}, false) AS {name}" for key in self.place for name in self.said_columns(*key))
+        judged = f"""
+        WITH asked AS (SELECT w.*, {said} FROM {WIDE} w LEFT JOIN {SAID} s ON s.number = w.number)
+        SELECT * FROM ({self._query}) q"""
+        return [*self._wide.statements(), Statement(SAID, self._said()), Statement(JUDGED, judged)]
 
     def status_columns(self, trial: str) -> StatusColumns:
         """Where the statuses of a trial are."""
         return status_columns(self.plan.trials[trial])
 
-    def _load_attestations(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """`SAID`: the latest attestation of each row; both where the order of two is not known (rule 3)."""
-        rows = [(trial, row, number) for number, (trial, row) in enumerate(self.place)]
-        load_rows(connection, "asked_row", {"trial": "text", "criterion": "text", "place": "whole"}, rows)
+    def _said(self) -> str:
+        """SELECT of the latest attestation of each row; both where the order of two is not known (rule 3)."""
         columns = ", ".join(
             f"bool_or({side} ({number} = place)) AS {name}"
             for number, key in enumerate(self.place)
             for side, name in zip(("value AND", "NOT value AND"), self.said_columns(*key), strict=True)
         )
-        connection.execute(
-            f"""CREATE TABLE {SAID} AS
-            WITH counting AS (
-                SELECT p.number, r.place, f.value
-                FROM fact_attestation f JOIN asked_row r USING (trial, criterion) JOIN {PERSON} p USING (patient)
-                WHERE f.value IS NOT NULL
-                  AND (f.date_from IS NULL OR f.date_from <= DATE {text(self.options.on.isoformat())})
-                QUALIFY f.date_to IS NULL OR f.date_to >= coalesce(
-                    max(f.date_from) OVER (PARTITION BY p.number, r.place), DATE '0001-01-01'))
-            SELECT number, {columns} FROM counting GROUP BY number"""
-        )
+        return f"""
+        WITH counting AS (
+            SELECT f.patient AS number, r.place, f.value
+            FROM fact_attestation f JOIN asked_row r ON r.trial = f.trial AND r.criterion = f.criterion
+            WHERE f.value IS NOT NULL AND (f.date_from IS NULL OR f.date_from <= {iso_date(self.options.on)})
+            QUALIFY f.date_to IS NULL OR f.date_to >= coalesce(
+                max(f.date_from) OVER (PARTITION BY f.patient, r.place), DATE '0001-01-01'))
+        SELECT number, {columns} FROM counting GROUP BY number"""
 
 
 def status_columns(columns: TrialColumns) -> StatusColumns:

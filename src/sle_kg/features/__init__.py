@@ -15,7 +15,7 @@ from sle_kg.criteria import Feature
 from sle_kg.features import assessed, assessment, biopsy, classification, doses, person, presence, results
 from sle_kg.features.asks import Ask, EventDate, FeatureOptions, resolve_events
 from sle_kg.features.assessment import ItemState
-from sle_kg.features.database import load_asks, load_features, names_of, open_database
+from sle_kg.features.database import feature_references, load_asks, load_references, names_of, open_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -134,7 +134,7 @@ class FeatureBuilder:
                 trials_of.setdefault(feature, []).append(trial)
         ordered = dict(sorted(trials_of.items(), key=lambda item: item[0].slug))
         load_asks(self._connection, asks, options)
-        load_features(self._connection, ordered, options)
+        load_references(self._connection, feature_references(ordered, options))
         if self._totals:
             self._load_assessments(self._totals, options.derive_items)
         numbered = list(ordered)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.criteria import Feature
@@ -20,6 +21,15 @@ CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
 CLASSIFICATION_SETS = ("acr1997", "slicc2012", "eularAcr2019")
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A table of what the program knows: its columns with their kinds (see `load_rows`), and its rows."""
+
+    name: str
+    columns: Mapping[str, str]
+    rows: Sequence[Any]
+
+
 def open_database(
     tables: Mapping[str, pa.Table], value_sets: Sequence[str], terminology: Terminology
 ) -> duckdb.DuckDBPyConnection:
@@ -27,25 +37,44 @@ def open_database(
 
     Nothing is read from or written to disk or network.
     """
-    import duckdb
-
-    connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "2"})
-    connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
-    for statement in filter(str.strip, MACROS.split(";\n")):
-        connection.execute(statement)
+    connection = empty_database()
     for name, table in tables.items():
         connection.register(f"arrow_{name}", table)
         connection.execute(f"CREATE TABLE fact_{name} AS SELECT *, row_number() OVER () AS row_id FROM arrow_{name}")
         connection.unregister(f"arrow_{name}")
-    _load_terminology(connection, value_sets, terminology)
-    _load_scores(connection)
+    concepts = [row[0] for row in connection.execute(concepts_query("fact_")).fetchall()]
+    load_references(connection, [*terminology_references(concepts, value_sets, terminology), *score_references()])
     return connection
+
+
+def empty_database() -> duckdb.DuckDBPyConnection:
+    """An in-memory database that knows the macros and reaches neither disk nor network."""
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "2"})
+    connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
+    for name, (parameters, body) in MACROS.items():
+        connection.execute(f"CREATE MACRO {name}({', '.join(parameters)}) AS {body}")
+    return connection
+
+
+def load_references(connection: duckdb.DuckDBPyConnection, references: Iterable[Reference]) -> None:
+    """The reference tables."""
+    for reference in references:
+        load_rows(connection, reference.name, reference.columns, reference.rows)
 
 
 def load_rows(
     connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Sequence[Any]
 ) -> None:
     """A table from rows of values, by Arrow (fast for many rows)."""
+    connection.register("arrow_rows", arrow_rows(columns, rows))
+    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM arrow_rows")
+    connection.unregister("arrow_rows")
+
+
+def arrow_rows(columns: Mapping[str, str], rows: Sequence[Any]) -> pa.Table:
+    """Rows of values as an Arrow table; kinds of column are `text`, `texts`, `date`, `flag`, `whole`, `number`."""
     import pyarrow as pa
 
     types = {
@@ -58,28 +87,29 @@ def load_rows(
     }
     values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
     arrays = [pa.array(list(value), types[kind]) for value, kind in zip(values, columns.values(), strict=True)]
-    table = pa.Table.from_arrays(arrays, names=list(columns))
-    connection.register("arrow_rows", table)
-    connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM arrow_rows")
-    connection.unregister("arrow_rows")
+    return pa.Table.from_arrays(arrays, names=list(columns))
 
 
-def _load_terminology(
-    connection: duckdb.DuckDBPyConnection, value_sets: Sequence[str], terminology: Terminology
-) -> None:
-    union = " UNION ".join(f"SELECT concept FROM fact_{table}" for table in CODED)
-    stated = "SELECT replace(statement, 'contraindication:', '') FROM fact_statement WHERE statement LIKE 'contra%'"
-    concepts = [row[0] for row in connection.execute(f"{union} UNION {stated} ORDER BY 1").fetchall() if row[0]]
+def concepts_query(prefix: str) -> str:
+    """SELECT of every concept that occurs in the fact tables whose names start with `prefix`, in order."""
+    union = " UNION ".join(f"SELECT concept FROM {prefix}{table}" for table in CODED)
+    stated = f"""SELECT replace(statement, 'contraindication:', '') AS concept FROM {prefix}statement
+        WHERE statement LIKE 'contraindication:%'"""
+    return f"SELECT concept FROM ({union} UNION {stated}) every WHERE concept <> '' ORDER BY concept"
+
+
+def terminology_references(
+    concepts: Sequence[str], value_sets: Sequence[str], terminology: Terminology
+) -> list[Reference]:
+    """Membership of concepts in value sets, attributes of drugs, and which value sets are open."""
     membership = [tuple(row) for row in terminology.membership(concepts, value_sets)]
     refuting = set(terminology.refuting(concepts, value_sets))
-    load_rows(
-        connection,
+    members = Reference(
         "membership",
         {"concept": "text", "value_set": "text", "status": "text", "refutes": "flag"},
         [(*row, row[:2] in refuting) for row in membership]
         + [(*pair, "outside", True) for pair in sorted(refuting - {row[:2] for row in membership})],
     )
-    drugs = terminology.drug_attributes(concepts)
     columns = {
         "concept": "text",
         "drug": "text",
@@ -92,16 +122,13 @@ def _load_terminology(
         "washout3": "whole",
         "washout5": "whole",
     }
-    load_rows(connection, "drug", columns, [tuple(getattr(drug, column) for column in columns) for drug in drugs])
-    load_rows(
-        connection,
-        "value_set",
-        {"value_set": "text", "open": "flag"},
-        [(value_set, terminology.is_open(value_set)) for value_set in value_sets],
-    )
+    attributes = terminology.drug_attributes(concepts)
+    drugs = Reference("drug", columns, [tuple(getattr(drug, column) for column in columns) for drug in attributes])
+    openness = [(value_set, terminology.is_open(value_set)) for value_set in value_sets]
+    return [members, drugs, Reference("value_set", {"value_set": "text", "open": "flag"}, openness)]
 
 
-def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
+def score_references() -> list[Reference]:
     """Weights of score and classification items, from the ontology."""
     from sle_kg import ontology
 
@@ -110,21 +137,23 @@ def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
         for prefix, total in (("sledai2k", "sledai2kTotal"), ("selenaSledai", "selenaSledaiTotal"))
         for item in ontology.instruments()[prefix].items
     ]
-    load_rows(connection, "score_item", {"test": "text", "total": "text", "key": "text", "weight": "whole"}, scores)
     items = [
         (name, item.key, item.key.rpartition(":")[2], item.domain, item.kind, item.weight or 0)
         for name in CLASSIFICATION_SETS
         for item in ontology.classification_items(name)
     ]
     columns = {"set": "text", "test": "text", "key": "text", "domain": "text", "kind": "text", "weight": "whole"}
-    load_rows(connection, "classification_item", columns, items)
     classes = [
         (item.key, name)
         for criteria_set in CLASSIFICATION_SETS
         for item in ontology.classification_items(criteria_set)
         for name in sorted(item.biopsy_classes)
     ]
-    load_rows(connection, "classification_biopsy", {"test": "text", "class": "text"}, classes)
+    return [
+        Reference("score_item", {"test": "text", "total": "text", "key": "text", "weight": "whole"}, scores),
+        Reference("classification_item", columns, items),
+        Reference("classification_biopsy", {"test": "text", "class": "text"}, classes),
+    ]
 
 
 FEATURE_COLUMNS = {
@@ -149,9 +178,7 @@ FEATURE_COLUMNS = {
 """Parameters that queries read as columns, so that one query bounds every feature of a kind."""
 
 
-def load_features(
-    connection: duckdb.DuckDBPyConnection, wanted: Mapping[Feature, Sequence[str]], options: FeatureOptions
-) -> None:
+def feature_references(wanted: Mapping[Feature, Sequence[str]], options: FeatureOptions) -> list[Reference]:
     """The features as rows, with their value sets and tests; `wanted` gives the trials that need each."""
     rows, sets, tests = [], [], []
     for number, (feature, trials) in enumerate(wanted.items()):
@@ -182,9 +209,11 @@ def load_features(
             sets += [(number, parameter, name) for name in names_of(feature, parameter)]
         for parameter in ("test", "positiveOnlyTest"):
             tests += [(number, name, parameter == "positiveOnlyTest") for name in names_of(feature, parameter)]
-    load_rows(connection, "wanted", FEATURE_COLUMNS, rows)
-    load_rows(connection, "wanted_set", {"feature": "whole", "parameter": "text", "value_set": "text"}, sets)
-    load_rows(connection, "wanted_test", {"feature": "whole", "test": "text", "only_positive": "flag"}, tests)
+    return [
+        Reference("wanted", FEATURE_COLUMNS, rows),
+        Reference("wanted_set", {"feature": "whole", "parameter": "text", "value_set": "text"}, sets),
+        Reference("wanted_test", {"feature": "whole", "test": "text", "only_positive": "flag"}, tests),
+    ]
 
 
 def names_of(feature: Feature, parameter: str) -> tuple[str, ...]:
@@ -232,26 +261,22 @@ def load_asks(connection: duckdb.DuckDBPyConnection, asks: Sequence[Ask], option
         anchors,
     )
     load_rows(connection, "stated_complete", {"section": "text"}, [(section,) for section in sorted(options.complete)])
-    load_complete(connection)
+    connection.execute(f"CREATE OR REPLACE TABLE complete AS {COMPLETE}")
 
 
-def load_complete(connection: duckdb.DuckDBPyConnection) -> None:
-    """Which sections are complete up to which day for each ask, by statement of the record or of the command line."""
-    connection.execute(
-        """
-        CREATE OR REPLACE TABLE complete AS
-        WITH stated AS (
-            SELECT a.ask, c.section, c.date_from AS until, c.record
-            FROM ask a JOIN fact_completeness c ON c.patient = a.patient AND c.date_from <= a.complete_until
-            UNION ALL
-            SELECT a.ask, s.section, a.base, '--complete ' || s.section FROM ask a CROSS JOIN stated_complete s
-        )
-        SELECT s.ask, s.section, CASE WHEN max(s.until) >= any_value(a.base) THEN any_value(a.on_date)
-               ELSE max(s.until) END AS until, arg_max(s.record, (s.until, s.record)) AS record
-        FROM stated s JOIN ask a USING (ask)
-        WHERE NOT EXISTS (
-            SELECT 1 FROM fact_unread u
-            WHERE u.patient = a.patient AND u.section = s.section AND (u.date_from IS NULL OR u.date_from <= a.base))
-        GROUP BY s.ask, s.section
-        """
+COMPLETE = """
+    WITH stated AS (
+        SELECT a.ask, c.section, c.date_from AS until, c.record
+        FROM ask a JOIN fact_completeness c ON c.patient = a.patient AND c.date_from <= a.complete_until
+        UNION ALL
+        SELECT a.ask, s.section, a.base, '--complete ' || s.section FROM ask a CROSS JOIN stated_complete s
     )
+    SELECT s.ask, s.section, CASE WHEN max(s.until) >= any_value(a.base) THEN any_value(a.on_date)
+           ELSE max(s.until) END AS until, arg_max(s.record, (s.until, s.record)) AS record
+    FROM stated s JOIN ask a USING (ask)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM fact_unread u
+        WHERE u.patient = a.patient AND u.section = s.section AND (u.date_from IS NULL OR u.date_from <= a.base))
+    GROUP BY s.ask, s.section
+    """
+"""SELECT: which sections are complete up to which day for each ask, by statement of the record or of the user."""

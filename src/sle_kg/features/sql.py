@@ -16,30 +16,40 @@ UNITS_PER_MG = 1_260_000_000
 PER_KG_TOLERANCE = UNITS_PER_MG // 200_000_000
 """Units by which a sum of rates per kg may lie below a limit that it reaches: half of 10⁻⁸ mg/kg."""
 
-MACROS = f"""
-CREATE MACRO exact(x) AS
-    CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT);
-CREATE MACRO inexact(x) AS
-    TRY_CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12));
-CREATE MACRO below(numerator, denominator) AS
-    numerator // denominator;
-CREATE MACRO above(numerator, denominator) AS
-    (numerator + denominator - 1) // denominator;
-CREATE MACRO mg_below(units) AS inexact(below(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}));
-CREATE MACRO mg_above(units) AS inexact(above(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}));
-CREATE MACRO mg_per_kg(units) AS
-    inexact((units * 100000000 + {UNITS_PER_MG // 2}) // {UNITS_PER_MG} * 10000);
-CREATE MACRO completed_years(birth, day) AS
-    year(day) - year(birth)
-    - CASE WHEN (month(day), day(day)) < (month(birth), day(birth)) THEN 1 ELSE 0 END;
-CREATE MACRO least_or_null(x) AS CASE WHEN bool_or(x IS NULL) THEN NULL ELSE min(x) END;
-CREATE MACRO greatest_or_null(x) AS CASE WHEN bool_or(x IS NULL) THEN NULL ELSE max(x) END;
-CREATE MACRO least_where(x, c) AS CASE WHEN bool_or(c AND x IS NULL) THEN NULL ELSE min(CASE WHEN c THEN x END) END;
-CREATE MACRO greatest_where(x, c) AS CASE WHEN bool_or(c AND x IS NULL) THEN NULL ELSE max(CASE WHEN c THEN x END) END;
-CREATE MACRO records_where(x, c) AS list_sort(list_distinct(list(x) FILTER (WHERE c)));
-CREATE MACRO records_of(x) AS list_sort(list_distinct(list(x)));
-"""
-"""`exact` scales a decimal to a whole number of 10⁻¹²; `below` and `above` are floor and ceiling of an exact ratio, so
+MACROS: dict[str, tuple[tuple[str, ...], str]] = {
+    "exact": (
+        ("x",),
+        "CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT)",
+    ),
+    "inexact": (("x",), "TRY_CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12))"),
+    "below": (("numerator", "denominator"), "numerator // denominator"),
+    "above": (("numerator", "denominator"), "(numerator + denominator - 1) // denominator"),
+    "mg_below": (("units",), f"inexact(below(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}))"),
+    "mg_above": (("units",), f"inexact(above(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}))"),
+    "mg_per_kg": (
+        ("units",),
+        f"inexact((units * 100000000 + {UNITS_PER_MG // 2}) // {UNITS_PER_MG} * 10000)",
+    ),
+    "completed_years": (
+        ("birth", "day"),
+        "year(day) - year(birth) - CASE WHEN (month(day), day(day)) < (month(birth), day(birth)) THEN 1 ELSE 0 END",
+    ),
+    "least_or_null": (("x",), "CASE WHEN bool_or(x IS NULL) THEN NULL ELSE min(x) END"),
+    "greatest_or_null": (("x",), "CASE WHEN bool_or(x IS NULL) THEN NULL ELSE max(x) END"),
+    "least_where": (
+        ("x", "c"),
+        "CASE WHEN bool_or(c AND x IS NULL) THEN NULL ELSE min(CASE WHEN c THEN x END) END",
+    ),
+    "greatest_where": (
+        ("x", "c"),
+        "CASE WHEN bool_or(c AND x IS NULL) THEN NULL ELSE max(CASE WHEN c THEN x END) END",
+    ),
+    "records_where": (("x", "c"), "list_sort(list_distinct(list(x) FILTER (WHERE c)))"),
+    "records_of": (("x",), "list_sort(list_distinct(list(x)))"),
+}
+"""Macros of the queries: parameters and body.
+
+`exact` scales a decimal to a whole number of 10⁻¹²; `below` and `above` are floor and ceiling of an exact ratio, so
 that a ratio which is exactly k stays exactly k (no doubles anywhere). A sum of rates per kg, each of them rounded, is
 rounded to 10⁻⁸ mg/kg (`mg_per_kg`): 40/60 and 20/60 are 1. A number too large for these types is no real value, and
 unknown."""
