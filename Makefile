@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-engines test-identity lint types check bench generated documents clean
+.PHONY: help demo test test-slow test-engines test-postgres test-identity lint types check bench generated documents clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -20,6 +20,9 @@ test-slow: $(VENV)/ready  ## the tests that take minutes: documents, every case 
 
 test-engines: $(VENV)/ready-engines  ## the same verdicts from other SHACL engines
 	$(BIN)/pytest tests/engines
+
+test-postgres: $(VENV)/ready-postgres  ## the plan and OMOP on a PostgreSQL server that starts for these tests
+	$(BIN)/pytest -n 2 --dist worksteal tests/postgres
 
 test-identity: $(VENV)/ready  ## long random comparisons: shapes, direct evaluator, FHIR and RDF
 	$(BIN)/pytest -n 2 tests/identity
@@ -56,4 +59,8 @@ $(VENV)/ready: pyproject.toml setup.py
 
 $(VENV)/ready-engines: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[engines]'
+	touch $@
+
+$(VENV)/ready-postgres: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test-postgres]'
 	touch $@

@@ -249,7 +249,7 @@ class PostgresDatabase:
 
         try:
             yield
-        except (psycopg.Error, UnicodeDecodeError) as error:
+        except psycopg.Error as error:
             raise InputError(f"{self.name}: {what} ({_line(error)})") from error
 
     def label(self, table: str) -> str:
