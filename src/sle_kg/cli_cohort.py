@@ -32,6 +32,9 @@ def cohort(
     candidates: Annotated[
         int, typer.Option("--candidates", metavar="N", min=0, help="Candidates listed of each trial, at most.")
     ] = 100,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Count who would be gained by dropping a row or relaxing a threshold.")
+    ] = False,
     suppress_below: Annotated[
         int,
         typer.Option(
@@ -60,5 +63,5 @@ def cohort(
         engine=engine,
     )
     with given.progress_bar() as report:
-        summary = run(folder, options, verdicts, candidates, report)
+        summary = run(folder, options, verdicts, candidates, report, what_if=what_if)
     given.write(render_cohort(suppressed(summary, suppress_below), form, *given.terminal(output)), output)

@@ -3,25 +3,25 @@ time alone could help.
 
 All of it depends on which comparisons of a top-level row and its parts are true, false or unknown, and on what is
 attested of them: on their pattern. A cohort has few patterns, so each is looked into once, by the same Python that
-explains the verdicts of `screen`, on the first patient who shows it.
+explains the verdicts of `screen`, on the first patient who shows it; the database then tells every patient of it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.criteria import RowRef, Trial, walk
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import Bound, RowTruth, RuleSet, families, row_truths
 from sle_kg.features.asks import EVENTS
+from sle_kg.features.database import load_rows
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import leaf_key
 from sle_kg.timeline import Case, changing_leaves, leaves_of, may_pass_later
-from sle_kg.verdict import Evidence, OpenKind, Status
+from sle_kg.verdict import Evidence, OpenKind
 from sle_kg.verdicts import Dates, Subject, build_verdict
 from sle_kg.wording import Words
 
@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     import duckdb
 
 Attested = dict[str, frozenset[bool]]
+Known = TypeVar("Known")
+
+CLEAR = "clear_patient"
+"""Patients whom no row excludes and against whom nothing speaks: `number`, `trial` (its place)."""
+OPEN = "open_row"
+"""Open rows of undetermined patients: `number`, `trial`, `row` (its place), `kind`, and whether it `settles` him."""
+WAITING = "waiting"
+"""Patients of one trial for whom time alone could help: `number`."""
+SHOWN = "shown"
+"""Patterns of one trial: `number`, `top` (place among the top-level rows), its `status` and `pattern`."""
+MOST_KNOWN = 200_000
+"""Patterns remembered; a cohort has a few thousand, and memory must not grow with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,15 @@ class Found:
     settling: tuple[str, ...]
 
 
+class Memory(dict[tuple[int, str], Known]):
+    """What is known of patterns (place of the top-level row, pattern), forgotten as a whole when it grows too large."""
+
+    def make_room(self) -> None:
+        """Forget everything where there is too much."""
+        if len(self) > MOST_KNOWN:
+            self.clear()
+
+
 class Patterns:
     """The patterns of one trial, each looked into once for the whole cohort."""
 
@@ -52,28 +73,82 @@ class Patterns:
         self.trial, self.judge = trial, judge
         self.rules: RuleSet = judge.rules[trial.id]
         self.tops = [row.id for row in trial.criteria if row.parent is None]
+        self.place = {row.id: place for place, row in enumerate(trial.criteria)}
         top_of = families(trial)
         self._members = {top: [row for row in top_of if top_of[row] == top] for top in self.tops}
-        self._reached = {top: _reached(self.rules, rows) for top, rows in self._members.items()}
+        self.reached = {top: _reached(self.rules, rows) for top, rows in self._members.items()}
+        """Of each top-level row the rows on which it depends."""
         self.still = {top for top in self.tops if not changing_leaves(Case(0, self.rules, {}, {}), [top], True)}
         """Top-level rows that time alone never changes, whatever is known."""
-        self._found: dict[tuple[str, str], Found] = {}
-        self._later: dict[tuple[str, str], bool] = {}
+        self._found: Memory[Found] = Memory()
+        self._later: Memory[bool] = Memory()
+
+    # ── What is told of every patient ────────────────────────────────────────────────────────────────────
+
+    def tell_open(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
+        """Add to `CLEAR` and `OPEN` the patients whom no row excludes; `trial` is the place of this trial."""
+        verdict = self.judge.status_columns(self.trial.id).verdict
+        grouped = [place for place, top in enumerate(self.tops) if len(self._members[top]) > 1]
+        or_grouped = f" OR top IN ({', '.join(map(str, grouped))})" if grouped else ""
+        self._show(connection, f"{verdict} <> 'ineligible'", f"status = 'unknown'{or_grouped}")
+        found = self._look(connection, self._found, self._found_of)
+        clear = [(*key, one.clear) for key, one in found.items()]
+        load_rows(connection, "pattern_clear", {"top": "whole", "pattern": "text", "clear": "flag"}, clear)
+        ends = [
+            (*key, self.place[row], kind, row in one.settling) for key, one in found.items() for row, kind in one.open
+        ]
+        kinds = {"top": "whole", "pattern": "text", "row": "whole", "kind": "text", "settles": "flag"}
+        load_rows(connection, "pattern_open", kinds, ends)
+        connection.execute(
+            f"""INSERT INTO {CLEAR}
+            SELECT number, {trial} FROM {JUDGED} WHERE {verdict} <> 'ineligible' AND number NOT IN (
+                SELECT number FROM {SHOWN} JOIN pattern_clear USING (top, pattern) WHERE NOT clear);
+            INSERT INTO {OPEN}
+            WITH unknown AS (
+                SELECT *, count(*) OVER (PARTITION BY number) = 1 AS alone FROM {SHOWN} WHERE status = 'unknown')
+            SELECT number, {trial}, row, kind, settles AND alone FROM unknown JOIN pattern_open USING (top, pattern)
+            ORDER BY number, row"""
+        )
+
+    def tell_waiting(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """`WAITING`: who is not eligible, and of whom every top-level row that fails or is unknown may pass later.
+
+        So asks `screening` before it looks for dates.
+        """
+        columns = self.judge.status_columns(self.trial.id)
+        moved = [f"{columns.rows[top]} NOT IN ('fail', 'unknown')" for top in sorted(self.still)]
+        where = " AND ".join([f"{columns.verdict} <> 'eligible'", *moved])
+        self._show(connection, where, "status IN ('fail', 'unknown')")
+        later = self._look(connection, self._later, self._later_of)
+        load_rows(
+            connection,
+            "pattern_later",
+            {"top": "whole", "pattern": "text", "later": "flag"},
+            [(*key, yes) for key, yes in later.items()],
+        )
+        connection.execute(
+            f"""CREATE OR REPLACE TABLE {WAITING} AS SELECT number
+            FROM {SHOWN} JOIN pattern_later USING (top, pattern) GROUP BY number HAVING bool_and(later)"""
+        )
 
     # ── What the database gives ──────────────────────────────────────────────────────────────────────────
 
-    def rows(self, connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[tuple[int, list[Status], list[str]]]:
-        """Number, statuses and patterns of the top-level rows, of the patients that an SQL condition picks."""
-        status = self.judge.status_columns(self.trial.id).rows
-        said = self._attested_rows(connection)
-        columns = [status[top] for top in self.tops] + [self._pattern(top, said) for top in self.tops]
-        table = f"{JUDGED} LEFT JOIN {SAID} USING (number)"
-        result = connection.execute(f"SELECT number, {', '.join(columns)} FROM {table} WHERE {where} ORDER BY number")
-        while some := result.fetchmany(5000):
-            for number, *values in some:
-                yield number, values[: len(self.tops)], values[len(self.tops) :]
+    def pattern(self, top: str, said: Iterable[str]) -> str:
+        """SQL: the pattern of a top-level row as text: a digit for each comparison, then what is attested.
 
-    def _attested_rows(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
+        `said` are the rows of which anything is attested (`attested_rows`).
+        """
+        leaves = self.judge.plan.trials[self.trial.id].leaves
+        keys = dict.fromkeys(leaf_key(leaf) for leaf in leaves_of(self.rules, self._members[top]))
+        parts = [truth_digit(leaves[key]) for key in sorted(keys)]
+        for row in sorted(self.reached[top] & set(said)):
+            true, false = self.judge.said_columns(self.trial.id, row)
+            stem = self.judge.place[self.trial.id, row]
+            parts.append(f"CASE WHEN {true} THEN '+{stem}' ELSE '' END")
+            parts.append(f"CASE WHEN {false} THEN '/{stem}' ELSE '' END")
+        return f"concat({', '.join(parts)})" if parts else "''"
+
+    def attested_rows(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
         """The rows of which anybody attests anything."""
         known = {place: row for (trial, row), place in self.judge.place.items() if trial == self.trial.id}
         if not known:
@@ -81,20 +156,6 @@ class Patterns:
         some = ", ".join(f"bool_or({place}_true OR {place}_false)" for place in known)
         said = connection.execute(f"SELECT {some} FROM {SAID}").fetchall()[0]
         return {row for row, yes in zip(known.values(), said, strict=True) if yes}
-
-    def _pattern(self, top: str, said: set[str]) -> str:
-        """SQL: the pattern of a top-level row as text: a digit for each comparison, then what is attested."""
-        leaves = self.judge.plan.trials[self.trial.id].leaves
-        keys = dict.fromkeys(leaf_key(leaf) for leaf in leaves_of(self.rules, self._members[top]))
-        parts = [
-            f"CASE WHEN {leaves[key]} THEN '1' WHEN NOT {leaves[key]} THEN '0' ELSE '-' END" for key in sorted(keys)
-        ]
-        for row in sorted(self._reached[top] & said):
-            true, false = self.judge.said_columns(self.trial.id, row)
-            stem = self.judge.place[self.trial.id, row]
-            parts.append(f"CASE WHEN {true} THEN '+{stem}' ELSE '' END")
-            parts.append(f"CASE WHEN {false} THEN '/{stem}' ELSE '' END")
-        return f"concat({', '.join(parts)})" if parts else "''"
 
     def bounds_of(
         self, connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]
@@ -117,37 +178,44 @@ class Patterns:
             found[number] = (bounds, {row: some for row, some in attested.items() if some})
         return found
 
-    def bounds(self, connection: duckdb.DuckDBPyConnection, number: int) -> tuple[dict[str, Bound], Attested]:
-        """The bounds of one patient, and what is attested of him."""
-        return self.bounds_of(connection, [number])[number]
+    def _show(self, connection: duckdb.DuckDBPyConnection, patients: str, rows: str) -> None:
+        """`SHOWN` of the patients and top-level rows that two SQL conditions pick."""
+        status = self.judge.status_columns(self.trial.id).rows
+        said = self.attested_rows(connection)
+        words = ", ".join(status[top] for top in self.tops)
+        patterns = ", ".join(self.pattern(top, said) for top in self.tops)
+        connection.execute(
+            f"""CREATE OR REPLACE TABLE {SHOWN} AS SELECT * FROM (
+                SELECT number, unnest(range({len(self.tops)})) AS top, unnest([{words}]) AS status,
+                       unnest([{patterns}]) AS pattern
+                FROM {JUDGED} LEFT JOIN {SAID} USING (number) WHERE {patients}) WHERE {rows}"""
+        )
+
+    def _look(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        known: Memory[Known],
+        look: Callable[[Sequence[str], Mapping[str, Bound], Attested], list[Known]],
+    ) -> dict[tuple[int, str], Known]:
+        """What is known of each pattern of `SHOWN`; those not met before are looked into."""
+        known.make_room()
+        shown = connection.execute(f"SELECT top, pattern, min(number) FROM {SHOWN} GROUP BY ALL ORDER BY ALL")
+        first = {(top, pattern): number for top, pattern, number in shown.fetchall()}
+        new: dict[int, list[tuple[int, str]]] = {}
+        for key, number in first.items():
+            if key not in known:
+                new.setdefault(number, []).append(key)
+        for number, (bounds, attested) in self.bounds_of(connection, list(new)).items() if new else ():
+            answers = look([self.tops[top] for top, _ in new[number]], bounds, attested)
+            known |= dict(zip(new[number], answers, strict=True))
+        return {key: known[key] for key in first}
 
     # ── What Python says of a pattern ────────────────────────────────────────────────────────────────────
 
-    def found(self, connection: duckdb.DuckDBPyConnection, number: int, patterns: Sequence[str]) -> list[Found]:
-        """What the patterns of the top-level rows of one patient say."""
-        keys = list(zip(self.tops, patterns, strict=True))
-        if any(key not in self._found for key in keys):
-            self._look_into(keys, *self.bounds(connection, number))
-        return [self._found[key] for key in keys]
+    def _later_of(self, tops: Sequence[str], bounds: Mapping[str, Bound], attested: Attested) -> list[bool]:
+        return [may_pass_later(Case(0, self.rules, bounds, attested), top) for top in tops]
 
-    def later(
-        self, connection: duckdb.DuckDBPyConnection, number: int, status: Sequence[Status], patterns: Sequence[str]
-    ) -> bool:
-        """Whether every top-level row that fails or is unknown may pass later (as `screening` asks before it looks)."""
-        known: tuple[dict[str, Bound], Attested] | None = None
-        for top, word, pattern in zip(self.tops, status, patterns, strict=True):
-            if word not in ("fail", "unknown"):
-                continue
-            if (top, pattern) not in self._later:
-                known = known or self.bounds(connection, number)
-                self._later[top, pattern] = may_pass_later(Case(0, self.rules, *known), top)
-            if not self._later[top, pattern]:
-                return False
-        return True
-
-    def _look_into(
-        self, keys: Sequence[tuple[str, str]], bounds: Mapping[str, Bound], attested: Mapping[str, frozenset[bool]]
-    ) -> None:
+    def _found_of(self, tops: Sequence[str], bounds: Mapping[str, Bound], attested: Attested) -> list[Found]:
         options, terminology = self.judge.options, self.judge.terminology
         truths = row_truths(self.rules, bounds, attested)
         nothing = Evidence("", "", "", None)
@@ -165,13 +233,15 @@ class Patterns:
         verdict = build_verdict(subject, self.rules, found, options.readings, (), Dates())
         rows = {row.id: row for row in verdict.criteria}
         parents = {row.parent for row in verdict.criteria}
-        for top, pattern in keys:
+        answers = []
+        for top in tops:
             decisive = [rows[row] for row in self._members[top] if rows[row].decisive]
             open_rows = [row for row in decisive if row.status == "unknown"]
             clear = not any(row.status == "fail" for row in decisive) and all(r.open_kind != "data" for r in open_rows)
             ends = tuple((r.id, r.open_kind) for r in open_rows if r.id not in parents and r.open_kind is not None)
             settling = tuple(row for row, _ in ends if self._settles(row, top, bounds, attested))
-            self._found[top, pattern] = Found(clear, ends, settling)
+            answers.append(Found(clear, ends, settling))
+        return answers
 
     def _settles(
         self, row: str, top: str, bounds: Mapping[str, Bound], attested: Mapping[str, frozenset[bool]]
@@ -184,28 +254,9 @@ class Patterns:
         return True
 
 
-@dataclass(slots=True)
-class WorkList:
-    """Of each row without parts: how many patients it settles, and in how many it is open; whose move, by patients."""
-
-    settles: Counter[str]
-    open: Counter[str]
-    kinds: dict[str, Counter[OpenKind]]
-
-    @classmethod
-    def empty(cls) -> WorkList:
-        """Nothing counted yet."""
-        return cls(Counter(), Counter(), {})
-
-    def add(self, status: Sequence[str], found: Sequence[Found]) -> None:
-        """Count one undetermined patient: a row settles him where its top-level row is the only open one."""
-        unknown = [one for word, one in zip(status, found, strict=True) if word == "unknown"]
-        for one in unknown:
-            for row, kind in one.open:
-                self.open[row] += 1
-                self.kinds.setdefault(row, Counter())[kind] += 1
-        if len(unknown) == 1:
-            self.settles.update(unknown[0].settling)
+def truth_digit(column: str) -> str:
+    """SQL: a truth as one character: 1, 0, or - where it is unknown."""
+    return f"CASE WHEN {column} THEN '1' WHEN NOT {column} THEN '0' ELSE '-' END"
 
 
 def _reached(rules: RuleSet, rows: Sequence[str]) -> set[str]:

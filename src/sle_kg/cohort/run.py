@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sle_kg.cohort.judge import JUDGED, SqlJudge, load_judged
-from sle_kg.cohort.patterns import Patterns, WorkList
-from sle_kg.cohort.summary import AHEAD, CohortSummary, Counts, Work, verdict_query
+from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date, load_judged
+from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
+from sle_kg.cohort.summary import AHEAD, FIRST_DAY, TOLD, CohortSummary, Counts, verdict_query
 from sle_kg.cohort.tables import CohortTables
+from sle_kg.cohort.whatif import WhatIf
 from sle_kg.criteria import Trial
 from sle_kg.engines import RowStatus
 from sle_kg.errors import InputError
@@ -22,6 +23,7 @@ from sle_kg.patients.facts import PatientData
 from sle_kg.profile import Profile
 from sle_kg.screening import Options, Session, check_options, chosen_trials
 from sle_kg.verdict import Status
+from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,9 +48,6 @@ VERDICT_COLUMNS = (
     "status",
 )
 
-Ahead = tuple[int, int, bool, dt.date | None]
-"""Number of the patient, place of the trial, whether nothing speaks against him, first day of eligibility."""
-
 
 def run(
     folder: Path,
@@ -57,10 +56,12 @@ def run(
     most: int = 100,
     progress: Progress | None = None,
     chunk: int | None = None,
+    what_if: bool = False,
 ) -> CohortSummary:
     """Judge the patients of a folder, write the verdict table to `verdicts`, and give what it adds up to.
 
-    `most` candidates of each trial are kept. Raises InputError for options and tables that cannot be used.
+    `most` candidates of each trial are kept; `what_if` also counts who would be gained by changing a trial. Raises
+    InputError for options and tables that cannot be used.
     """
     from sle_kg.patients.codemap import read_code_map
     from sle_kg.terminology import terminology
@@ -72,7 +73,7 @@ def run(
         raise InputError(f"--engine: {engine!r} does not judge cohorts; choose among {', '.join(ENGINES)}")
     code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
     tables = CohortTables.open(folder)
-    cohort = _Cohort(trials, options, engine, most)
+    cohort = _Cohort(trials, options, engine, most, what_if)
     chunks = tables.chunks(chunk or (SHACL_PATIENTS if engine == "shacl" else None))
     done = 0
     with _verdict_writer(verdicts) as write:
@@ -90,15 +91,16 @@ def run(
 class _Cohort:
     """What is kept from chunk to chunk."""
 
-    def __init__(self, trials: Sequence[Trial], options: Options, engine: str, most: int) -> None:
+    def __init__(self, trials: Sequence[Trial], options: Options, engine: str, most: int, what_if: bool) -> None:
         from sle_kg.terminology import terminology
 
         self.trials, self.options, self.engine = trials, options, engine
         self.judge = SqlJudge(trials, options, terminology())
         self.columns = {trial.id: self.judge.status_columns(trial.id) for trial in trials}
         self.patterns = [Patterns(trial, self.judge) for trial in trials]
-        self.work = [WorkList.empty() for _ in trials]
-        self.counts = Counts(trials, [self.columns[trial.id] for trial in trials], most)
+        self.what_if = [WhatIf(patterns) for patterns in self.patterns] if what_if else []
+        changes = [one.changes for one in self.what_if] if what_if else [[] for _ in trials]
+        self.counts = Counts(trials, [self.columns[trial.id] for trial in trials], changes, most)
         self.searched = 0
         self.unsearched = False
 
@@ -107,11 +109,14 @@ class _Cohort:
         connection = self.judge.judge(tables)
         if self.engine == "shacl":
             self._judge_by_shapes(connection, patients, tables)
-        ahead: list[Ahead] = []
-        for place in range(len(self.trials)):
-            ahead += self._ahead(connection, place, patients, tables)
-        kinds = {"number": "whole", "trial": "whole", "clear": "flag", "earliest": "date"}
-        load_rows(connection, AHEAD, kinds, ahead)
+        for name, columns in TOLD.items():
+            connection.execute(f"CREATE TABLE {name}({columns})")
+        for place, patterns in enumerate(self.patterns):
+            patterns.tell_open(connection, place)
+            self._tell_first_days(connection, place, patients, tables)
+        for place, what_if in enumerate(self.what_if):
+            what_if.tell_gains(connection, place)
+        self._tell_ahead(connection)
         self.counts.add(connection)
         return connection
 
@@ -132,51 +137,39 @@ class _Cohort:
             DROP TABLE {JUDGED}; DROP TABLE planned; ALTER TABLE both_ways RENAME TO {JUDGED}"""
         )
 
-    def _ahead(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        place: int,
-        patients: tuple[str, ...],
-        tables: Mapping[str, pa.Table],
-    ) -> list[Ahead]:
-        """What the statuses of one trial do not tell, for every patient of a chunk."""
-        patterns, columns = self.patterns[place], self.columns[self.trials[place].id]
-        eligible, clear = set(), set()
-        for number, status, pattern in patterns.rows(connection, f"{columns.verdict} <> 'ineligible'"):
-            found = patterns.found(connection, number, pattern)
-            if all(one.clear for one in found):
-                clear.add(number)
-            if "unknown" in status:
-                self.work[place].add(status, found)
-            else:
-                eligible.add(number)
-        first = self._first_days(connection, place, patients, tables)
-        on = self.options.on
-        return [
-            (number, place, number in clear, on if number in eligible else first.get(number))
-            for number in range(len(patients))
-        ]
+    def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """`AHEAD`: what every row of the verdict table needs beside statuses."""
+        on = iso_date(self.options.on)
+        asked = " UNION ALL ".join(
+            f"SELECT number, {place} AS trial, {self.columns[trial.id].verdict} = 'eligible' AS eligible FROM {JUDGED}"
+            for place, trial in enumerate(self.trials)
+        )
+        connection.execute(
+            f"""CREATE TABLE {AHEAD} AS
+            SELECT number, trial, c.number IS NOT NULL AS clear, CASE WHEN eligible THEN {on} ELSE f.day END AS earliest
+            FROM ({asked}) LEFT JOIN {CLEAR} c USING (number, trial) LEFT JOIN {FIRST_DAY} f USING (number, trial)"""
+        )
 
-    def _first_days(
+    def _tell_first_days(
         self,
         connection: duckdb.DuckDBPyConnection,
         place: int,
         patients: tuple[str, ...],
         tables: Mapping[str, pa.Table],
-    ) -> dict[int, dt.date]:
-        """The first day of eligibility of the patients for whom time alone can help, searched as `screen` does."""
+    ) -> None:
+        """Add to `FIRST_DAY` the patients for whom time alone can help, searched as `screen` does."""
         patterns, trial = self.patterns[place], self.trials[place]
         columns = self.columns[trial.id]
-        moved = [f"{columns.rows[top]} NOT IN ('fail', 'unknown')" for top in sorted(patterns.still)]
-        where = " AND ".join([f"{columns.verdict} <> 'eligible'", *moved])
+        patterns.tell_waiting(connection)
+        tops = ", ".join(columns.rows[top] for top in patterns.tops)
         waiting: list[tuple[int, dict[str, Status]]] = []
-        for number, status, pattern in patterns.rows(connection, where):
-            if patterns.later(connection, number, status, pattern):
-                if "fail" in status and self.searched >= MOST_SEARCHED:
-                    self.unsearched = True
-                    continue
-                self.searched += "fail" in status
-                waiting.append((number, dict(zip(patterns.tops, status, strict=True))))
+        query = f"SELECT number, {tops} FROM {JUDGED} SEMI JOIN {WAITING} USING (number) ORDER BY number"
+        for number, *status in connection.execute(query).fetchall():
+            if "fail" in status and self.searched >= MOST_SEARCHED:
+                self.unsearched = True
+                continue
+            self.searched += "fail" in status
+            waiting.append((number, dict(zip(patterns.tops, status, strict=True))))
         found: dict[int, dt.date] = {}
         for start in range(0, len(waiting), SEARCHED):
             some = dict(waiting[start : start + SEARCHED])
@@ -191,7 +184,9 @@ class _Cohort:
             status_of = {ask.id: some[number] for ask, number in zip(asks, some, strict=True)}
             numbers = {ask.id: number for ask, number in zip(asks, some, strict=True)}
             found |= {numbers[ask]: day for ask, day in session.earliest(asks, made, status_of).items()}
-        return found
+        rows = [(number, place, day) for number, day in found.items()]
+        load_rows(connection, "found_day", {"number": "whole", "trial": "whole", "day": "date"}, rows)
+        connection.execute(f"INSERT INTO {FIRST_DAY} FROM found_day")
 
     def _session(
         self, patients: Sequence[str], tables: Mapping[str, pa.Table], trials: tuple[str, ...], engine: str
@@ -227,22 +222,8 @@ class _Cohort:
             if self.unsearched
             else "all"
         )
-        work = [self._work(place) for place in range(len(self.trials))]
-        return self.counts.summary(work, self.options.on, self.engine, dates_of)
-
-    def _work(self, place: int) -> list[Work]:
-        """The open rows, those first that settle most patients."""
-        counted, trial = self.work[place], self.trials[place]
-        return [
-            Work(
-                row,
-                trial.criterion(row).text,
-                min(counted.kinds[row].items(), key=lambda item: (-item[1], item[0]))[0],
-                counted.settles[row],
-                counted.open[row],
-            )
-            for row in sorted(counted.open, key=lambda row: (-counted.settles[row], -counted.open[row], row))
-        ]
+        words = Words(ontology_label, self.judge.terminology.is_open, lambda kind: 0, self.options.on, {})
+        return self.counts.summary(self.options.on, self.engine, dates_of, words)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the verdicts of a cohort add up to: verdicts, funnel, candidates, work list, overlap of trials.
+"""What the verdicts of a cohort add up to: verdicts, funnel, candidates, work list, what-if, overlap of trials.
 
 Chunks are counted one after the other; only counts and the best candidates are kept.
 """
@@ -9,12 +9,15 @@ import datetime as dt
 import heapq
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.judge import JUDGED, StatusColumns
-from sle_kg.criteria import Trial
+from sle_kg.cohort.patterns import CLEAR, OPEN
+from sle_kg.cohort.whatif import GAIN, Change
+from sle_kg.criteria import Operator, Trial
 from sle_kg.features.sql import text
 from sle_kg.features.wide import PERSON
 from sle_kg.verdict import OpenKind, VerdictWord
@@ -22,8 +25,19 @@ from sle_kg.verdict import OpenKind, VerdictWord
 if TYPE_CHECKING:
     import duckdb
 
+    from sle_kg.wording import Words
+
 AHEAD = "ahead"
 """The table of what statuses do not tell: `number`, `trial` (its place), `clear`, `earliest`."""
+FIRST_DAY = "first_day"
+"""First days of eligibility of patients who are not eligible: `number`, `trial`, `day`."""
+TOLD = {
+    CLEAR: "number BIGINT, trial INTEGER",
+    OPEN: "number BIGINT, trial INTEGER, row INTEGER, kind VARCHAR, settles BOOLEAN",
+    FIRST_DAY: "number BIGINT, trial INTEGER, day DATE",
+    GAIN: "number BIGINT, trial INTEGER, change INTEGER, step INTEGER, verdict VARCHAR",
+}
+"""The tables of what statuses do not tell, and their columns."""
 VERDICTS: tuple[VerdictWord, ...] = ("eligible", "undetermined", "ineligible")
 
 
@@ -47,7 +61,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Candidate:
-    """A patient whom no row excludes; in the order of the list: fewest unknown rows, nothing against, earliest, id."""
+    """A patient whom no row excludes; in the order of the list: fewest unknown rows, nothing against, earliest, id.
+
+    `open`: the open rows without parts that decide; `settled_by`: those of them of which either answer makes his
+    verdict known.
+    """
 
     unknown: int
     against: bool
@@ -55,6 +73,8 @@ class Candidate:
     patient: str
     verdict: VerdictWord = field(compare=False)
     dated: bool = field(compare=False)
+    open: tuple[str, ...] = field(compare=False)
+    settled_by: tuple[str, ...] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +89,41 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Gained:
+    """Patients gained by a change: no longer excluded; of all patients those newly eligible, newly undetermined."""
+
+    no_longer_excluded: int | None
+    newly_eligible: int | None
+    newly_undetermined: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """A threshold of a row, and what is gained where it is relaxed to each of `steps`, the mildest first."""
+
+    what: str
+    operator: Operator
+    threshold: Decimal
+    unit: str | None
+    steps: tuple[tuple[Decimal, Gained], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIfRow:
+    """What is gained where a row is dropped, and where its thresholds are relaxed."""
+
+    row: str
+    words: str
+    dropped: Gained
+    relaxed: tuple[Relaxed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrialSummary:
-    """One trial: counts by verdict, of patients with nothing against them, funnel, candidates and work list."""
+    """One trial: counts by verdict, of patients with nothing against them, funnel, candidates, work list.
+
+    `what_if` only where it was asked for.
+    """
 
     trial: Trial
     verdicts: dict[str, int | None]
@@ -79,6 +132,7 @@ class TrialSummary:
     candidates: tuple[Candidate, ...]
     candidates_in_all: int | None
     work: tuple[Work, ...]
+    what_if: tuple[WhatIfRow, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,41 +163,69 @@ class CohortSummary:
 
 
 class Counts:
-    """The counts of all chunks so far."""
+    """The counts of all chunks so far; `changes` are those of each trial, if any, that `GAIN` knows by place."""
 
-    def __init__(self, trials: Sequence[Trial], columns: Sequence[StatusColumns], most: int) -> None:
-        self.trials, self.columns, self.most = trials, columns, most
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        columns: Sequence[StatusColumns],
+        changes: Sequence[Sequence[Change]],
+        most: int,
+    ) -> None:
+        self.trials, self.columns, self.changes, self.most = trials, columns, changes, most
         self.patients = 0
         self._verdicts: list[Counter[str]] = [Counter() for _ in trials]
-        self._clear = [0] * len(trials)
+        self._clear: Counter[int] = Counter()
         self._steps = [[0] * 5 * len(_tops(trial)) for trial in trials]
+        self._open: Counter[tuple[int, int, OpenKind]] = Counter()
+        self._settles: Counter[tuple[int, int]] = Counter()
+        self._gains: Counter[tuple[int, int, int, str, str]] = Counter()
         self._both: Counter[tuple[int, int, str]] = Counter()
         self._any: Counter[str] = Counter()
         self._best: list[list[Candidate]] = [[] for _ in trials]
 
     def add(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Count a chunk: tables `PERSON`, `JUDGED` and `AHEAD`."""
+        """Count a chunk: tables `PERSON`, `JUDGED`, `AHEAD`, `OPEN` and `GAIN`."""
         self.patients += int(_one(connection, f"SELECT count(*) FROM {JUDGED}")[0])
         for place, (trial, columns) in enumerate(zip(self.trials, self.columns, strict=True)):
             rows = connection.execute(f"SELECT {columns.verdict}, count(*) FROM {JUDGED} GROUP BY 1").fetchall()
             self._verdicts[place].update(dict(rows))
-            self._clear[place] += int(
-                _one(connection, f"SELECT count(*) FROM {AHEAD} WHERE trial = {place} AND clear")[0]
-            )
             steps = _one(connection, _steps_query([columns.rows[row] for row in _tops(trial)]))
             self._steps[place] = [old + new for old, new in zip(self._steps[place], steps, strict=True)]
             self._add_candidates(connection, place)
+            self._add_gains(connection, place)
+        self._clear.update(dict(connection.execute(f"SELECT trial, count(*) FROM {CLEAR} GROUP BY 1").fetchall()))
+        asked = f"SELECT trial, row, kind, count(*), count(*) FILTER (WHERE settles) FROM {OPEN} GROUP BY ALL"
+        for trial_place, row, kind, open_in, settled in connection.execute(asked).fetchall():
+            self._open[trial_place, row, kind] += open_in
+            self._settles[trial_place, row] += settled
         self._add_pairs(connection)
 
     def _add_candidates(self, connection: duckdb.DuckDBPyConnection, place: int) -> None:
-        columns = self.columns[place]
-        rows = connection.execute(
-            f"""SELECT {columns.unknown}, NOT a.clear, coalesce(a.earliest, DATE '9999-12-31') AS day, p.patient,
-                   {columns.verdict}, a.earliest IS NOT NULL
-            FROM {JUDGED} j JOIN {PERSON} p USING (number) JOIN {AHEAD} a ON a.number = j.number AND a.trial = {place}
-            WHERE {columns.verdict} <> 'ineligible' ORDER BY 1, 2, 3, 4 LIMIT {self.most}"""
+        columns, rows = self.columns[place], [row.id for row in self.trials[place].criteria]
+        best = connection.execute(
+            f"""WITH best AS (
+                SELECT j.number, {columns.unknown} AS unknown, NOT a.clear AS against,
+                       coalesce(a.earliest, DATE '9999-12-31') AS day, p.patient, {columns.verdict} AS verdict,
+                       a.earliest IS NOT NULL AS dated
+                FROM {JUDGED} j JOIN {PERSON} p USING (number)
+                JOIN {AHEAD} a ON a.number = j.number AND a.trial = {place}
+                WHERE {columns.verdict} <> 'ineligible' ORDER BY 2, 3, 4, 5 LIMIT {self.most})
+            SELECT b.* EXCLUDE (number), coalesce(list(o.row ORDER BY o.row) FILTER (o.row IS NOT NULL), []),
+                   coalesce(list(o.row ORDER BY o.row) FILTER (o.settles), [])
+            FROM best b LEFT JOIN {OPEN} o ON o.number = b.number AND o.trial = {place} GROUP BY ALL"""
         ).fetchall()
-        self._best[place] = heapq.nsmallest(self.most, [*self._best[place], *(Candidate(*row) for row in rows)])
+        found = [Candidate(*values[:6], *(tuple(rows[n] for n in places) for places in values[6:])) for values in best]
+        self._best[place] = heapq.nsmallest(self.most, [*self._best[place], *found])
+
+    def _add_gains(self, connection: duckdb.DuckDBPyConnection, place: int) -> None:
+        verdict = self.columns[place].verdict
+        rows = connection.execute(
+            f"""SELECT change, step, j.{verdict}, g.verdict, count(*)
+            FROM {GAIN} g JOIN {JUDGED} j USING (number) WHERE g.trial = {place} GROUP BY ALL"""
+        ).fetchall()
+        for change, step, before, after, count in rows:
+            self._gains[place, change, step, before, after] += count
 
     def _add_pairs(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Patients of two trials, and of any."""
@@ -164,13 +246,13 @@ class Counts:
             else:
                 self._both[key] += count
 
-    def summary(self, work: Sequence[Sequence[Work]], on: dt.date, engine: str, dates_of: str) -> CohortSummary:
-        """Everything counted."""
+    def summary(self, on: dt.date, engine: str, dates_of: str, words: Words) -> CohortSummary:
+        """Everything counted; `words` name what thresholds are about."""
         return CohortSummary(
             on=on,
             engine=engine,
             patients=self.patients,
-            trials=tuple(self._trial(place, tuple(work[place])) for place in range(len(self.trials))),
+            trials=tuple(self._trial(place, words) for place in range(len(self.trials))),
             in_any={"candidates": self._any["candidates"], "eligible": self._any["eligible"]},
             overlap=tuple(
                 Overlap(
@@ -183,7 +265,7 @@ class Counts:
             dates_of=dates_of,
         )
 
-    def _trial(self, place: int, work: tuple[Work, ...]) -> TrialSummary:
+    def _trial(self, place: int, words: Words) -> TrialSummary:
         trial, counted = self.trials[place], self._steps[place]
         steps, left, certain = [], self.patients, self.patients
         for number, row in enumerate(_tops(trial)):
@@ -199,8 +281,44 @@ class Counts:
             funnel=tuple(steps),
             candidates=tuple(sorted(self._best[place])),
             candidates_in_all=self._verdicts[place]["eligible"] + self._verdicts[place]["undetermined"],
-            work=work,
+            work=tuple(self._work(place)),
+            what_if=tuple(self._what_if(place, words)) if self.changes[place] else None,
         )
+
+    def _work(self, place: int) -> list[Work]:
+        """The open rows of a trial, those first that settle most patients."""
+        kinds: dict[int, Counter[OpenKind]] = {}
+        for (trial, row, kind), count in self._open.items():
+            if trial == place:
+                kinds.setdefault(row, Counter())[kind] += count
+        found = []
+        for row, counted in kinds.items():
+            criterion = self.trials[place].criteria[row]
+            commonest = min(counted.items(), key=lambda item: (-item[1], item[0]))[0]
+            settles = self._settles[place, row]
+            found.append(Work(criterion.id, criterion.text, commonest, settles, counted.total()))
+        return sorted(found, key=lambda one: (-(one.settles or 0), -(one.open or 0), one.row))
+
+    def _what_if(self, place: int, words: Words) -> list[WhatIfRow]:
+        """What each change of a trial gains, rows in the record's order."""
+        found: list[WhatIfRow] = []
+        for number, change in enumerate(self.changes[place]):
+            if change.leaf is None:
+                text_of = self.trials[place].criterion(change.row).text
+                found.append(WhatIfRow(change.row, text_of, self._gained(place, number, 0), ()))
+                continue
+            steps = tuple((leaf.met_bound, self._gained(place, number, n)) for n, leaf in enumerate(change.steps, 1))
+            leaf = change.leaf
+            curve = Relaxed(words.subject(leaf.feature), leaf.operator, leaf.met_bound, leaf.unit, steps)
+            found[-1] = replace(found[-1], relaxed=(*found[-1].relaxed, curve))
+        return found
+
+    def _gained(self, place: int, change: int, step: int) -> Gained:
+        def count(before: VerdictWord, after: VerdictWord) -> int:
+            return self._gains[place, change, step, before, after]
+
+        entered, opened = count("ineligible", "eligible"), count("ineligible", "undetermined")
+        return Gained(entered + opened, entered + count("undetermined", "eligible"), opened)
 
 
 def verdict_query(trial: Trial, columns: StatusColumns, place: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sle_kg.cohort.summary import CohortSummary, Step, TrialSummary
+from sle_kg.cohort.summary import CohortSummary, Gained, Relaxed, Step, TrialSummary, WhatIfRow
 
 
 def suppressed(summary: CohortSummary, below: int) -> CohortSummary:
@@ -48,7 +48,42 @@ def _trial(summary: TrialSummary, everybody: int, below: int) -> TrialSummary:
         candidates=(),
         candidates_in_all=None if hidden else summary.candidates_in_all,
         work=tuple(replace(one, settles=cell(one.settles), open=cell(one.open)) for one in summary.work),
+        what_if=None if summary.what_if is None else tuple(_what_if(row, below) for row in summary.what_if),
     )
+
+
+_NOT_SHOWN = Gained(None, None, None)
+
+
+def _what_if(row: WhatIfRow, below: int) -> WhatIfRow:
+    """A row's gains: all three counts of a change go where one is small, or differs a little from the last one shown.
+
+    Differences of the three are counts as well, and so are those between one step and the next, or the row dropped.
+    """
+    dropped = _NOT_SHOWN if _tells(Gained(0, 0, 0), row.dropped, below) else row.dropped
+    relaxed = []
+    for one in row.relaxed:
+        last, steps = Gained(0, 0, 0), []
+        for threshold, gained in one.steps:
+            hidden = _tells(last, gained, below) or (dropped is row.dropped and _tells(gained, row.dropped, below))
+            last = last if hidden else gained
+            steps.append((threshold, _NOT_SHOWN if hidden else gained))
+        relaxed.append(Relaxed(one.what, one.operator, one.threshold, one.unit, tuple(steps)))
+    return replace(row, dropped=dropped, relaxed=tuple(relaxed))
+
+
+def _tells(before: Gained, after: Gained, below: int) -> bool:
+    """Whether two gains, shown together, tell of a small number of patients."""
+    return any(0 < abs(new - old) < below for old, new in zip(_counts(before), _counts(after), strict=True))
+
+
+def _counts(one: Gained) -> tuple[int, ...]:
+    """The counts of patients: excluded and now eligible, excluded and now undetermined, undetermined and now eligible.
+
+    With them the sums that are shown.
+    """
+    freed, eligible, open_ = one.no_longer_excluded or 0, one.newly_eligible or 0, one.newly_undetermined or 0
+    return freed - open_, open_, eligible - (freed - open_), freed, eligible
 
 
 def _parts(parts: Mapping[str, int | None], below: int) -> dict[str, int | None]:

@@ -6,6 +6,7 @@ import json
 from typing import Any, Literal
 
 from sle_kg.cohort.summary import Candidate, CohortSummary, Overlap, Step, TrialSummary, Work
+from sle_kg.report.cohort_whatif import as_json
 
 CohortFormat = Literal["table", "json", "html"]
 
@@ -69,6 +70,7 @@ def _trial(summary: TrialSummary, listed: bool) -> dict[str, Any]:
         "candidatesInAll": summary.candidates_in_all,
         "candidates": [_candidate(one) for one in summary.candidates] if listed else None,
         "workList": [_work(one) for one in summary.work],
+        "whatIf": None if summary.what_if is None else as_json(summary.what_if),
     }
 
 
@@ -92,6 +94,8 @@ def _candidate(one: Candidate) -> dict[str, Any]:
         "unknownCount": one.unknown,
         "nothingAgainst": not one.against,
         "earliestEligible": one.earliest.isoformat() if one.dated else None,
+        "open": list(one.open),
+        "settledBy": list(one.settled_by),
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
 from sle_kg.report import cohort as words
+from sle_kg.report import cohort_whatif as what_if
 from sle_kg.report.html import environment, page_values
 from sle_kg.report.text import (
     AID_SENTENCE,
@@ -63,6 +64,8 @@ def render_html(summary: CohortSummary) -> bytes:
             caveats_of=caveats_of,
             recruitment=recruitment_sentence,
             flow=flow,
+            what_if=what_if,
+            path=what_if.path,
             listed=LISTED,
             shown=lambda count: words.shown(count, summary.suppressed_below),
         )

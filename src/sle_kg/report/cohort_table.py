@@ -9,6 +9,7 @@ from rich.text import Text
 
 from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
 from sle_kg.report.cohort import DATES_SENTENCE, FUNNEL_SENTENCE, WORK_SENTENCE, shown
+from sle_kg.report.cohort_whatif import WHAT_IF_SENTENCE, best
 from sle_kg.report.table import printed
 from sle_kg.report.text import (
     AID_SENTENCE,
@@ -74,12 +75,12 @@ def _trial(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
             "unknown",
             "nothing against",
             "eligible from",
+            "settled by",
         )
         for who in listed:
             day = who.earliest.isoformat() if who.dated else "–"
-            table.add_row(
-                Text(shorten(who.patient, 40)), who.verdict, str(who.unknown), "" if who.against else "yes", day
-            )
+            clear, rows = "" if who.against else "yes", " or ".join(who.settled_by)
+            table.add_row(Text(shorten(who.patient, 40)), who.verdict, str(who.unknown), clear, day, rows)
         parts += [table, Text(NOTHING_AGAINST_SENTENCE), Text("")]
     if one.work:
         table = _table("Work list", "Row", "whose move", "settles", "open", words=True)
@@ -87,7 +88,21 @@ def _trial(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
             words = shorten(quotation(work.words), 60)
             table.add_row(work.row, words, work.kind, shown(work.settles, below), shown(work.open, below))
         parts += [table, Text(WORK_SENTENCE), Text("")]
-    return parts
+    return parts + _what_if(summary, one)
+
+
+def _what_if(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
+    """The changes that gain most; nothing where it was not asked for."""
+    if one.what_if is None:
+        return []
+    below = summary.suppressed_below
+    names = ("no longer excluded", "eligible", "undetermined")
+    table = _table("What if: patients gained", "Row", *names, words=True)
+    for line in best(one.what_if)[:LISTED]:
+        gained = line.gained
+        counts = (gained.no_longer_excluded, gained.newly_eligible, gained.newly_undetermined)
+        table.add_row(line.row, shorten(line.change, 60), *(shown(count, below) for count in counts))
+    return [table, Text(WHAT_IF_SENTENCE), Text("")]
 
 
 def _table(title: str, first: str, *numbers: str, words: bool = False) -> Table:

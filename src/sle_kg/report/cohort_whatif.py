@@ -1,0 +1,153 @@
+"""What a trial would gain by dropping a criterion or relaxing a threshold: JSON, the best gains, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from sle_kg.cohort.summary import Gained, Relaxed, WhatIfRow
+from sle_kg.shapes import decimal_text
+from sle_kg.wording import unit_words
+
+WHAT_IF_SENTENCE = (
+    '"no longer excluded" are ineligible patients whom the change lets in, as eligible or undetermined; "eligible" and '
+    '"undetermined" count patients of whom the changed trial says so and the trial as it is does not. A dropped part '
+    "of a group asks nothing of anybody. Thresholds move by a point, a week, a year, one more, or a tenth."
+)
+SIGNS = {">=": "≥", ">": ">", "<=": "≤", "<": "<"}
+CURVES = 6
+"""Thresholds of a trial that are drawn."""
+PANEL, ACROSS, LEFT, TOP, HEIGHT, BELOW = 240, 3, 44, 34, 70, 26
+"""Units of the drawing: width of a panel, panels in a line, margins and height of a curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One change and what it gains."""
+
+    row: str
+    change: str
+    gained: Gained
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One curve: its title, its points, the path through them, and the highest count, at the height `top`."""
+
+    x: int
+    y: int
+    title: str
+    points: tuple[tuple[int, int, str], ...]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The curves of a trial."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    panel_height: int
+    panels: tuple[Panel, ...]
+    description: str
+
+
+def as_json(rows: Iterable[WhatIfRow]) -> list[dict[str, Any]]:
+    """The rows as JSON values; a suppressed count is null."""
+    return [
+        {
+            "id": row.row,
+            "text": row.words,
+            "dropped": _gained(row.dropped),
+            "relaxed": [
+                {
+                    "what": one.what,
+                    "operator": one.operator,
+                    "threshold": decimal_text(one.threshold),
+                    "unit": one.unit,
+                    "steps": [
+                        {"threshold": decimal_text(threshold), **_gained(gained)} for threshold, gained in one.steps
+                    ],
+                }
+                for one in row.relaxed
+            ],
+        }
+        for row in rows
+    ]
+
+
+def best(rows: Iterable[WhatIfRow]) -> list[Line]:
+    """The changes that gain anything, the greatest gain first; suppressed ones are not among them."""
+    lines = [line for row in rows for line in _lines(row) if total(line.gained)]
+    return sorted(lines, key=lambda line: -total(line.gained))
+
+
+def total(gained: Gained) -> int:
+    """Patients whose verdict the change betters; 0 where it is suppressed."""
+    return (gained.newly_eligible or 0) + (gained.newly_undetermined or 0)
+
+
+def curves(rows: Sequence[WhatIfRow]) -> Curves | None:
+    """The thresholds whose relaxation gains most, patients gained against the threshold; None where none does."""
+    found = [(row.row, one) for row in rows for one in row.relaxed if _most(one)]
+    found.sort(key=lambda pair: -_most(pair[1]))
+    if not found:
+        return None
+    panels = tuple(_panel(place, row, one) for place, (row, one) in enumerate(found[:CURVES]))
+    lines = -(-len(panels) // ACROSS)
+    named = "; ".join(f"{panel.title}: up to {panel.most} patients" for panel in panels)
+    height = lines * (TOP + HEIGHT + BELOW)
+    return Curves(PANEL * ACROSS, height, LEFT, PANEL - LEFT, HEIGHT, panels, f"Patients gained. {named}.")
+
+
+def _panel(place: int, row: str, one: Relaxed) -> Panel:
+    x, y = PANEL * (place % ACROSS), (place // ACROSS) * (TOP + HEIGHT + BELOW) + TOP
+    most, steps = _most(one), [(one.threshold, 0), *((threshold, total(gained)) for threshold, gained in one.steps)]
+    wide = PANEL - LEFT - 24
+    points = tuple(
+        (
+            x + LEFT + wide * number // (len(steps) - 1),
+            y + HEIGHT - HEIGHT * gained // most,
+            decimal_text(threshold),
+        )
+        for number, (threshold, gained) in enumerate(steps)
+        if number == 0 or one.steps[number - 1][1].newly_eligible is not None
+    )
+    return Panel(x, y, f"{row}: {SIGNS[one.operator]} {_number(one, one.threshold)}", points, most)
+
+
+def path(panel: Panel) -> str:
+    """The steps of a curve as an SVG path: level up to the next threshold, then up."""
+    moves = [f"M{panel.points[0][0]} {panel.points[0][1]}"]
+    moves += [f"H{after[0]}V{after[1]}" for _, after in pairwise(panel.points)]
+    return "".join(moves)
+
+
+def _lines(row: WhatIfRow) -> Iterator[Line]:
+    yield Line(row.row, "dropped", row.dropped)
+    for one in row.relaxed:
+        for threshold, gained in one.steps:
+            sign = SIGNS[one.operator]
+            was = f"{sign} {_number(one, one.threshold)}"
+            yield Line(row.row, f"{one.what}: {was} made {sign} {_number(one, threshold)}", gained)
+
+
+def _most(one: Relaxed) -> int:
+    return max((total(gained) for _, gained in one.steps), default=0)
+
+
+def _number(one: Relaxed, threshold: Decimal) -> str:
+    return f"{decimal_text(threshold)}{unit_words(one.unit)}"
+
+
+def _gained(one: Gained) -> dict[str, int | None]:
+    return {
+        "noLongerExcluded": one.no_longer_excluded,
+        "newlyEligible": one.newly_eligible,
+        "newlyUndetermined": one.newly_undetermined,
+    }
