@@ -1,10 +1,12 @@
 from decimal import Decimal
 from fractions import Fraction
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sle_kg import units
 from sle_kg.units import UnitError, convert, per_kilogram
 
 CREATININE, BILIRUBIN = Decimal("113.12"), Decimal("584.66")
@@ -98,3 +100,14 @@ def test_multiples_of_a_limit_stay_exact_in_other_units(thousandths):
 )
 def test_doses_by_body_weight(unit, expected):
     assert per_kilogram(unit) == expected
+
+
+def test_what_is_no_unit_is_parsed_once(monkeypatch):
+    class Parser:
+        parse = Mock(side_effect=ValueError)
+
+    monkeypatch.setattr(units, "_parser", Parser)
+    for value in (1, 2):
+        with pytest.raises(UnitError, match="'IE/once' is no UCUM unit"):
+            convert(Decimal(value), "IE/once", "mg/dL")
+    assert Parser.parse.call_count == 1

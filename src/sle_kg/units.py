@@ -57,7 +57,10 @@ def per_kilogram(unit: str) -> tuple[str, bool]:
 @lru_cache(maxsize=65536)
 def _converted(value: Decimal, unit: str | None, target: str, molar_mass: Decimal | None) -> Decimal:
     """`convert`, once for each value: laboratory results are many times the same."""
-    factor, offset = _affine((unit or "").strip().replace("µ", "u").replace("μ", "u"), target, molar_mass)
+    found = _found((unit or "").strip().replace("µ", "u").replace("μ", "u"), target, molar_mass)
+    if isinstance(found, str):
+        raise UnitError(found)
+    factor, offset = found
     return _decimal(Fraction(value) * factor + offset)
 
 
@@ -68,7 +71,15 @@ def _decimal(value: Fraction) -> Decimal:
     return result.normalize() + 0 if result else Decimal(0)
 
 
-@cache
+@lru_cache(maxsize=65536)
+def _found(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fraction, Fraction] | str:
+    """`_affine`, or why there is none: what is no unit stands in millions of records, and is parsed once too."""
+    try:
+        return _affine(unit, target, molar_mass)
+    except UnitError as error:
+        return str(error)
+
+
 def _affine(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fraction, Fraction]:
     """Factor and offset of a conversion. Raises UnitError."""
     if unit == target:
@@ -104,22 +115,29 @@ def _scaled(registry: Any, source: Any, goal: Any, number: Decimal) -> Fraction:
     return Fraction(converted).limit_denominator(10**18)
 
 
-@cache
+@lru_cache(maxsize=65536)
 def _quantity(unit: str) -> Any:
     """The pint quantity of a UCUM unit; a bare annotation counts as 1. Raises UnitError."""
     from lark.exceptions import LarkError
     from pint import PintError
-    from ucumvert import get_ucum_parser
 
     bare = re.sub(r"\{[^{}]*\}", "", unit) if _SURFACE_AREA.search(unit) else unit
     text = bare.rstrip("/") or "1"
     with localcontext() as context:
         context.prec = 60
         try:
-            quantity = _transformer().transform(get_ucum_parser().parse(text))
+            quantity = _transformer().transform(_parser().parse(text))
         except (LarkError, PintError, AttributeError, TypeError, ValueError) as error:
             raise UnitError(f"{unit!r} is no UCUM unit") from error
     return quantity if hasattr(quantity, "dimensionality") else _registry().Quantity(Decimal(1))
+
+
+@cache
+def _parser() -> Any:
+    """The parser of UCUM, made once: its grammar takes longer to read than a hundred units."""
+    from ucumvert import get_ucum_parser
+
+    return get_ucum_parser()
 
 
 @cache
