@@ -1,0 +1,190 @@
+"""The yardstick: the three screenable trials written by hand as SQL for DuckDB, as an analyst would who knows them well.
+
+It reads the same fact tables as the program, under default readings and windows, and gives the status of every row and
+the verdict of every trial for each patient. It has no evidence, no search of dates, no other readings or trials: what
+generality costs is what a comparison with it shows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sle_kg.criteria import Feature, Trial
+from sle_kg.features.database import CLASSIFICATION_SETS, names_of
+from sle_kg.terminology import terminology
+from sle_kg.trials import screenable
+
+FOLDER = Path(__file__).parent
+PREFIXES = {"NCT06106906": "a", "NCT06150651": "b", "NCT06892145": "c"}
+"""What the columns of a trial begin with."""
+CONTRAINDICATED = ("Antimalarial", "Mycophenolate", "azathioprine", "cyclophosphamide")
+ALLERGENS = ("ConventionalImmunosuppressant", "prednisoneOrPrednisolone")
+DRUGS = {
+    "ivig": "ivig",
+    "suppressant": "systemicImmunosuppressant",
+    "anti_infective": "antiInfectiveAny",
+    "anticoagulant": "anticoagulantAny",
+    "antimalarial": "Antimalarial",
+    "mycophenolate": "Mycophenolate",
+    "azathioprine": "azathioprine",
+    "cyclophosphamide": "cyclophosphamide",
+    "glucocorticoid": "Glucocorticoid",
+    "hydroxychloroquine": "hydroxychloroquine",
+    "b_cell": "bCellTargetedNarrow",
+    "car_t": "carTCellProduct",
+    "jak": "commercialJAKInhibitor",
+    "btk": "BTKInhibitor",
+    "biologic": "biologicOtherThanBCellNarrow",
+    "lupus_biologic": "approvedLupusBiologic",
+    "conventional": "ConventionalImmunosuppressant",
+    "investigational": "investigationalLupusProduct",
+    "standard": "standardLupusTreatment",
+    "tb": "tbPreventiveAny",
+    "named": "namedLupusTreatment",
+}
+"""Columns of `drug_code` and the value sets that they tell of."""
+ATTRIBUTES = {
+    "moiety": "VARCHAR",
+    "prednisone_numerator": "INTEGER",
+    "prednisone_denominator": "INTEGER",
+    "mmf_numerator": "INTEGER",
+    "mmf_denominator": "INTEGER",
+    "ambiguous_mmf": "BOOLEAN",
+    "washout3": "INTEGER",
+    "washout5": "INTEGER",
+}
+
+
+def load_codes(connection: duckdb.DuckDBPyConnection) -> None:
+    """The reference tables: which concepts that occur in the fact tables are in which value set, and weights of scores."""
+    _load_diagnoses_and_procedures(connection)
+    _load_drugs(connection)
+    _load_other_codes(connection)
+    _load_scores(connection)
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection,
+    on: dt.date,
+    complete: Iterable[str] = (),
+    consented_on: dt.date | None = None,
+) -> None:
+    """Make the table `judged` from the fact tables `patient`, `measurement` … and the reference tables."""
+    sections = ", ".join(f"'{section}'" for section in complete)
+    connection.execute("SET error_on_division_by_zero = false")
+    connection.execute(f"SET VARIABLE judged_on = DATE '{on}'")
+    consent = f"DATE '{consented_on}'" if consented_on else "NULL::DATE"
+    connection.execute(f"SET VARIABLE consented_on = {consent}")
+    connection.execute(f"SET VARIABLE complete = [{sections}]::VARCHAR[]")
+    for statement in statements():
+        connection.execute(statement)
+
+
+def statements() -> list[str]:
+    """The statements of the yardstick, in their order."""
+    return [text for file in sorted(FOLDER.glob("*.sql")) for text in _split(file.read_text(encoding="utf-8"))]
+
+
+def column(trial: str, row: str) -> str:
+    """The column of a row in `judged`."""
+    return f"{PREFIXES[trial]}_{row.replace('.', '_')}"
+
+
+def _split(text: str) -> list[str]:
+    lines = [line.partition("--")[0].rstrip() for line in text.splitlines()]
+    return [part for part in "\n".join(lines).split(";\n") if part.strip(" \n;")]
+
+
+def _concepts(connection: duckdb.DuckDBPyConnection, *tables: str) -> list[str]:
+    union = " UNION ".join(f"SELECT concept FROM {table}" for table in tables)
+    return [row[0] for row in connection.execute(f"{union} ORDER BY 1").fetchall() if row[0]]
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Iterable[Any]) -> None:
+    listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    connection.execute(f"CREATE OR REPLACE TABLE {name} ({listed})")
+    made = [tuple(row) for row in rows]
+    if made:
+        connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", made)
+
+
+def _features(kinds: Iterable[str]) -> list[Feature]:
+    trials: list[Trial] = list(screenable().values())
+    return [feature for trial in trials for feature in trial.features() if feature.kind in set(kinds)]
+
+
+def _sets(*kinds: str) -> list[str]:
+    return sorted({name for feature in _features(kinds) for name in names_of(feature, "valueSet")})
+
+
+def _load_diagnoses_and_procedures(connection: duckdb.DuckDBPyConnection) -> None:
+    terms, concepts = terminology(), _concepts(connection, "condition")
+    procedures = _sets("ProcedureCondition")
+    wanted = sorted(
+        {*_sets("DiagnosisCondition", "DiagnosisCountCondition"), *procedures, "sleDiagnosis", "pregnancyCondition"}
+    )
+    member = {(concept, name): status for concept, name, status in terms.membership(concepts, wanted)}
+    refuting = set(terms.refuting(concepts, wanted))
+    columns = {"concept": "VARCHAR", "value_set": "VARCHAR", "status": "VARCHAR", "refutes": "BOOLEAN"}
+    rows = [(*pair, member.get(pair, "outside"), pair in refuting) for pair in sorted({*member, *refuting})]
+    _fill(connection, "diagnosis_code", columns, rows)
+    concepts = _concepts(connection, "procedure")
+    columns = {"concept": "VARCHAR", "value_set": "VARCHAR", "status": "VARCHAR"}
+    _fill(connection, "procedure_code", columns, terms.membership(concepts, procedures))
+    donations = sorted({concept for concept, *_ in terms.membership(concepts, ["bloodDonationAny"])})
+    _fill(connection, "donation_code", {"concept": "VARCHAR"}, [(concept,) for concept in donations])
+
+
+def _load_drugs(connection: duckdb.DuckDBPyConnection) -> None:
+    terms, concepts = terminology(), _concepts(connection, "exposure")
+    member = {(concept, name): status == "in" for concept, name, status in terms.membership(concepts, DRUGS.values())}
+    drugs = {drug.concept: drug for drug in terms.drug_attributes(concepts)}
+    used = sorted({concept for concept, _ in member})
+    columns = {"concept": "VARCHAR"} | dict.fromkeys(DRUGS, "BOOLEAN") | ATTRIBUTES
+    rows = [
+        (
+            concept,
+            *(member.get((concept, name)) for name in DRUGS.values()),
+            *(getattr(drugs.get(concept), attribute, None) for attribute in ATTRIBUTES),
+        )
+        for concept in used
+    ]
+    _fill(connection, "drug_code", columns, rows)
+
+
+def _load_other_codes(connection: duckdb.DuckDBPyConnection) -> None:
+    terms = terminology()
+    vaccines = terms.membership(_concepts(connection, "immunization"), ["liveVaccineAny"])
+    rows = [(concept, status) for concept, _, status in vaccines]
+    _fill(connection, "vaccine_code", {"concept": "VARCHAR", "status": "VARCHAR"}, rows)
+    allergens: dict[str, str] = {}
+    for concept, _, status in terms.membership(_concepts(connection, "allergy"), ALLERGENS):
+        allergens[concept] = min(status, allergens.get(concept, status))
+    _fill(connection, "allergy_code", {"concept": "VARCHAR", "status": "VARCHAR"}, sorted(allergens.items()))
+    prefix = "contraindication:"
+    found = connection.execute(f"SELECT DISTINCT statement FROM statement WHERE statement LIKE '{prefix}%'").fetchall()
+    keys = sorted(text.removeprefix(prefix) for (text,) in found)
+    single = {(key, name): key == name for key, name, status in terms.membership(keys, CONTRAINDICATED) if status == "in"}
+    single |= {(name, name): True for name in CONTRAINDICATED}
+    columns = {"statement": "VARCHAR", "value_set": "VARCHAR", "single": "BOOLEAN"}
+    rows = [(prefix + key, name, alone) for (key, name), alone in sorted(single.items())]
+    _fill(connection, "contraindication_code", columns, rows)
+
+
+def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    from sle_kg import ontology
+
+    rows = [
+        (item.key, total, item.weight or 0)
+        for name, total in (("sledai2k", "sledai2kTotal"), ("selenaSledai", "selenaSledaiTotal"))
+        for item in ontology.instruments()[name].items
+    ]
+    _fill(connection, "score_item", {"test": "VARCHAR", "total": "VARCHAR", "weight": "INTEGER"}, rows)
+
+
+__all__ = ["CLASSIFICATION_SETS", "column", "judge", "load_codes", "statements"]
