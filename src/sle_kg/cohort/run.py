@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date, load_judged
 from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
-from sle_kg.cohort.summary import AHEAD, FIRST_DAY, TOLD, CohortSummary, Counts, verdict_query
+from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.cohort.whatif import WhatIf
 from sle_kg.criteria import Trial
@@ -98,6 +99,7 @@ class _Cohort:
         self.judge = SqlJudge(trials, options, terminology())
         self.columns = {trial.id: self.judge.status_columns(trial.id) for trial in trials}
         self.patterns = [Patterns(trial, self.judge) for trial in trials]
+        self.first_days = [FirstDays(patterns) for patterns in self.patterns]
         self.what_if = [WhatIf(patterns) for patterns in self.patterns] if what_if else []
         changes = [one.changes for one in self.what_if] if what_if else [[] for _ in trials]
         self.counts = Counts(trials, [self.columns[trial.id] for trial in trials], changes, most)
@@ -113,7 +115,8 @@ class _Cohort:
             connection.execute(f"CREATE TABLE {name}({columns})")
         for place, patterns in enumerate(self.patterns):
             patterns.tell_open(connection, place)
-            self._tell_first_days(connection, place, patients, tables)
+            patterns.tell_waiting(connection)
+            self.first_days[place].tell(connection, place)
         for place, what_if in enumerate(self.what_if):
             what_if.tell_gains(connection, place)
         self._tell_ahead(connection)

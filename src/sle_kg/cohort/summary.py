@@ -14,6 +14,7 @@ from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from sle_kg.cohort.ahead import FIRST_DAY
 from sle_kg.cohort.judge import JUDGED, StatusColumns
 from sle_kg.cohort.patterns import CLEAR, OPEN
 from sle_kg.cohort.whatif import GAIN, Change
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 AHEAD = "ahead"
 """The table of what statuses do not tell: `number`, `trial` (its place), `clear`, `earliest`."""
-FIRST_DAY = "first_day"
-"""First days of eligibility of patients who are not eligible: `number`, `trial`, `day`."""
 TOLD = {
     CLEAR: "number BIGINT, trial INTEGER",
     OPEN: "number BIGINT, trial INTEGER, row INTEGER, kind VARCHAR, settles BOOLEAN",
