@@ -40,7 +40,18 @@ WORDS: Mapping[str, tuple[str | None, ...]] = {
     "event.event": ("leukapheresis", "lymphodepletion", "infusion", "consent", "enrollment"),
 }
 """What a column of words can hold, by its name or by table and name."""
-SHARED = ("measurement", "condition", "exposure", "procedure", "statement", "allergy", "immunization")
+SHARED = (
+    "measurement",
+    "condition",
+    "exposure",
+    "procedure",
+    "statement",
+    "allergy",
+    "immunization",
+    "event",
+    "consent",
+    "completeness",
+)
 """Tables whose rows are given to other patients."""
 
 

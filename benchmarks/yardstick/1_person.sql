@@ -10,12 +10,12 @@ CREATE OR REPLACE MACRO years(birth, day) AS
 
 CREATE OR REPLACE TEMP TABLE section AS
 WITH blocked AS (
-    SELECT DISTINCT patient, section FROM unread
+    SELECT DISTINCT patient, section FROM source_unread
     WHERE section IS NOT NULL AND (date_from IS NULL OR date_from <= judged_on())),
 said AS (
-    SELECT patient, section, date_from AS until FROM completeness WHERE date_from <= judged_on()
+    SELECT patient, section, date_from AS until FROM source_completeness WHERE date_from <= judged_on()
     UNION ALL
-    SELECT patient, unnest(getvariable('complete')), judged_on() FROM patient)
+    SELECT patient, unnest(getvariable('complete')), judged_on() FROM source_patient)
 SELECT patient,
        max(until) FILTER (WHERE section = 'conditions') AS conditions,
        max(until) FILTER (WHERE section = 'medications') AS medications,
@@ -30,12 +30,12 @@ FROM said ANTI JOIN blocked USING (patient, section) GROUP BY patient;
 CREATE OR REPLACE TEMP TABLE happened AS
 WITH recorded AS (
     SELECT e.patient, t.trial, e.event, e.date_from, e.date_to, e.rowid AS place, CASE WHEN e.trial IS NULL THEN 1 ELSE 2 END AS rank
-    FROM event e JOIN (VALUES ('NCT06106906'), ('NCT06150651'), ('NCT06892145')) t (trial)
+    FROM source_event e JOIN (VALUES ('NCT06106906'), ('NCT06150651'), ('NCT06892145')) t (trial)
     ON e.trial IS NULL OR e.trial = t.trial
     WHERE e.event = 'consent' OR e.event IN ('leukapheresis', 'lymphodepletion', 'infusion') AND t.trial = 'NCT06106906'
     UNION ALL
     SELECT patient, trial, 'consent', date_from, date_to, rowid, 3
-    FROM consent WHERE date_from IS NULL OR date_from <= judged_on()),
+    FROM source_consent WHERE date_from IS NULL OR date_from <= judged_on()),
 latest AS (
     FROM recorded
     QUALIFY row_number() OVER (PARTITION BY patient, trial, event
@@ -58,14 +58,14 @@ FROM latest WHERE date_from IS NOT NULL AND date_to IS NOT NULL GROUP BY patient
 CREATE OR REPLACE TEMP TABLE undated_consent AS
 SELECT patient, bool_or(trial = 'NCT06106906') AS consent1, bool_or(trial = 'NCT06150651') AS consent2,
        bool_or(trial = 'NCT06892145') AS consent3
-FROM consent WHERE date_from IS NULL GROUP BY patient;
+FROM source_consent WHERE date_from IS NULL GROUP BY patient;
 
 -- ---- statements: the latest of each kind; several that differ leave it open ----
 
 CREATE OR REPLACE TEMP TABLE latest_statement AS
 SELECT patient, statement, bool_or(value) AS some_true, bool_or(NOT value) AS some_false
 FROM (
-    FROM statement
+    FROM source_statement
     WHERE value IS NOT NULL AND coalesce(date_from, beginning()) <= judged_on()
       AND (statement IN ('agreesContraception', 'plansPregnancy', 'childbearingPotential', 'postmenopausal', 'sterilised')
            OR statement LIKE 'contraindication:%')
@@ -105,7 +105,7 @@ FROM latest_statement JOIN contraindication_code USING (statement) GROUP BY pati
 CREATE OR REPLACE TEMP TABLE donated AS
 SELECT patient, sum(amount) FILTER (WHERE date_from >= judged_on() - 28) AS sure, sum(amount) AS total,
        bool_or(amount IS NULL) AS unread
-FROM statement
+FROM source_statement
 WHERE statement = 'bloodDonationVolume' AND coalesce(date_from, beginning()) <= judged_on()
   AND coalesce(date_to, judged_on()) >= judged_on() - 28
 GROUP BY patient;
@@ -129,7 +129,7 @@ WITH anchored AS (
                AS consented3,
            h.leukapheresis_from, h.leukapheresis_to, h.lymphodepletion_from, h.lymphodepletion_to,
            h.infusion_from, h.infusion_to
-    FROM patient p LEFT JOIN happened h USING (patient) LEFT JOIN undated_consent u USING (patient))
+    FROM source_patient p LEFT JOIN happened h USING (patient) LEFT JOIN undated_consent u USING (patient))
 SELECT a.*,
        years(a.birth_to, a.consent1_first) AS age1_least, years(a.birth_from, a.consent1_last) AS age1_most,
        years(a.birth_to, a.consent2_first) AS age2_least, years(a.birth_from, a.consent2_last) AS age2_most,

@@ -52,10 +52,10 @@ FROM (VALUES
 
 CREATE OR REPLACE TEMP TABLE oxygen AS
 SELECT patient, day, bool_and(NOT given) AS room_air, bool_and(given) AS given FROM (
-    SELECT patient, date_from AS day, positive AS given FROM measurement
+    SELECT patient, date_from AS day, positive AS given FROM source_measurement
     WHERE test = 'supplementalOxygen' AND date_from = date_to
     UNION ALL
-    SELECT patient, date_from, value FROM statement WHERE statement = 'supplementalOxygen' AND date_from = date_to)
+    SELECT patient, date_from, value FROM source_statement WHERE statement = 'supplementalOxygen' AND date_from = date_to)
 WHERE given IS NOT NULL GROUP BY patient, day;
 
 CREATE OR REPLACE TEMP TABLE single_result AS
@@ -63,7 +63,7 @@ WITH seen AS (
     SELECT m.patient, q.question, m.test, coalesce(m.date_from, beginning()) AS day_lo,
            least(coalesce(m.date_to, judged_on()), judged_on()) AS day_hi, q.days, m.low, m.high, m.uln, m.positive,
            m.below_quantification
-    FROM measurement m JOIN question q USING (test)
+    FROM source_measurement m JOIN question q USING (test)
     WHERE coalesce(m.date_from, beginning()) <= judged_on()
       AND (q.question <> 'lvef' OR m.method = 'echocardiography') AND (m.test <> 'hiv1Ab' OR m.positive)),
 candidate AS (
@@ -140,7 +140,7 @@ WITH part AS (      -- score_item (test, total, weight)
 seen AS (
     SELECT m.patient, p.total, m.test, p.weight, coalesce(m.date_from, beginning()) AS day_lo,
            least(coalesce(m.date_to, judged_on()), judged_on()) AS day_hi, m.low, m.high, m.positive
-    FROM measurement m JOIN part p USING (test) WHERE coalesce(m.date_from, beginning()) <= judged_on()),
+    FROM source_measurement m JOIN part p USING (test) WHERE coalesce(m.date_from, beginning()) <= judged_on()),
 candidate AS (FROM seen QUALIFY day_hi >= max(day_lo) OVER (PARTITION BY patient, total)),
 item AS (           -- an item, or the total itself (weight null), on one day
     SELECT patient, total, day_lo, day_hi, weight,
@@ -179,7 +179,7 @@ CREATE OR REPLACE TEMP TABLE ideation AS
 WITH seen AS (
     SELECT patient, low, high, coalesce(date_from, beginning()) AS day_from,
            least(coalesce(date_to, judged_on()), judged_on()) AS day_to, CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS since
-    FROM measurement WHERE test = 'cssrsIdeation' AND coalesce(date_from, beginning()) <= judged_on())
+    FROM source_measurement WHERE test = 'cssrsIdeation' AND coalesce(date_from, beginning()) <= judged_on())
 SELECT patient,
        CASE WHEN max(low) FILTER (WHERE day_from >= since) >= 1 THEN true
             WHEN bool_or(day_from >= judged_on() - 28 AND high IS NOT NULL)
@@ -193,7 +193,7 @@ CREATE OR REPLACE TEMP TABLE biopsied AS
 WITH seen AS (
     SELECT patient, test, low, high, text, coalesce(date_from, beginning()) AS day_lo,
            least(coalesce(date_to, judged_on()), judged_on()) AS day_hi
-    FROM measurement
+    FROM source_measurement
     WHERE test IN ('isnRpsClass', 'nihActivityIndex', 'nihChronicityIndex')
       AND coalesce(date_from, beginning()) <= judged_on()),
 flagged AS (
@@ -214,13 +214,13 @@ FROM flagged GROUP BY patient;
 -- ---- classification: ACR 1997 (I04a, I02a), SLICC 2012 (I02b), EULAR/ACR 2019 (I02c, I03a) ----
 
 CREATE OR REPLACE TEMP TABLE ana_ever AS
-SELECT DISTINCT patient FROM measurement
+SELECT DISTINCT patient FROM source_measurement
 WHERE test IN ('ana', 'anaTiter', 'eularAcr2019:ana') AND coalesce(date_from, beginning()) <= judged_on()
   AND is_positive(test, positive, low, high, uln);
 
 CREATE OR REPLACE TEMP TABLE classified AS      -- recorded classifications and points, the latest of each set
 WITH candidate AS (
-    SELECT patient, test, positive, low, high FROM measurement
+    SELECT patient, test, positive, low, high FROM source_measurement
     WHERE test IN ('acr1997', 'slicc2012', 'eularAcr2019') AND coalesce(date_from, beginning()) <= judged_on()
     QUALIFY least(coalesce(date_to, judged_on()), judged_on())
             >= max(coalesce(date_from, beginning())) OVER (PARTITION BY patient, test))
@@ -301,7 +301,7 @@ SELECT patient,
        min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:photosensitivity' AND positive AND date_from <= judged_on()) AS day_photosensitivity,
        min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:renalDisorder' AND positive AND date_from <= judged_on()) AS day_renal_disorder,
        min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:serositis' AND positive AND date_from <= judged_on()) AS day_serositis
-FROM measurement
+FROM source_measurement
 WHERE (test LIKE 'acr1997:%' OR test LIKE 'slicc2012:%' OR test LIKE 'eularAcr2019:%')
   AND coalesce(date_from, beginning()) <= judged_on()
 GROUP BY patient;
@@ -316,11 +316,11 @@ WITH i AS (
            coalesce(i.eular_biopsy_3_4, CASE WHEN b.class3 THEN true END) AS eular_biopsy_3_4,
            coalesce(i.eular_biopsy_2_5, CASE WHEN b.class2 THEN true END) AS eular_biopsy_2_5,
            coalesce(b.known, false) AS nephritis, a.patient IS NOT NULL AS ana_ever, a.patient IS NOT NULL OR i.eular_ana AS entry
-    FROM patient p LEFT JOIN item i USING (patient) LEFT JOIN ana_ever a USING (patient)
+    FROM source_patient p LEFT JOIN item i USING (patient) LEFT JOIN ana_ever a USING (patient)
     LEFT JOIN (
         SELECT patient, bool_or(list_has_any(str_split(text, '+'), ['III', 'IV'])) AS class3,
                bool_or(list_has_any(str_split(text, '+'), ['II', 'V'])) AS class2, bool_or(text IS NOT NULL) AS known
-        FROM measurement WHERE test = 'isnRpsClass' AND coalesce(date_from, beginning()) <= judged_on()
+        FROM source_measurement WHERE test = 'isnRpsClass' AND coalesce(date_from, beginning()) <= judged_on()
         GROUP BY patient) b USING (patient))
 SELECT patient, ana_ever,
        one(acr_ana) + one(acr_arthritis) + one(acr_discoid_rash) + one(acr_hematologic_disorder)
@@ -409,7 +409,7 @@ FROM i;
 
 CREATE OR REPLACE TEMP TABLE acr_recorded AS
 SELECT patient, min(date_from) AS first, min(least(date_to, judged_on())) AS last
-FROM measurement
+FROM source_measurement
 WHERE test = 'acr1997' AND date_from <= judged_on() AND (positive OR positive IS NULL AND low >= 4)
 GROUP BY patient;
 

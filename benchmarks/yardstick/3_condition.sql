@@ -19,7 +19,7 @@ SELECT c.patient, m.value_set, c.status, m.status = 'in' AS member, m.refutes, c
        coalesce(c.recorded_from, c.onset_from) AS stated,
        coalesce(c.onset_from, c.recorded_from) AS day_from, coalesce(c.onset_to, c.recorded_to) AS day_to,
        c.recorded_from, c.recorded_to, c.onset_from
-FROM condition c JOIN diagnosis_code m USING (concept)
+FROM source_condition c JOIN diagnosis_code m USING (concept)
 WHERE coalesce(c.onset_from, c.recorded_from, beginning()) <= judged_on() AND (m.status <> 'outside' OR c.status = 'refuted');
 
 -- ---- refutations: few, so they are kept apart ----
@@ -160,7 +160,7 @@ GROUP BY d.patient;
 -- proliferative nephritis as a diagnosis: NCT06150651 I03.2a
 CREATE OR REPLACE TEMP TABLE nephritis_class AS
 SELECT patient, bool_or(status = 'confirmed') AS class_3_4, bool_or(status <> 'refuted') AS class_3_4_maybe
-FROM condition
+FROM source_condition
 WHERE concept IN ('lupusNephritisClassIII', 'lupusNephritisClassIV')
   AND coalesce(onset_from, recorded_from, beginning()) <= judged_on()
 GROUP BY patient;
@@ -174,7 +174,7 @@ WITH record AS (
            least(p.from_to, judged_on()) AS started, greatest(p.end_from, p.from_from) AS ended,
            coalesce(p.from_from, beginning()) AS maybe_from, coalesce(p.end_to, judged_on()) AS maybe_to,
            h.lymphodepletion_from, h.lymphodepletion_to
-    FROM procedure p JOIN procedure_code m USING (concept) LEFT JOIN happened h USING (patient)
+    FROM source_procedure p JOIN procedure_code m USING (concept) LEFT JOIN happened h USING (patient)
     WHERE coalesce(p.from_from, beginning()) <= judged_on())
 SELECT patient,
     bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 14) FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_14,
@@ -196,10 +196,10 @@ FROM record GROUP BY patient;
 -- E27a: a donation whose volume was not stated for its day
 CREATE OR REPLACE TEMP TABLE unmeasured_donation AS
 SELECT DISTINCT p.patient
-FROM procedure p JOIN donation_code USING (concept)
+FROM source_procedure p JOIN donation_code USING (concept)
 WHERE p.done <> 'no' AND coalesce(p.from_from, beginning()) <= judged_on() AND coalesce(p.end_to, judged_on()) >= judged_on() - 28
   AND NOT EXISTS (
-      FROM statement s WHERE s.patient = p.patient AND s.statement = 'bloodDonationVolume' AND s.date_from = p.from_from
+      FROM source_statement s WHERE s.patient = p.patient AND s.statement = 'bloodDonationVolume' AND s.date_from = p.from_from
       AND s.amount IS NOT NULL AND coalesce(s.date_to, judged_on()) >= judged_on() - 28);
 
 -- ---- vaccines: E19a ----
@@ -208,7 +208,7 @@ CREATE OR REPLACE TEMP TABLE vaccinated AS
 SELECT i.patient,
        bool_or(i.given = 'yes' AND m.status = 'in' AND i.date_from >= judged_on() - 28) AS vaccine,
        bool_or(i.given <> 'no' AND coalesce(i.date_to, judged_on()) >= judged_on() - 28) AS vaccine_maybe
-FROM immunization i JOIN vaccine_code m USING (concept)
+FROM source_immunization i JOIN vaccine_code m USING (concept)
 WHERE coalesce(i.date_from, beginning()) <= judged_on() GROUP BY i.patient;
 
 -- ---- allergies: E01, E14a ----
@@ -219,7 +219,7 @@ WITH record AS (
     SELECT y.patient, coalesce(y.none_known, false) AS none_known, y.status, y.criticality, m.status AS member,
            coalesce(y.status = 'confirmed' AND y.kind = 'allergy' AND NOT coalesce(y.none_known, false), false) AS sure,
            y.status <> 'refuted' AND coalesce(y.kind, 'allergy') = 'allergy' AND NOT coalesce(y.none_known, false) AS possible
-    FROM allergy y LEFT JOIN allergy_code m USING (concept)
+    FROM source_allergy y LEFT JOIN allergy_code m USING (concept)
     WHERE coalesce(y.recorded_from, beginning()) <= judged_on())
 SELECT patient,
        bool_or(none_known AND status = 'confirmed') AND NOT bool_or(NOT none_known AND status <> 'refuted') AS no_allergy,

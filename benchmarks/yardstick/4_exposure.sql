@@ -21,7 +21,7 @@ SELECT x.patient, x.rowid AS place, x.record, c.* EXCLUDE (concept), x.taken = '
        CASE WHEN x.end_from > judged_on() OR x.end_from IS NULL AND coalesce(x.ongoing, false)
                  OR x.end_from IS NULL AND x.ongoing IS NULL THEN judged_on()
             ELSE least(x.end_to, judged_on()) END AS end_hi
-FROM exposure x JOIN drug_code c USING (concept)
+FROM source_exposure x JOIN drug_code c USING (concept)
 WHERE coalesce(x.start_from, beginning()) <= judged_on() AND x.taken <> 'no' AND coalesce(x.route, '') <> 'local';
 
 -- ---- taken ever, now, lately; washed out; how many drugs ----
@@ -124,7 +124,7 @@ WITH needed AS (
 near AS (
     SELECT e.place, b.low, b.high, b.date_from AS day,
            greatest(0, coalesce(e.start_hi, e.end_lo, judged_on()) - b.date_to, b.date_from - coalesce(e.end_lo, e.end_hi)) AS distance
-    FROM needed e JOIN measurement b ON b.patient = e.patient
+    FROM needed e JOIN source_measurement b ON b.patient = e.patient
     WHERE b.test = 'bodyWeight' AND b.date_from <= judged_on() AND b.date_to IS NOT NULL
     QUALIFY distance <= 365 AND distance = min(distance) OVER (PARTITION BY e.place)),
 dated AS (SELECT *, day = max(day) OVER (PARTITION BY place) AS latest FROM near)
@@ -345,7 +345,7 @@ CREATE OR REPLACE TEMP TABLE worsened AS
 WITH value AS (
     SELECT b.patient, b.per_kg_since AS since, m.test, m.test IN ('upcr', 'urineProtein24h') AS proteinuria, m.low, m.high,
            m.date_from AS day, m.date_to AS day_to
-    FROM dose_reached b JOIN measurement m USING (patient)
+    FROM dose_reached b JOIN source_measurement m USING (patient)
     WHERE b.per_kg_since IS NOT NULL AND m.date_from <= judged_on()
       AND m.test IN ('upcr', 'urineProtein24h', 'egfrCkdEpi2021', 'egfrCkdEpi', 'egfrMdrd')),
 before AS (

@@ -62,7 +62,7 @@ FROM computed;
 -- what was attested of each row: 1 true, 0 false, 2 both
 CREATE OR REPLACE TEMP TABLE attested AS
 WITH latest AS (
-    SELECT patient, trial, criterion, value FROM attestation
+    SELECT patient, trial, criterion, value FROM source_attestation
     WHERE value IS NOT NULL AND (date_from IS NULL OR date_from <= judged_on())
     QUALIFY date_to IS NULL OR date_to >= coalesce(max(date_from) OVER (PARTITION BY patient, trial, criterion), beginning())),
 said AS (

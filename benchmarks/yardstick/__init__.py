@@ -123,7 +123,7 @@ def _sets(*kinds: str) -> list[str]:
 
 
 def _load_diagnoses_and_procedures(connection: duckdb.DuckDBPyConnection) -> None:
-    terms, concepts = terminology(), _concepts(connection, "condition")
+    terms, concepts = terminology(), _concepts(connection, "source_condition")
     procedures = _sets("ProcedureCondition")
     wanted = sorted(
         {*_sets("DiagnosisCondition", "DiagnosisCountCondition"), *procedures, "sleDiagnosis", "pregnancyCondition"}
@@ -133,7 +133,7 @@ def _load_diagnoses_and_procedures(connection: duckdb.DuckDBPyConnection) -> Non
     columns = {"concept": "VARCHAR", "value_set": "VARCHAR", "status": "VARCHAR", "refutes": "BOOLEAN"}
     rows = [(*pair, member.get(pair, "outside"), pair in refuting) for pair in sorted({*member, *refuting})]
     _fill(connection, "diagnosis_code", columns, rows)
-    concepts = _concepts(connection, "procedure")
+    concepts = _concepts(connection, "source_procedure")
     columns = {"concept": "VARCHAR", "value_set": "VARCHAR", "status": "VARCHAR"}
     _fill(connection, "procedure_code", columns, terms.membership(concepts, procedures))
     donations = sorted({concept for concept, *_ in terms.membership(concepts, ["bloodDonationAny"])})
@@ -141,7 +141,7 @@ def _load_diagnoses_and_procedures(connection: duckdb.DuckDBPyConnection) -> Non
 
 
 def _load_drugs(connection: duckdb.DuckDBPyConnection) -> None:
-    terms, concepts = terminology(), _concepts(connection, "exposure")
+    terms, concepts = terminology(), _concepts(connection, "source_exposure")
     member = {(concept, name): status == "in" for concept, name, status in terms.membership(concepts, DRUGS.values())}
     drugs = {drug.concept: drug for drug in terms.drug_attributes(concepts)}
     used = sorted({concept for concept, _ in member})
@@ -159,15 +159,15 @@ def _load_drugs(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _load_other_codes(connection: duckdb.DuckDBPyConnection) -> None:
     terms = terminology()
-    vaccines = terms.membership(_concepts(connection, "immunization"), ["liveVaccineAny"])
+    vaccines = terms.membership(_concepts(connection, "source_immunization"), ["liveVaccineAny"])
     rows = [(concept, status) for concept, _, status in vaccines]
     _fill(connection, "vaccine_code", {"concept": "VARCHAR", "status": "VARCHAR"}, rows)
     allergens: dict[str, str] = {}
-    for concept, _, status in terms.membership(_concepts(connection, "allergy"), ALLERGENS):
+    for concept, _, status in terms.membership(_concepts(connection, "source_allergy"), ALLERGENS):
         allergens[concept] = min(status, allergens.get(concept, status))
     _fill(connection, "allergy_code", {"concept": "VARCHAR", "status": "VARCHAR"}, sorted(allergens.items()))
     prefix = "contraindication:"
-    found = connection.execute(f"SELECT DISTINCT statement FROM statement WHERE statement LIKE '{prefix}%'").fetchall()
+    found = connection.execute(f"SELECT DISTINCT statement FROM source_statement WHERE statement LIKE '{prefix}%'").fetchall()
     keys = sorted(text.removeprefix(prefix) for (text,) in found)
     single = {(key, name): key == name for key, name, status in terms.membership(keys, CONTRAINDICATED) if status == "in"}
     single |= {(name, name): True for name in CONTRAINDICATED}
