@@ -282,11 +282,17 @@ def example_cohort(
         Literal["fhir", "parquet"],
         typer.Option("--format", "-f", help="fhir: files of a bulk export (NDJSON); parquet: the fact tables."),
     ] = "fhir",
+    population: Annotated[
+        Literal["infused", "screening"],
+        typer.Option(
+            "--population", help="infused: followed after CAR-T cells; screening: patients of a lupus centre before."
+        ),
+    ] = "infused",
 ) -> None:
-    """Write synthetic lupus patients with a follow-up after CAR-T infusion, to try the commands on; no real person."""
+    """Write synthetic lupus patients, infused or to be screened, to try the commands on; no real person."""
     from sle_kg.synthetic import write_cohort
 
-    for file in write_cohort(folder, patients, seed, form):
+    for file in write_cohort(folder, patients, seed, form, population):
         print(file)
 
 

@@ -1,12 +1,15 @@
-"""Synthetic lupus patients with a follow-up after CAR-T cell infusion: the same for the same seed, no real person.
+"""Synthetic lupus patients: the same for the same seed, no real person.
 
-`population` says who the patients are, `followup` what happens to them, `fhir` and `parquet` how it is written.
+Two populations: `infused`, with a follow-up after CAR-T cells (`population` says who they are, `followup` what happens
+to them), and `screening`, as a lupus centre has them before any CAR-T cells (`centre`). `fhir` and `parquet` say how
+they are written.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -20,41 +23,53 @@ from sle_kg.synthetic.population import distributions, draw
 from sle_kg.synthetic.records import SyntheticPatient
 
 Form = Literal["fhir", "parquet"]
+Population = Literal["infused", "screening"]
 
 GROUP = 500
 """Patients in one file, and in memory at a time."""
 
 
-def write_cohort(folder: Path, patients: int, seed: int, form: Form = "fhir") -> list[Path]:
+def write_cohort(
+    folder: Path, patients: int, seed: int, form: Form = "fhir", population: Population = "infused"
+) -> list[Path]:
     """Write so many patients into a new or empty folder, and give the files written, README.txt first.
 
     `fhir`: NDJSON as of a bulk export, `<type>.<group>.ndjson`; `parquet`: one file for each fact table. The same
     arguments give the same bytes. Raises InputError for a folder that is not empty or cannot be made.
     """
     _make_empty(folder)
-    written = [_write(folder, "README.txt", _readme(patients, seed, form).encode())]
+    made = cohort if population == "infused" else screening_cohort
+    written = [_write(folder, "README.txt", _readme(patients, seed, form, population).encode())]
     groups = [range(first, min(first + GROUP, patients + 1)) for first in range(1, patients + 1, GROUP)]
     if form == "fhir":
         for place, numbers in enumerate(groups):
             written += [
                 _write(folder, f"{kind}.{place:03}.ndjson", content)
-                for kind, content in _by_type(cohort(numbers, seed)).items()
+                for kind, content in _by_type(made(numbers, seed)).items()
             ]
         return written
     from sle_kg.synthetic.parquet import TableWriter
 
     tables = TableWriter()
     for numbers in groups:
-        tables.add(cohort(numbers, seed))
+        tables.add(made(numbers, seed))
     return written + [_write(folder, name, content) for name, content in tables.files().items()]
 
 
 def cohort(numbers: range, seed: int) -> Iterator[SyntheticPatient]:
-    """The patients of these numbers (from 1); each depends on seed and number alone, scenarios come in turn."""
+    """The infused patients of these numbers (from 1); each depends on seed and number alone, scenarios come in turn."""
     courses = scenarios()
     for number in numbers:
         dice = Dice(seed, number)
         yield patient(draw(number, dice), courses[(number - 1) % len(courses)], dice)
+
+
+def screening_cohort(numbers: range, seed: int, on: dt.date | None = None) -> Iterator[SyntheticPatient]:
+    """The patients of a lupus centre of these numbers (from 1), to be screened on a day (that of screening.toml)."""
+    from sle_kg.synthetic import centre
+
+    for number in numbers:
+        yield centre.draw(number, Dice(seed, number), on or centre.tables()["on"]).finished()
 
 
 def _by_type(patients: Iterator[SyntheticPatient]) -> dict[str, bytes]:
@@ -81,18 +96,41 @@ def _write(folder: Path, name: str, content: bytes) -> Path:
     return folder / name
 
 
-def _readme(patients: int, seed: int, form: Form) -> str:
+def _readme(patients: int, seed: int, form: Form, population: Population) -> str:
     """What the folder holds, for whoever finds it."""
-    shown = "\n".join(f"  {scenario['key']}: {scenario['shows']}" for scenario in scenarios())
-    sources = "\n".join(f"  {key}: {text}" for key, text in distributions()["sources"].items())
+    chosen = "" if population == "infused" else f" --population {population}"
     return f"""Synthetic patients: no record here describes a real person.
 
-Made by sle-kg {__version__}: sle-kg example-cohort --patients {patients} --seed {seed} --format {form}
+Made by sle-kg {__version__}: sle-kg example-cohort --patients {patients} --seed {seed} --format {form}{chosen}
 The same command gives the same files, byte by byte.
 
-Patient 1 has the first scenario, patient 2 the second, and so on, beginning again after the last:
+{_infused() if population == "infused" else _screening()}
+"""
+
+
+def _infused() -> str:
+    shown = "\n".join(f"  {scenario['key']}: {scenario['shows']}" for scenario in scenarios())
+    return f"""Patient 1 has the first scenario, patient 2 the second, and so on, beginning again after the last:
 {shown}
 
-Distributions of the population, and where they come from:
-{sources}
-"""
+{_sources(distributions()["sources"])}"""
+
+
+def _screening() -> str:
+    from sle_kg.synthetic.centre import tables
+
+    groups = "\n".join(f"  {group['key']} ({group['weight']}): {group['shows']}" for group in tables()["group"])
+    on = tables()["on"]
+    return f"""These patients have had no CAR-T cells. Their records lead up to {on}: screen them on that day,
+  sle-kg cohort TABLES --on {on}
+
+Groups, with their weights:
+{groups}
+
+{_sources(tables()["sources"])}"""
+
+
+def _sources(sources: Mapping[str, str]) -> str:
+    texts = "\n".join(f"  {key}: {text}" for key, text in sources.items())
+    return f"""Distributions of the population, and where they come from:
+{texts}"""

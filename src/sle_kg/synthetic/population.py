@@ -85,8 +85,8 @@ def draw(number: int, dice: Dice) -> Person:
     tables = distributions()
     index = tables["infusion"]["earliest"] + dt.timedelta(days=dice.among(0, tables["infusion"]["days"]))
     sex = "female" if dice.happens(tables["sex"]["female"]) else "male"
-    age = _group(tables["age"], dice)
-    years = min(_group(tables["duration"], dice), age - 10)
+    age = from_groups(tables["age"], dice)
+    years = min(from_groups(tables["duration"], dice), age - 10)
     antibodies = tables["antibodies"]
     return Person(
         number=number,
@@ -111,7 +111,7 @@ def _years_before(day: dt.date, years: int, dice: Dice) -> dt.date:
     return anniversary - dt.timedelta(days=dice.among(0, 360))
 
 
-def _group(groups: Sequence[Mapping[str, Any]], dice: Dice) -> int:
+def from_groups(groups: Sequence[Mapping[str, Any]], dice: Dice) -> int:
     """A whole number from one of several weighted groups."""
     group = groups[dice.weighted([group["weight"] for group in groups])]
     return dice.among(group["from"], group["to"])

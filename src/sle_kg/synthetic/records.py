@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 Value = Decimal | bool | str
+Answer = Literal["positive", "negative"]
+"""What a qualitative test gives; other texts are values of their own (`IV+V`, `1:160`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """A result, a score with its items, or a statement.
 
-    `test` is a key of the ontology, `date` an ISO date that may be partial. `unit` is UCUM, `lower` and `upper` the
-    reference range. `parts` are items by key. `event` is the place of the adverse event that the result grades.
+    `test` is a key of the ontology, or a local code (`attest:NCT06106906/E13a`); `date` an ISO date that may be
+    partial. `unit` is UCUM, `lower` and `upper` the reference range. `parts` are items by key. `event` is the place of
+    the adverse event that the result grades. `answer` stands instead of a value.
     """
 
     test: str
@@ -24,11 +28,18 @@ class Result:
     upper: Decimal | None = None
     parts: tuple[tuple[str, Value], ...] = ()
     event: int | None = None
+    answer: Answer | None = None
+    comparator: str | None = None
+    echocardiography: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Medicine:
-    """A medicine over days; without an end it is still taken. `once`: given on one day."""
+    """A medicine over days; without an end it is still taken. `once`: given on one day; `ordered`: an order, no more.
+
+    `concept` is a key, or `<system>|<code>|<words>` of a code that the ontology does not have; `system` is the code
+    system to write a key in, where it has a code there. `status` is that of FHIR, by default told from the end.
+    """
 
     concept: str
     start: str
@@ -37,14 +48,65 @@ class Medicine:
     times: int = 1
     days: int = 1
     once: bool = False
+    ordered: bool = False
+    unit: str = "mg"
+    route: Literal["oral", "intravenous"] | None = None
+    status: str | None = None
+    system: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A diagnosis that is still there."""
+    """A diagnosis, still there unless it abated; `concept` and `system` as of a medicine.
+
+    `verification` and `clinical` are those of FHIR; `clinical` is by default told from the abatement.
+    """
 
     concept: str
-    onset: str
+    onset: str | None
+    abated: str | None = None
+    recorded: str | None = None
+    verification: str = "confirmed"
+    clinical: str | None = None
+    severity: Literal["mild", "moderate", "severe"] | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A procedure on a day, or from one to another; `done` False: known not to have been done."""
+
+    concept: str
+    date: str
+    end: str | None = None
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Vaccine:
+    """A vaccine given, or known not to have been given."""
+
+    concept: str
+    date: str
+    given: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Allergy:
+    """An allergy or intolerance; the concept `noKnownAllergy` says that there is none."""
+
+    concept: str
+    recorded: str
+    kind: Literal["allergy", "intolerance"] | None = None
+    criticality: Literal["high", "low"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A signed research consent, to a trial or to none in particular."""
+
+    trial: str | None
+    date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +138,7 @@ class AdverseEvent:
     dose_limiting: bool | None = None
 
 
-Record = Result | Medicine | Diagnosis | Event | Complete | AdverseEvent
+Record = Result | Medicine | Diagnosis | Procedure | Vaccine | Allergy | Consent | Event | Complete | AdverseEvent
 
 
 @dataclass(frozen=True, slots=True)
