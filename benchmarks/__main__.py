@@ -1,76 +1,20 @@
 """Prints the table of benchmarks/README.md: every figure and every ratio from one run on this machine.
 
 `python -m benchmarks follow_up` prints one part of it: `start`, `shapes`, `commands` or `follow_up`.
+`python -m benchmarks.cohort` prints the table of cohorts.
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from benchmarks.jobs import FOLLOW_UP_TRIAL
+from benchmarks.measure import COMMAND, PYTHON, Line, job, run, whole
 from sle_kg.resources import path
 
-PYTHON = sys.executable
-COMMAND = str(Path(sys.executable).with_name("sle-kg"))
 FORMATS = ("turtle", "json-ld", "n-triples", "n-quads", "trig", "rdf-xml")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds (the median of the runs) and peak memory in MiB (the highest of the runs)."""
-
-    seconds: float
-    memory: float
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table; `ratio` is to the line that `against` describes, `limit` what it should stay under."""
-
-    what: str
-    cost: Cost
-    against: str = ""
-    ratio: float | None = None
-    limit: float | None = None
-
-    def __str__(self) -> str:
-        ratio = "" if self.ratio is None else f"{self.ratio:.2f}× {self.against}"
-        limit = (
-            "" if self.limit is None else f"≤ {self.limit}×: {'met' if (self.ratio or 0) <= self.limit else 'missed'}"
-        )
-        return f"| {self.what} | {self.cost.seconds:.3f} | {self.cost.memory:.0f} | {ratio} | {limit} |"
-
-
-def run(*command: str) -> tuple[float, float, str]:
-    """Wall seconds, peak MiB and output of one process."""
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        if os.waitstatus_to_exitcode(status) != 0:
-            raise SystemExit(f"{' '.join(command)} failed")
-        output.seek(0)
-        return seconds, usage.ru_maxrss / 1024, output.read().decode()
-
-
-def whole(*command: str, runs: int = 3) -> Cost:
-    """The cost of a whole process, from start to exit."""
-    results = [run(*command) for _ in range(runs)]
-    return Cost(median(result[0] for result in results), max(result[1] for result in results))
-
-
-def job(*name: str, runs: int = 3) -> Cost:
-    """The cost of the timed part of a job; memory is that of its process."""
-    results = [run(PYTHON, "-m", "benchmarks.jobs", *name) for _ in range(runs)]
-    return Cost(median(float(result[2]) for result in results), max(result[1] for result in results))
 
 
 def patients(count: int, folder: Path) -> list[str]:

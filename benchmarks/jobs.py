@@ -41,18 +41,18 @@ def build() -> Work:
     return build_graph
 
 
-def profiles(count: str) -> list:
+def profiles(count: str, nct: str = TRIAL) -> list:
     """Ready profiles of made-up patients: bounds near the thresholds, one feature in five unknown."""
     from sle_kg.profile import Profile
     from sle_kg.trials import load_trials
 
     chance = random.Random(SEED)
-    features = load_trials()[TRIAL].features()
+    features = load_trials()[nct].features()
     made = []
     for number in range(int(count)):
         values = {feature.slug: Decimal(chance.choice([0, 1, 2, 5, 10, 50, 100])) for feature in features}
         known = {slug: (value, value) for slug, value in values.items() if chance.random() > 0.2}
-        made.append(Profile(number, f"made-up-{number}", TRIAL, SCREENED_ON, known, {}))
+        made.append(Profile(number, f"made-up-{number}", nct, SCREENED_ON, known, {}))
     return made
 
 

@@ -124,7 +124,9 @@ class _Dice:
             row["uln"] = None
 
     def _dose(self, row: Row) -> None:
-        row["dose"] = self.chance.choice((None, *map(Decimal, ("5", "7.5", "10", "45", "50", "75", "100", "500", "1500"))))
+        row["dose"] = self.chance.choice(
+            (None, *map(Decimal, ("5", "7.5", "10", "45", "50", "75", "100", "500", "1500")))
+        )
         row["dose_unit"] = None if row["dose"] is None else self.chance.choice(("mg", "mg", "mg/kg"))
         row["times"] = self.chance.choice((None, Decimal(1), Decimal(1), Decimal(2)))
         row["period_days"] = self.chance.choice((None, Decimal(1), Decimal(1), Decimal(7), Decimal(28)))
@@ -148,8 +150,11 @@ def perturbed(tables: Mapping[str, pa.Table], patients: int, seed: int, on: dt.d
         wild = chance.choice((0.02, 0.1, 0.3))
         for name in tables:
             mine = [dict(row) for row in rows[name].get(one, ()) if name == "patient" or chance.random() > wild / 2]
-            mine += [dict(chance.choice(everything[name])) for _ in range(chance.choice((0, 1, 8) if name == "measurement" else (0, 0, 1, 3)))
-                     if everything.get(name)]
+            mine += [
+                dict(chance.choice(everything[name]))
+                for _ in range(chance.choice((0, 1, 8) if name == "measurement" else (0, 0, 1, 3)))
+                if everything.get(name)
+            ]
             for row in mine:
                 row["patient"] = new
                 if chance.random() < wild:

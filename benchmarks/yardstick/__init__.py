@@ -167,9 +167,13 @@ def _load_other_codes(connection: duckdb.DuckDBPyConnection) -> None:
         allergens[concept] = min(status, allergens.get(concept, status))
     _fill(connection, "allergy_code", {"concept": "VARCHAR", "status": "VARCHAR"}, sorted(allergens.items()))
     prefix = "contraindication:"
-    found = connection.execute(f"SELECT DISTINCT statement FROM source_statement WHERE statement LIKE '{prefix}%'").fetchall()
+    found = connection.execute(
+        f"SELECT DISTINCT statement FROM source_statement WHERE statement LIKE '{prefix}%'"
+    ).fetchall()
     keys = sorted(text.removeprefix(prefix) for (text,) in found)
-    single = {(key, name): key == name for key, name, status in terms.membership(keys, CONTRAINDICATED) if status == "in"}
+    single = {
+        (key, name): key == name for key, name, status in terms.membership(keys, CONTRAINDICATED) if status == "in"
+    }
     single |= {(name, name): True for name in CONTRAINDICATED}
     columns = {"statement": "VARCHAR", "value_set": "VARCHAR", "single": "BOOLEAN"}
     rows = [(prefix + key, name, alone) for (key, name), alone in sorted(single.items())]

@@ -1,0 +1,189 @@
+"""The jobs of the table of cohorts: `python -m benchmarks.cohort_jobs NAME [ARGUMENT…]` prints seconds, and those of processors.
+
+A job prepares, starts the clock, does the work, stops the clock; each has a process of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.cohort_data import UNREAD
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from sle_kg.criteria import Trial
+
+ON = dt.date(2026, 11, 21)
+Work = Callable[[], object]
+
+
+def resident(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
+    """The fact tables of a folder as tables of the database, under the names that the cohort script reads."""
+    from sle_kg.patients.facts import COLUMNS, schema
+
+    connection.execute("SET threads = 2")
+    for name in COLUMNS:
+        file = Path(folder) / f"{name}.parquet"
+        source = f"'{file}'"
+        if name in UNREAD:
+            connection.register(f"empty_{name}", schema(name).empty_table())
+            source = f"empty_{name}"
+        connection.execute(f"CREATE TABLE source_{name} AS FROM {source}")
+
+
+def yardstick(folder: str) -> Work:
+    """The hand-written SQL over resident fact tables, codes included."""
+    import duckdb
+
+    from benchmarks.yardstick import judge, load_codes
+
+    connection = duckdb.connect()
+    resident(connection, folder)
+
+    def work() -> None:
+        load_codes(connection)
+        judge(connection, ON)
+
+    return work
+
+
+def program(folder: str) -> Work:
+    """The compiled script over resident fact tables, codes and features included."""
+    from sle_kg.trials import screenable
+
+    return _script(folder, list(screenable().values()))
+
+
+def invented(folder: str, count: str) -> Work:
+    """The script of so many synthetic trials."""
+    from benchmarks.cohort_trials import invented_trials
+
+    return _script(folder, invented_trials(int(count)))
+
+
+def _script(folder: str, trials: list[Trial]) -> Work:
+    import duckdb
+
+    from sle_kg.cohort.judge import SqlJudge
+    from sle_kg.features.database import concepts_query, empty_database, load_references
+    from sle_kg.screening import Options
+    from sle_kg.terminology import terminology
+
+    with duckdb.connect() as reader:
+        resident(reader, folder)
+        connection = empty_database()
+        for (name,) in reader.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall():
+            connection.register("arrow_table", reader.execute(f"FROM {name}").to_arrow_table())
+            connection.execute(f"CREATE TABLE {name} AS FROM arrow_table")
+            connection.unregister("arrow_table")
+    judge = SqlJudge(trials, Options(on=ON), terminology())
+
+    def work() -> None:
+        concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
+        load_references(connection, judge.references(concepts))
+        for statement in judge.statements():
+            connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+
+    return work
+
+
+def scan(folder: str) -> Work:
+    """What reading alone costs: every column that a cohort reads, in groups by patient and by test, concept or kind.
+
+    Of each group: how many rows, the latest row's values by its day, least and greatest of dates and numbers, any of
+    flags. The groups are folded into one row, so that nothing is written and nothing can be left out.
+    """
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("SET threads = 2")
+    queries = [_scan_query(name, folder) for name in _scanned()]
+    return lambda: [connection.execute(query).fetchall() for query in queries]
+
+
+def _scanned() -> list[str]:
+    from sle_kg.patients.facts import COLUMNS
+
+    return [name for name in COLUMNS if name not in UNREAD]
+
+
+def _scan_query(name: str, folder: str) -> str:
+    from sle_kg.patients.facts import COLUMNS
+
+    kinds = COLUMNS[name]
+    key = next((column for column in ("test", "concept", "statement", "section", "event", "criterion") if column in kinds), None)
+    day = next((column for column in kinds if column.endswith("_from")), None)
+    made = ["count(*) AS n", "max(record) AS record"]
+    for column, kind in kinds.items():
+        if column == key:
+            continue
+        if kind == "flag":
+            made.append(f"bool_or({column}) AS {column}")
+        elif kind == "date":
+            made.append(f"{'min' if column.endswith('_from') else 'max'}({column}) AS {column}")
+        elif day is not None:
+            made.append(f"arg_max({column}, {day}) AS {column}")
+        else:
+            made.append(f"max({column}) AS {column}")
+    group = "patient" if key is None else f"patient, {key}"
+    names = [one.rpartition(" AS ")[2] for one in made]
+    file = Path(folder) / f"{name}.parquet"
+    folded = ", ".join(f"max({one})" for one in names)
+    return f"SELECT {folded} FROM (SELECT {group}, {', '.join(made)} FROM '{file}' GROUP BY {group})"
+
+
+def bare(count: str) -> Work:
+    """pySHACL on the shapes of the three trials, over made-up profiles that are ready: so many patients."""
+    import pyshacl
+    import rdflib
+
+    from benchmarks.jobs import profiles
+    from sle_kg.engines.shacl import MAX_DEPTH
+    from sle_kg.profile import data_graph
+    from sle_kg.shapes import serialize
+    from sle_kg.trials import screenable
+
+    ready = [
+        (data_graph(profiles(count, trial.id)), rdflib.Graph().parse(data=serialize(trial), format="ttl"))
+        for trial in screenable().values()
+    ]
+    return lambda: [pyshacl.validate(data, shacl_graph=graph, max_validation_depth=MAX_DEPTH) for data, graph in ready]
+
+
+def parse(folder: str) -> Work:
+    """What orjson alone takes to parse every line of an export, one thread, nothing kept."""
+    import orjson
+
+    files = sorted(Path(folder).glob("*.ndjson"))
+
+    def work() -> None:
+        for file in files:
+            with file.open("rb") as lines:
+                for line in lines:
+                    orjson.loads(line)
+
+    return work
+
+
+JOBS: dict[str, Callable[..., Work]] = {
+    job.__name__: job for job in (yardstick, program, invented, scan, bare, parse)
+}
+
+
+def main() -> None:
+    """Run the job named on the command line and print what its work took."""
+    name, *arguments = sys.argv[1:]
+    work = JOBS[name](*arguments)
+    start, processor = time.perf_counter(), time.process_time()
+    work()
+    print(time.perf_counter() - start, time.process_time() - processor)
+
+
+if __name__ == "__main__":
+    main()
