@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -20,7 +21,8 @@ from typing import Any, TypeVar
 from sle_kg import ontology
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
-from sle_kg.ingest.parts import PartBuilder
+from sle_kg.ingest.fill import Fill
+from sle_kg.ingest.parts import Books, PartBuilder
 from sle_kg.ingest.pieces import Segment
 from sle_kg.ingest.repeats import Repeats, Rows
 from sle_kg.patients import adverse_event
@@ -28,7 +30,7 @@ from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
 from sle_kg.patients.fhir import FhirReader
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.json_text import parse_json
-from sle_kg.patients.raw import FHIR_TYPE
+from sle_kg.patients.raw import FHIR_TYPE, RawRecord
 from sle_kg.terminology import Terminology
 
 READ = frozenset({*FHIR_TYPE.values(), "Medication", "Bundle"})
@@ -42,6 +44,10 @@ _SELF = {"resourceType": "Patient", "id": "self"}
 _OWN = {"reference": "Patient/self"}
 
 Resource = dict[str, Any]
+Line = tuple[int, bytes]
+"""A line with its number."""
+LineFilter = Callable[[str, Iterable[Line], Fill], Iterable[Line]]
+"""Fills in the rows of those lines of a source that it knows, and gives the others."""
 _T = TypeVar("_T")
 
 
@@ -69,12 +75,15 @@ class Document:
 class PieceReader:
     """Reads segments of FHIR JSON into a part."""
 
-    def __init__(self, terminology: Terminology, code_map: CodeMap, part: PartBuilder) -> None:
+    def __init__(
+        self, terminology: Terminology, code_map: CodeMap, part: PartBuilder, forms: LineFilter | None = None
+    ) -> None:
+        self._forms = forms
         self._terminology = terminology
         self._code_map = code_map
         self._part = part
         self._interpreter = Interpreter(terminology, code_map, part)
-        self._repeats = Repeats()
+        self._repeats: Repeats | None = Repeats()
         remarked = {kind.graded_by for kind in ontology.event_kinds().values()}
         self._remarked = remarked | {adverse_event.DOSE_LIMITING, adverse_event.COMMON_GRADE}
 
@@ -86,7 +95,10 @@ class PieceReader:
             case "document":
                 self._read_text(segment.content, segment.source, segment.first)
             case "lines":
-                for number, line in enumerate(segment.content.split(b"\n"), segment.first):
+                lines: Iterable[Line] = enumerate(segment.content.split(b"\n"), segment.first)
+                if self._forms is not None:
+                    lines = self._forms(segment.source, lines, self._part.fill)
+                for number, line in lines:
                     self._read_text(line, segment.source, number)
             case "medicines":
                 self._read_medicines(segment.content)
@@ -182,8 +194,10 @@ class PieceReader:
 
     def read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
         """The facts of one record by the rules of reading; False where it holds none that matter."""
-        if resource["resourceType"] == "Observation" and (key := self._repeats.key(resource)) is not None:
-            return self._read_observation(resource, patient, *key)
+        if self._repeats is not None and resource["resourceType"] == "Observation":
+            key = self._repeats.key(resource)
+            if key is not None:
+                return self._read_observation(self._repeats, resource, patient, *key)
         reader = FhirReader(self._terminology, self._code_map)
         reader.add(_SELF, "")
         reference = _reference(resource.get("medicationReference"))
@@ -193,9 +207,9 @@ class PieceReader:
         reader.add(_of_self(resource), "")
         return self._interpret(reader, patient)[0]
 
-    def _read_observation(self, resource: Resource, patient: str, said: str, day: date) -> bool:
+    def _read_observation(self, repeats: Repeats, resource: Resource, patient: str, said: str, day: date) -> bool:
         """The facts of an observation of a day: those of one that says the same, where one was read."""
-        known = self._repeats.get(said)
+        known = repeats.get(said)
         if known is not None:
             self._part.put(known.filled(patient, f"Observation/{resource['id']}", day))
             self._part.skipped.update(known.skipped)
@@ -206,7 +220,7 @@ class PieceReader:
         reader.add(_of_self(resource), "")
         found, rows = self._interpret(reader, patient)
         skipped = self._part.skipped + self._interpreter.skipped - before
-        self._repeats.note(said, day, found, rows, skipped)
+        repeats.note(said, day, found, rows, skipped)
         return found
 
     def _interpret(self, reader: FhirReader, patient: str) -> tuple[bool, Rows]:
@@ -252,6 +266,35 @@ class PieceReader:
             entries = [{"fullUrl": url, "resource": _of_self(_parsed(resource))} for url, resource in resources]
             reader.add({"resourceType": "Bundle", "entry": entries}, "")
             self._interpret(reader, patient)
+
+
+class LineProbe(PieceReader):
+    """Reads single lines as far as raw records."""
+
+    def __init__(self, terminology: Terminology, code_map: CodeMap) -> None:
+        self._read_into = PartBuilder()
+        super().__init__(terminology, code_map, self._read_into)
+        self._repeats = None
+        self._raws: list[RawRecord] = []
+
+    def raws(self, line: bytes) -> tuple[list[RawRecord], Books, Counter[str]]:
+        """The raw records of a line (number 2 of a source without name), its bookkeeping, and what was passed over."""
+        self._raws = []
+        self.read(Segment("lines", "", 2, line))
+        _, books, skipped = self._read_into.take()
+        return self._raws, books, skipped
+
+    def _interpret(self, reader: FhirReader, patient: str) -> tuple[bool, Rows]:
+        self._raws = [raw for raw in reader.records() if raw.kind != "Patient"]
+        for raw in self._raws:
+            raw.patient = patient
+        self._read_into.skipped.update(reader.skipped)
+        return bool(self._raws), []
+
+
+def named_patient(reference: str) -> str | None:
+    """The patient of a record by itself whose subject is this reference; None where it names nobody."""
+    return _patient_of({"resourceType": "", "subject": {"reference": reference}}, Document())
 
 
 def of_patient(reference: str) -> str | None:

@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sle_kg.ingest.fill import Fill
 from sle_kg.patients.facts import COLUMNS, FactBuilder, schema
 from sle_kg.patients.raw import RawRecord
 
@@ -43,6 +44,10 @@ BOOKS: dict[str, dict[str, str]] = {
 URL (`alias`) by which a bundle names the patient; the others hold resources that wait for what they refer to."""
 
 
+Books = dict[str, list[tuple[Any, ...]]]
+"""Rows by table."""
+
+
 def book_schema(book: str) -> pa.Schema:
     """The Arrow schema of a table of BOOKS."""
     import pyarrow as pa
@@ -67,6 +72,7 @@ class PartBuilder(FactBuilder):
         self._facts: dict[str, list[tuple[Any, ...]]] = {table: [] for table in COLUMNS}
         self._books: dict[str, list[tuple[Any, ...]]] = {book: [] for book in BOOKS}
         self.skipped: Counter[str] = Counter()
+        self.fill = Fill()
 
     def add(self, table: str, raw: RawRecord, **values: Any) -> None:
         """One row of a fact table, kept open until the resource ends."""
@@ -100,10 +106,33 @@ class PartBuilder(FactBuilder):
         """A record left out, with the place where it stands and why."""
         self.note("reject", file, line, record, reason)
 
+    def take(self) -> tuple[Books, Books, Counter[str]]:
+        """Facts, books and what was passed over, by table; the builder is empty again."""
+        taken = ({table: rows for table, rows in self._facts.items() if rows}, self._books, self.skipped)
+        self._facts = {table: [] for table in COLUMNS}
+        self._books = {book: [] for book in BOOKS}
+        self.skipped = Counter()
+        return taken
+
+    def all_skipped(self) -> Counter[str]:
+        """What was passed over, by what it is."""
+        return self.skipped + self.fill.skipped()
+
     def tables(self) -> dict[str, pa.Table]:
         """The tables that have rows."""
-        found = {table: _table(rows, part_schema(table)) for table, rows in self._facts.items() if rows}
-        return found | {_book(book): _table(rows, book_schema(book)) for book, rows in self._books.items() if rows}
+        import pyarrow as pa
+
+        schemas = {table: part_schema(table) for table in COLUMNS} | {_book(book): book_schema(book) for book in BOOKS}
+        rows = self._facts | {_book(book): lines for book, lines in self._books.items()}
+        filled = self.fill.tables()
+        found = {}
+        for table, columns in schemas.items():
+            parts = [_table(rows[table], columns)] if rows[table] else []
+            if table in filled:
+                parts.append(pa.Table.from_arrays(filled[table], schema=columns))
+            if parts:
+                found[table] = pa.concat_tables(parts)
+        return found
 
 
 def _book(name: str) -> str:
@@ -153,7 +182,7 @@ class PartStore:
         try:
             for name, table in builder.tables().items():
                 pq.write_table(table, temporary / f"{name}.parquet", compression="zstd", compression_level=1)
-            told = {**about, "skipped": dict(sorted(builder.skipped.items()))}
+            told = {**about, "skipped": dict(sorted(builder.all_skipped().items()))}
             (temporary / "piece.json").write_text(json.dumps(told), encoding="utf-8")
             os.rename(temporary, self.folder / key)  # noqa: PTH104 (fails on a folder that is there, as it should)
         except OSError:

@@ -9,14 +9,18 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.ingest.parts import PartBuilder, PartStore
 from sle_kg.ingest.pieces import Piece
 from sle_kg.terminology import terminology
+
+if TYPE_CHECKING:
+    from sle_kg.ingest.forms import Forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,26 @@ def read_piece(job: Job, piece: Piece, key: str) -> None:
     from sle_kg.ingest.rows import RowReader
 
     part = PartBuilder()
-    resources = PieceReader(terminology(), job.code_map, part)
+    resources = PieceReader(terminology(), job.code_map, part, _forms_of(job).fill)
     rows = RowReader(terminology(), job.code_map, part, job.maps)
     for segment in piece.segments:
         (rows if segment.form in ("rows", "patients") else resources).read(segment)
     PartStore(job.folder).write(key, part, {"bytes": piece.size})
+
+
+@cache
+def _forms(job_codes: tuple[tuple[tuple[str, str], str], ...]) -> Forms:
+    """The forms that this process remembers, for one code map."""
+    from sle_kg.ingest.fhir import LineProbe, named_patient
+    from sle_kg.ingest.forms import Forms
+    from sle_kg.ingest.probe import Probe
+
+    terms, codes = terminology(), dict(job_codes)
+    return Forms(Probe(LineProbe(terms, codes), terms, codes), named_patient)
+
+
+def _forms_of(job: Job) -> Forms:
+    return _forms(tuple(sorted(job.code_map.items())))
 
 
 def read_pieces(pieces: Iterable[Piece], job: Job, context: bytes, workers: int) -> list[str]:

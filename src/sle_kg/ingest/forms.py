@@ -1,0 +1,197 @@
+"""Forms of lines: a bulk export says the same thing of many patients, so each thing is read once by the rules.
+
+A line of NDJSON is cut at what varies from record to record (`layout`): its id, its patient, its dates, and texts that
+no rule reads. What is left, byte for byte, is its *form*. The first line of a form goes the way of all resources, with
+marks in the places of what was cut out (`probe`); where they come out again in the rows is the *template* (`fill`), by
+which all other lines of the form are filled. A line whose form has no template, or that has something unusual in a
+place that was cut, is read by itself: that way defines what is right, and this one is quicker.
+
+Only texts are cut, and only texts of plain signs are put in their places; so what is valid JSON for one line of a
+form is so for all. The rules look at full dates by their days and the order of these alone, so a template holds for one
+order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+
+from sle_kg.ingest.fill import Fill, Templates
+from sle_kg.ingest.layout import Layout, Left, Signature, is_full_date, layout_of
+from sle_kg.ingest.probe import MARK, YEAR, Probe, marks
+from sle_kg.patients.dates import interval
+
+Line = tuple[int, bytes]
+"""A line with its number."""
+Days = tuple[int, ...]
+
+SHARED = frozenset(
+    """AllergyIntolerance Condition Consent Immunization MedicationAdministration MedicationRequest MedicationStatement
+    Observation Procedure""".split()  # noqa: SIM905 (a table of names reads better in lines)
+)
+"""Types of resources that are read without others; their lines have templates."""
+
+_TYPE_NAME = b'"resourceType"'
+_HEAD = 12
+"""Bytes behind the name `resourceType` that tell types from each other, though not all of medicines."""
+_MOST_LAYOUTS = 12
+"""Layouts that are tried for a line."""
+_ROOM = 64 << 20
+"""Bytes of lines whose templates are remembered."""
+_MOST_TEXTS = 200_000
+"""Dates as recorded that are remembered."""
+
+_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
+_ID_SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+_PLAIN_SIGNS = bytes(sign for sign in range(0x20, 0x7F) if sign not in b'"\\')
+_NO_TEXT = re.compile(rb'["\\\x00-\x1f]')
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Forms:
+    """Remembers layouts and templates for all pieces that a process reads.
+
+    `patient` gives the id that a reference to a patient names by itself, None where it names none.
+    """
+
+    def __init__(self, probe: Probe, patient: Callable[[str], str | None]) -> None:
+        self._probe = probe
+        self._templates = Templates()
+        self._patient = patient
+        self._layouts: dict[bytes, list[Layout]] = {}
+        self._days: dict[bytes, tuple[Days, Signature]] = {}
+        self._held = 0
+
+    def fill(self, source: str, lines: Iterable[Line], fill: Fill) -> Iterator[Line]:
+        """Fill in the rows of lines by their templates; gives those lines that are to be read by themselves."""
+        if self._held > _ROOM and not fill.lines:
+            self._forget()
+        fill.begin(source, self._templates)
+        for number, line in lines:
+            place = line.find(_TYPE_NAME) + 14
+            head = line[place : place + _HEAD]
+            known = self._by_known(head, number, line, fill)
+            if not known and (known is not None or not self._by_new(head, number, line, fill)):
+                yield number, line
+
+    def _forget(self) -> None:
+        """Start anew, when too much is remembered."""
+        self._layouts.clear()
+        self._probe.forget()
+        self._templates.forget()
+        self._held = 0
+
+    def _by_known(self, head: bytes, number: int, line: bytes, fill: Fill) -> bool | None:
+        """Fill in a line of a known form; False where it is known to need reading by itself, None where unknown."""
+        for place, layout in enumerate(self._layouts.get(head, ())):
+            cut = layout.cut(line)
+            if cut is None:
+                continue
+            left, texts = cut
+            days = self._days_of(layout, texts)
+            if days is None:
+                continue
+            template = layout.templates.get((left, days[1]), _UNKNOWN)
+            if template == _UNKNOWN:
+                continue
+            if place:
+                self._layouts[head].insert(0, self._layouts[head].pop(place))
+            return template is not None and self._put(layout, template, texts, days[0], number, fill)
+        return None
+
+    def _put(self, layout: Layout, template: int, texts: list[bytes], days: Days, number: int, fill: Fill) -> bool:
+        """Fill in a line by its template; False where one of its texts is not of plain signs or names nobody."""
+        identifier, reference = texts[layout.id], texts[layout.patient]
+        if not identifier or identifier.translate(None, _ID_SIGNS):
+            return False
+        for place in layout.unread:
+            if texts[place].translate(None, _PLAIN_SIGNS) and not (layout.steps[place][1] or _is_text(texts[place])):
+                return False
+        patient = fill.patients.get(reference)
+        if patient is None:
+            name = self._patient(reference.decode()) if _is_text(reference) else None
+            if name is None:
+                return False
+            patient = fill.note_patient(reference, name)
+        fill.lines.append((template, number, patient, identifier, days))
+        return True
+
+    def _days_of(self, layout: Layout, texts: list[bytes]) -> tuple[Days, Signature] | None:
+        """The dates of a line in days since 1970, and their signature; None where one is no full date."""
+        if len(layout.days) == 1:
+            text = texts[layout.days[0]]
+            return self._days.get(text) or self._day(text)
+        days: list[int] = []
+        timed: list[bool] = []
+        for place in layout.days:
+            told = self._days.get(texts[place]) or self._day(texts[place])
+            if told is None:
+                return None
+            days += told[0]
+            timed += told[1]
+        order = sorted(set(days))
+        return tuple(days), (*timed, *map(order.index, days))
+
+    def _day(self, text: bytes) -> tuple[Days, Signature] | None:
+        """A full date in days since 1970, and whether it has a time of day; None for anything else."""
+        if not is_full_date(text):
+            return None
+        try:
+            day, _ = interval(text.decode("latin-1"))
+        except ValueError:
+            return None
+        if len(self._days) >= _MOST_TEXTS:
+            self._days.clear()
+        self._days[text] = told = ((day.toordinal() - _EPOCH,), (len(text) > 10,))
+        return told
+
+    # ── New forms ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _by_new(self, head: bytes, number: int, line: bytes, fill: Fill) -> bool:
+        """Learn the form of a line, and fill it in; False where it is to be read by itself."""
+        kind = _TYPE.search(line)
+        if kind is None or kind[1].decode() not in SHARED or MARK in line or YEAR in line:
+            return False
+        self._held += len(line)
+        layouts = self._layouts.setdefault(head, [])
+        known = any((cut := layout.cut(line)) and self._learn(layout, *cut, kind[1], True) for layout in layouts)
+        return (known or self._learn_layout(layouts, line, kind[1])) and bool(self._by_known(head, number, line, fill))
+
+    def _learn_layout(self, layouts: list[Layout], line: bytes, kind: bytes) -> bool:
+        """Note where a line is to be cut, and the template of its form; False where it has none."""
+        layout = layout_of(line)
+        cut = layout.cut(line) if layout is not None else None
+        if layout is None or cut is None:
+            return False
+        same = [one for one in layouts if one.steps == layout.steps and one.days == layout.days]
+        if not same:
+            layouts.insert(0, layout)
+            del layouts[_MOST_LAYOUTS:]
+        return self._learn(same[0] if same else layout, *cut, kind, False)
+
+    def _learn(self, layout: Layout, left: Left, texts: list[bytes], kind: bytes, known: bool) -> bool:
+        """Note the template of a form, or that it has none; with `known`, only if the probe knows what it says."""
+        days = self._days_of(layout, texts)
+        if days is None:
+            return False
+        marked, places = marks(layout, days[1])
+        line = layout.join(left, marked)
+        if known and not self._probe.knows(line):
+            return False
+        template = self._probe.template(line, kind.decode(), places)
+        layout.templates[left, days[1]] = None if template is None else self._templates.add(template)
+        return True
+
+
+_UNKNOWN = -1
+"""Stands for no template being known."""
+
+
+def _is_text(text: bytes) -> bool:
+    """Whether bytes between quotes are a text in JSON as it stands."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return _NO_TEXT.search(text) is None

@@ -1,0 +1,164 @@
+"""Where a line of NDJSON is cut: at what varies from record to record, found by markers and not by parsing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["id", "patient", "day", "unread"]
+"""What is cut out: the id of the resource, the reference to its patient, a full date, a text that no rule reads."""
+Path = tuple[str | int, ...]
+Signature = tuple[Any, ...]
+"""Of the dates of a line: which of them have a time of day, and the order of all."""
+Left = tuple[bytes, ...]
+"""What is left of a line between the texts that were cut out, without the markers."""
+
+UNREAD = frozenset(
+    """asserter basedOn context device encounter informationSource issued language location meta note performer
+    reasonReference recorder requester specimen text""".split()  # noqa: SIM905 (a table of names reads better in lines)
+)
+"""Elements that no rule of reading looks at, whatever the type of the resource."""
+_ABOUT = frozenset({"derivedFrom", "focus", "hasMember", "partOf"})
+"""Elements by which records refer to others: that they do may matter, but not to which, for one read by itself."""
+_MOST_DAYS = 8
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|[{}\[\],:]|[^\s"{}\[\],:]+')
+_FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T[^\"\\]*)?")
+_ESCAPED = re.compile(rb'([^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*)"')
+
+
+@dataclass(slots=True, eq=False)
+class Layout:
+    """A text begins after the next occurrence of its marker and ends at the next quote.
+
+    `steps` are the markers, and whether the text may have escapes; the others say which text is what; `templates` are
+    the numbers of templates by forms cut in this way; None where such lines are read by themselves.
+    """
+
+    steps: tuple[tuple[bytes, bool], ...]
+    id: int
+    patient: int
+    days: tuple[int, ...]
+    unread: tuple[int, ...]
+    templates: dict[tuple[Left, Signature], int | None] = field(default_factory=dict)
+
+    def cut(self, line: bytes) -> tuple[Left, list[bytes]] | None:
+        """What is left of a line, and the texts cut out; None for a line that lacks a marker."""
+        left: list[bytes] = []
+        texts: list[bytes] = []
+        for marker, escaped in self.steps:
+            before, found, line = line.partition(marker)
+            if not found:
+                return None
+            if escaped:
+                match = _ESCAPED.match(line)
+                if match is None:
+                    return None
+                text, line = match[1], line[match.end() :]
+            else:
+                text, _, line = line.partition(b'"')
+            left.append(before)
+            texts.append(text)
+        left.append(line)
+        return tuple(left), texts
+
+    def join(self, left: Left, texts: list[bytes]) -> bytes:
+        """The line that has these texts in the places of those cut out."""
+        pieces = []
+        for before, (marker, _), text in zip(left, self.steps, texts, strict=False):
+            pieces += [before, marker, text, b'"']
+        return b"".join([*pieces, left[-1]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text of a line that is to be cut: its place, without the quotes, and where the name before it begins."""
+
+    kind: Kind
+    start: int
+    end: int
+    named: int
+    escaped: bool
+
+
+def layout_of(line: bytes) -> Layout | None:
+    """Where a line of JSON is cut; None where it has no id or patient, or its texts cannot be found by markers."""
+    texts = _texts(line.decode("latin-1"))
+    kinds = [text.kind for text in texts]
+    if kinds.count("id") != 1 or kinds.count("patient") != 1 or kinds.count("day") > _MOST_DAYS:
+        return None
+    steps = []
+    after = 0
+    for text in texts:
+        markers = [line[place : text.start] for place in (text.named, after) if place >= after]
+        marker = next((one for one in markers if line.find(one, after) + len(one) == text.start), None)
+        if marker is None:
+            return None
+        steps.append((marker, text.escaped))
+        after = text.end + 1
+
+    def places(kind: Kind) -> tuple[int, ...]:
+        return tuple(place for place, found in enumerate(kinds) if found == kind)
+
+    return Layout(tuple(steps), places("id")[0], places("patient")[0], places("day"), places("unread"))
+
+
+def is_full_date(text: bytes) -> bool:
+    """Whether a text looks like a date with its day, with or without a time of day."""
+    return _FULL_DATE.fullmatch(text.decode("latin-1")) is not None
+
+
+def _texts(line: str) -> list[_Text]:
+    """The texts of a line that are to be cut, in order; none where a name stands twice on the way to one of them."""
+    found: list[_Text] = []
+    seen: set[Path] = set()
+    for path, start, end, named in _strings(line):
+        kind = _kind(path, line[start:end])
+        if kind is None:
+            continue
+        if path in seen:
+            return []
+        seen.add(path)
+        found.append(_Text(kind, start, end, named, line.find("\\", start, end) >= 0))
+    return found
+
+
+def _kind(path: Path, text: str) -> Kind | None:
+    """What a text at a place of a resource is; None where it is part of the form."""
+    if path == ("id",):
+        return None if "\\" in text else "id"
+    if path in (("subject", "reference"), ("patient", "reference")):
+        return None if "\\" in text else "patient"
+    if path[0] in UNREAD or path[0] in ("subject", "patient"):
+        return "unread"
+    if path[0] in _ABOUT:
+        return "unread"
+    return "day" if _FULL_DATE.fullmatch(text) else None
+
+
+def _strings(line: str) -> Iterator[tuple[Path, int, int, int]]:
+    """Every text that is a value: the names and places that lead to it, its begin and end, and where its name begins.
+
+    What this makes of a line that is no JSON does not matter, since such a line has no template.
+    """
+    path: list[str | int] = []
+    objects: list[bool] = []
+    naming, named = False, 0
+    for token in _TOKEN.finditer(line):
+        match token[0][0]:
+            case '"' if naming:
+                path[-1], named, naming = token[1], token.start(), False
+            case '"' if path:
+                yield tuple(path), token.start(1), token.end(1), named
+            case "{" | "[" as bracket:
+                naming = bracket == "{"
+                objects.append(naming)
+                path.append("" if naming else 0)
+            case "}" | "]" if objects:
+                objects.pop()
+                path.pop()
+                naming = False
+            case "," if objects:
+                naming = objects[-1]
+                path[-1] = path[-1] if isinstance(path[-1], str) else path[-1] + 1
