@@ -1,4 +1,4 @@
-"""Writing a result so that it is there whole or not at all."""
+"""Names of files, and writing a result so that it is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -36,6 +36,22 @@ def write_whole(path: Path | str, content: bytes) -> None:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def text_of_path(path: Path | str) -> str:
+    """The path as text that any file can hold: a byte that is not UTF-8 as `\\xe9`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def plain_path(path: Path) -> Path:
+    """The path from the root on, which no library takes for an address (`s3:x`) or somebody's home (`~`).
+
+    Raises InputError for a name that is not UTF-8, which Parquet's libraries do not take.
+    """
+    found = path.absolute()
+    if not str(found).isascii() and text_of_path(found) != str(found):
+        raise InputError(f"{text_of_path(path)}: the name is not UTF-8: name another place, or rename this one")
+    return found
 
 
 def _umask() -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sle_kg.errors import InputError
+from sle_kg.files import plain_path
 from sle_kg.patients.facts import COLUMNS, schema
 from sle_kg.terminology import UNMAPPED
 
@@ -43,6 +44,7 @@ class CohortTables:
 
         Raises InputError naming the folder or file and what is wrong with it.
         """
+        folder = plain_path(folder)
         if not folder.is_dir():
             raise InputError(f"{folder}: is no folder; give one with patient tables, as example-cohort writes them")
         tables = {name: found for name in COLUMNS if (found := _dataset(folder, name)) is not None}

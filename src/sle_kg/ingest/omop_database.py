@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sle_kg.errors import InputError, MissingToolError
+from sle_kg.files import plain_path
 from sle_kg.ingest.csv_file import CsvFile
 from sle_kg.ingest.rows import Row
 
@@ -122,7 +123,7 @@ class DuckDatabase:
         self._names: dict[str, str] = {}
         self._files: dict[str, Path] = {}
         self._csv: dict[str, CsvFile] = {}
-        path = Path(argument)
+        path = plain_path(Path(argument))
         try:
             if path.is_dir():
                 self._files = _table_files(path)
@@ -130,7 +131,7 @@ class DuckDatabase:
                 for table, file in self._files.items():
                     self._view(table, file)
             else:
-                self._db = duckdb.connect(argument, read_only=True)
+                self._db = duckdb.connect(str(path), read_only=True)
                 self._find()
         except duckdb.Error as error:
             raise InputError(f"{argument}: cannot be read as an OMOP database ({_line(error)})") from error
@@ -182,7 +183,7 @@ class DuckDatabase:
             raise InputError(f"{self.name}: cannot be read as an OMOP database ({_line(error)})") from error
 
     def label(self, table: str) -> str:
-        return str(self._files[table]) if table in self._files else f"{self.name}: {table}"
+        return str(Path(self.name) / self._files[table].name) if table in self._files else f"{self.name}: {table}"
 
     def table(self, table: str, columns: list[str]) -> Iterator[Row]:
         """The rows of a table: of a CSV file with their lines."""

@@ -18,6 +18,7 @@ from typing import Any
 from sle_kg import __version__
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
+from sle_kg.files import plain_path, text_of_path
 from sle_kg.ingest.parts import PartStore
 from sle_kg.ingest.pieces import Segment, pieces, segments_of
 from sle_kg.ingest.sources import Sources, find
@@ -62,7 +63,7 @@ def ingest_cohort(
     An ingest that was interrupted goes on where it was; the same sources give the same bytes. Raises InputError for
     sources that cannot be used, for a folder that holds something else, and where the disk does not take the tables.
     """
-    how = options or Options()
+    how, folder = options or Options(), plain_path(folder)
     found = find(sources, how.table_map is not None)
     try:
         with _in_hand(folder):
@@ -123,7 +124,7 @@ def _segments(found: Sources, how: Options, read: _Read) -> tuple[Iterator[Segme
     if how.table_map is not None:
         mapping = read_table_map(how.table_map, terminology())
         for file in found.tables:
-            maps[str(file)] = mapping
+            maps[text_of_path(file)] = mapping
             parts.append(table_segments(file, mapping, found.skipped))
     return chain.from_iterable(parts), maps
 
@@ -202,7 +203,9 @@ def _no_patient(found: Sources, reasons: dict[str, int]) -> str:
     from sle_kg.ingest.omop_database import shown
 
     names = ", ".join(
-        [label for _, label in found.fhir] + [shown(one) for one in found.omop] + [str(path) for path in found.tables]
+        [label for _, label in found.fhir]
+        + [shown(one) for one in found.omop]
+        + [text_of_path(path) for path in found.tables]
     )
     why = max(reasons, key=lambda reason: reasons[reason], default=None)
     return f"{names[:300]}: no patient found" + (f"; {sum(reasons.values())} records rejected: {why}" if why else "")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sle_kg.errors import InputError
+from sle_kg.files import text_of_path
 
 _FHIR_NAMES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
 """Endings of the files that are read of a folder; a file given by itself may have any name."""
@@ -52,8 +53,8 @@ def find(arguments: Sequence[str], mapped: bool) -> Sources:
                 )
             found.fhir += files
         else:
-            found.fhir.append((path, argument))
-    for file, label in [*found.fhir, *((path, str(path)) for path in found.tables)]:
+            found.fhir.append((path, text_of_path(argument)))
+    for file, label in [*found.fhir, *((path, text_of_path(path)) for path in found.tables)]:
         _check(file, label)
     by_place = {file.resolve(): (file, label) for file, label in sorted(found.fhir, key=lambda one: one[1])}
     found.fhir = sorted(by_place.values(), key=lambda one: one[1])
@@ -69,7 +70,7 @@ def _below(folder: Path, found: Sources) -> list[tuple[Path, str]]:
         for name in names:
             path = Path(place) / name
             if name.lower().endswith(_FHIR_NAMES):
-                files.append((path, str(path)))
+                files.append((path, text_of_path(path)))
             else:
                 found.skipped["file with another ending in a folder"] += 1
     return files

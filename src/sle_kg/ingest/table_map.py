@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sle_kg.errors import InputError
+from sle_kg.files import text_of_path
 from sle_kg.ingest.csv_file import CsvFile
 from sle_kg.ingest.fhir import Resource
 from sle_kg.ingest.pieces import Segment
@@ -381,6 +382,6 @@ def table_segments(file: Path, mapping: TableMap, skipped: Counter[str]) -> Iter
     for name in table.header:
         if name not in mapping.ignored.union(wanted):
             skipped[f"column {name!r} of a table, which the map does not name"] += 1
-    yield from row_segments(str(file), table.rows(wanted), 2)
+    yield from row_segments(text_of_path(file), table.rows(wanted), 2)
     if table.rejects:
-        yield Segment("rows", str(file), 1, b"", tuple(table.rejects))
+        yield Segment("rows", text_of_path(file), 1, b"", tuple(table.rejects))
