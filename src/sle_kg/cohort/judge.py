@@ -57,7 +57,7 @@ class SqlJudge:
         )
         self._query = self.plan.sql()
         asked = FeatureOptions(frozenset(options.complete), options.windows)
-        self._wide = WideScript(self.wanted, options.on, options.events, asked)
+        self._wide = WideScript(self.wanted, options.on, options.events, asked, terminology)
 
     def said_columns(self, trial: str, row: str) -> tuple[str, str]:
         """The columns that tell whether a row is attested true, and attested false."""
@@ -79,7 +79,7 @@ class SqlJudge:
         """The reference tables of the script; `concepts` are those that occur in the source tables."""
         rows = [(trial, row, number) for number, (trial, row) in enumerate(self.place)]
         asked = Reference("asked_row", {"trial": "text", "criterion": "text", "place": "whole"}, rows)
-        return [*self._wide.references(concepts, self.terminology), asked]
+        return [*self._wide.references(concepts), asked]
 
     def statements(self) -> list[Statement]:
         """The script from source tables to `JUDGED`, in the order in which it is run."""

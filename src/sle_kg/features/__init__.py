@@ -16,6 +16,8 @@ from sle_kg.features import assessed, assessment, biopsy, classification, doses,
 from sle_kg.features.asks import Ask, EventDate, FeatureOptions, resolve_events
 from sle_kg.features.assessment import ItemState
 from sle_kg.features.database import feature_references, load_asks, load_references, names_of, open_database
+from sle_kg.features.presence import anchored
+from sle_kg.features.query import Query
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,12 +39,12 @@ class FeatureValue:
     records: tuple[str, ...]
 
 
-def _plain(build: Callable[[Feature], str]) -> Callable[[Feature, FeatureOptions], str]:
+def _plain(build: Callable[[Feature], Query]) -> Callable[[Feature, FeatureOptions], Query]:
     """A query that needs no options."""
     return lambda feature, _options: build(feature)
 
 
-QUERIES: dict[str, Callable[[Feature, FeatureOptions], str]] = {
+QUERIES: dict[str, Callable[[Feature, FeatureOptions], str | Query]] = {
     "AgeCondition": person.age,
     "SexCondition": person.sex,
     "StatementCondition": person.statement,
@@ -87,7 +89,7 @@ QUERIES: dict[str, Callable[[Feature, FeatureOptions], str]] = {
     "HighestValueCondition": assessment.highest_value,
     "TreatmentChangeCondition": assessment.treatment_change,
 }
-"""The query of each kind of leaf: SELECT ask, lower, upper, records, over the asks in table `a`."""
+"""The query of each kind of leaf: a `Query`, or SELECT ask, lower, upper, records, over the asks in table `a`."""
 
 ONE_QUERY_FOR_ALL = frozenset(
     {
@@ -168,6 +170,7 @@ class FeatureBuilder:
             WHERE f.feature IN ({", ".join(map(str, batch))})"""
         )
         query = QUERIES[numbered[batch[0]].kind](numbered[batch[0]], options)
+        query = query.by_ask() if isinstance(query, Query) else query
         rows = self._connection.execute(
             f"SELECT ask, CAST(lower AS DECIMAL(38, 12)), CAST(upper AS DECIMAL(38, 12)), records FROM ({query})"
         ).fetchall()
@@ -187,9 +190,9 @@ def value_sets_of(features: Iterable[Feature]) -> list[str]:
 
 def batches(features: Sequence[Feature]) -> list[list[int]]:
     """Numbers of the features, those that share a query together."""
-    together: dict[str, list[int]] = {}
+    together: dict[object, list[int]] = {}
     for number, feature in enumerate(features):
-        key = feature.kind if feature.kind in ONE_QUERY_FOR_ALL else feature.slug
+        key = (feature.kind, anchored(feature)) if feature.kind in ONE_QUERY_FOR_ALL else feature.slug
         together.setdefault(key, []).append(number)
     return list(together.values())
 

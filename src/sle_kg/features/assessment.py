@@ -359,7 +359,7 @@ def treatment_change(feature: Feature, options: FeatureOptions) -> str:
     is unchanged where the same records surely span both days, or where both days have one and the same dose.
     """
     return f"""
-    WITH {window()}, {rates(feature, use="now")},
+    WITH {window(feature)}, {rates(feature, use="now")},
     m AS (
         SELECT f.ask, f.record, g.moiety, g.drug, f.dose_unit, f.low, f.high,
                f.start_lo <= f.on_date AND f.end_hi >= f.on_date AS now_maybe,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
-from sle_kg.features.presence import BEGINNING, REFUTED, condition_rows
+from sle_kg.features.presence import BEGINNING, REFUTING, condition_rows, window
 from sle_kg.features.results import POSITIVE, latest
 from sle_kg.features.sql import text
 
@@ -36,6 +36,8 @@ def certain_clinical_item(name: str) -> int:
 def _items(name: str) -> str:
     """CTE `i`: for each item of a set whether it was ever present, never, or is not known (null).
 
+    Of asks with an item or a biopsy (CTE `nephritis`): without them items prove nothing.
+
     A kidney biopsy of its class is the item itself, where the item is not recorded (classification.md: a biopsy of
     class III or IV alone classifies when ANA is positive).
     """
@@ -51,7 +53,8 @@ def _items(name: str) -> str:
         SELECT w.ask, c.key, c.domain, c.kind, c.weight,
                coalesce(bool_or(s.present) FILTER (WHERE NOT s.biopsy), bool_or(s.present)) AS present,
                records_where(s.record, s.record IS NOT NULL) AS records
-        FROM w CROSS JOIN classification_item c LEFT JOIN seen s ON s.ask = w.ask AND s.test = c.test
+        FROM (SELECT ask FROM seen UNION SELECT ask FROM nephritis) w CROSS JOIN classification_item c
+        LEFT JOIN seen s ON s.ask = w.ask AND s.test = c.test
         WHERE c.set = {text(name)} GROUP BY w.ask, c.key, c.domain, c.kind, c.weight)"""
 
 
@@ -123,14 +126,13 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
         ),
     }[name]
     return f"""
-    WITH w AS (SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, a.on_date AS end_certain,
-                      a.on_date AS end_possible, false AS planned FROM a),
+    WITH {window(feature)},
     {condition_rows(str(feature.get("diagnosis")))},
     {latest("v", text(name), None)},
-    {_items(name)}, {_ANA_EVER},
     nephritis AS (
         SELECT DISTINCT w.ask FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = 'isnRpsClass'
         AND m.text IS NOT NULL AND coalesce(m.date_from, {BEGINNING}) <= w.base),
+    {_items(name)}, {_ANA_EVER},
     clinical AS (SELECT ask, bool_or(present AND kind = 'clinical') AS known FROM i GROUP BY ask),
     stated AS (
         SELECT v.ask, bool_and(coalesce(v.positive, {points[0]}, false)) AS met,
@@ -139,15 +141,16 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
                list_concat(records_of(v.record), coalesce(any_value(ana.records), [])) AS records
         FROM v LEFT JOIN ana USING (ask) LEFT JOIN clinical k USING (ask) GROUP BY v.ask),
     counted AS ({_FROM_ITEMS[name].format(needed=least)}),
-    refuted AS (SELECT w.ask, {REFUTED} AS record FROM w)
-    SELECT w.ask,
+    refuted AS (SELECT d.ask, max(d.record) AS record FROM d WHERE {REFUTING} GROUP BY d.ask),
+    k AS (SELECT ask FROM stated UNION SELECT ask FROM counted UNION SELECT ask FROM refuted)
+    SELECT k.ask,
            CASE WHEN f.record IS NOT NULL THEN NULL WHEN s.met OR (coalesce(s.only_points, true) AND NOT
                 coalesce(s.unmet, false) AND c.met) THEN 1 END AS lower,
            CASE WHEN f.record IS NOT NULL THEN 0 WHEN s.unmet THEN 0
                 WHEN coalesce(s.only_points, true) AND NOT coalesce(s.met, false) AND c.unmet THEN 0 END AS upper,
            CASE WHEN f.record IS NOT NULL THEN [f.record] WHEN s.met OR s.unmet THEN s.records
                 ELSE list_concat(coalesce(s.records, []), coalesce(c.records, [])) END AS records
-    FROM w LEFT JOIN stated s USING (ask) LEFT JOIN counted c USING (ask) LEFT JOIN refuted f USING (ask)
+    FROM k LEFT JOIN stated s USING (ask) LEFT JOIN counted c USING (ask) LEFT JOIN refuted f USING (ask)
     """
 
 
@@ -162,10 +165,7 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
     counts_criteria = str(name == "acr1997").lower()
     least = needed(name)
     return f"""
-    WITH w AS (
-        SELECT a.*, {BEGINNING} AS start_certain, {BEGINNING} AS start_possible, n.first AS end_certain,
-               n.last AS end_possible, false AS planned
-        FROM a JOIN anchor n ON n.ask = a.of AND n.anchor = a.anchor),
+    WITH {window(feature)},
     {condition_rows(str(feature.get("diagnosis")))},
     c AS (
         SELECT w.ask, min(m.date_from) AS first, min(least(m.date_to, w.base)) AS last,

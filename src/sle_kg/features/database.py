@@ -178,33 +178,42 @@ FEATURE_COLUMNS = {
 """Parameters that queries read as columns, so that one query bounds every feature of a kind."""
 
 
-def feature_references(wanted: Mapping[Feature, Sequence[str]], options: FeatureOptions) -> list[Reference]:
-    """The features as rows, with their value sets and tests; `wanted` gives the trials that need each."""
-    rows, sets, tests = [], [], []
-    for number, (feature, trials) in enumerate(wanted.items()):
+def feature_rows(features: Iterable[Feature], options: FeatureOptions) -> list[dict[str, Any]]:
+    """The parameters of features by column (`FEATURE_COLUMNS`), numbered in their order."""
+    rows = []
+    for number, feature in enumerate(features):
         lookback = feature.get("lookback")
         months, days = duration_parts(str(lookback)) if lookback else (None, None)
         gap, valid = feature.get("gap"), feature.get("validFor")
-        values = {
-            "feature": number,
-            "trials": list(trials),
-            "anchor": feature.get("anchor", "screening"),
-            "months": months,
-            "days": days,
-            "when_is": feature.get("when"),
-            "severity_needed": feature.get("severity"),
-            "half_lives": feature.get("halfLives"),
-            "gap": days_of(str(gap)) if gap else None,
-            "measure": feature.get("measure"),
-            "inclusive": feature.get("counting") == "inclusive",
-            "since_first": bool(feature.get("sinceFirstDose")),
-            "documented": bool(feature.get("asDocumented")),
-            "valid_days": options.window(str(valid)) if valid else None,
-            "sex_needed": valid == "pregnancyTest",
-            "times_limit": feature.get("quantity") == "timesUpperLimit",
-            "method_needed": feature.get("method"),
-        }
-        rows.append(tuple(values[column] for column in FEATURE_COLUMNS))
+        rows.append(
+            {
+                "feature": number,
+                "anchor": feature.get("anchor", "screening"),
+                "months": months,
+                "days": days,
+                "when_is": feature.get("when"),
+                "severity_needed": feature.get("severity"),
+                "half_lives": feature.get("halfLives"),
+                "gap": days_of(str(gap)) if gap else None,
+                "measure": feature.get("measure"),
+                "inclusive": feature.get("counting") == "inclusive",
+                "since_first": bool(feature.get("sinceFirstDose")),
+                "documented": bool(feature.get("asDocumented")),
+                "valid_days": options.window(str(valid)) if valid else None,
+                "sex_needed": valid == "pregnancyTest",
+                "times_limit": feature.get("quantity") == "timesUpperLimit",
+                "method_needed": feature.get("method"),
+            }
+        )
+    return rows
+
+
+def feature_references(wanted: Mapping[Feature, Sequence[str]], options: FeatureOptions) -> list[Reference]:
+    """The features as rows, with their value sets and tests; `wanted` gives the trials that need each."""
+    rows, sets, tests = [], [], []
+    for values, (feature, trials) in zip(feature_rows(wanted, options), wanted.items(), strict=True):
+        number = values["feature"]
+        rows.append(tuple((values | {"trials": list(trials)})[column] for column in FEATURE_COLUMNS))
         for parameter in ("valueSet", "concurrentWith"):
             sets += [(number, parameter, name) for name in names_of(feature, parameter)]
         for parameter in ("test", "positiveOnlyTest"):

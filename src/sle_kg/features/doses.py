@@ -13,6 +13,7 @@ from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import names_of
 from sle_kg.features.presence import BEGINNING, exposure_rows, window
+from sle_kg.features.query import Query
 from sle_kg.features.sql import PER_KG_TOLERANCE, UNITS_PER_MG, before, days_of, text
 
 WEIGHT_WITHIN_DAYS = 365
@@ -32,14 +33,18 @@ _FACTORS = {
 from mycophenolic acid has the two ends (rule 12)."""
 
 
-def _weights() -> str:
-    """CTE `k`: for each medicine the range of the weights nearest to its interval, and the latest of them."""
+def _weights(always: bool) -> str:
+    """CTE `k`: for each medicine the range of the weights nearest to its interval, and the latest of them.
+
+    Of all medicines (`always`), or of those that are dosed per kg.
+    """
+    dosed = "" if always else "WHERE e.dose_unit = 'mg/kg'"
     return f"""weighed AS (
         SELECT e.ask, e.row_id, b.low, b.high, b.date_from AS day, b.record AS weight,
                greatest(0, coalesce(e.start_hi, e.end_lo, e.on_date) - b.date_to, b.date_from - coalesce(e.end_lo,
                e.end_hi)) AS distance
         FROM e JOIN fact_measurement b ON b.patient = e.patient AND b.test = 'bodyWeight'
-             AND b.date_from <= e.base AND b.date_to IS NOT NULL),
+             AND b.date_from <= e.base AND b.date_to IS NOT NULL {dosed}),
     k AS (
         SELECT ask, row_id,
                least_or_null(low) AS light, greatest_or_null(high) AS heavy, min(high) AS lightest,
@@ -48,7 +53,7 @@ def _weights() -> str:
                min(distance) AS distance, records_of(weight) AS weights
         FROM (
             SELECT *, max(day) OVER (PARTITION BY ask, row_id) AS last_day FROM (
-                FROM weighed WHERE distance <= {WEIGHT_WITHIN_DAYS}
+                SELECT * FROM weighed WHERE distance <= {WEIGHT_WITHIN_DAYS}
                 QUALIFY distance = min(distance) OVER (PARTITION BY ask, row_id)))
         GROUP BY ask, row_id)"""
 
@@ -93,7 +98,7 @@ def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> 
     weighed = str(bool(feature.get("perKilogram"))).lower()
     below = f"below({units} * {unit} * ({low_top}), {days} * ({low_bottom}))"
     above = f"above({units} * {unit} * ({high_top}), {days} * ({high_bottom}))"
-    return f"""{exposure_rows()}, {_weights()},
+    return f"""{exposure_rows()}, {_weights(bool(feature.get("perKilogram")))},
     f AS (
         SELECT e.*, CASE WHEN {period} > 0 THEN TRY({below}) END AS low,
                CASE WHEN {period} > 0 THEN TRY({above}) END AS high
@@ -109,35 +114,44 @@ COMPLETE = """LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications'
     AND NOT w.planned"""
 
 
+def _amount(ctes: str, found: str) -> Query:
+    """A query whose `found` has `low`, `high` (null: not known) and `records`; without medicines both bounds are 0."""
+    return Query(
+        ctes,
+        f"SELECT *, true AS there FROM ({found}) amounts",
+        ("low", "high", "there"),
+        lower="CASE WHEN {asked} THEN coalesce({low}, 0) END",
+        upper="CASE WHEN {closed} THEN CASE WHEN {there} THEN {high} ELSE 0 END END",
+        records="list_sort(coalesce(f.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END))",
+        section="medications",
+    )
+
+
 def _to_mg(feature: Feature) -> str:
     """The macro that turns the units of a lower bound into mg, or into mg per kg."""
     return "mg_per_kg" if feature.get("perKilogram") else "mg_below"
 
 
-def daily_dose(feature: Feature, options: FeatureOptions) -> str:
+def daily_dose(feature: Feature, options: FeatureOptions) -> Query:
     """DailyDoseCondition: the dose ongoing on the day judged.
 
     Concurrent glucocorticoids add up (rule 12). Two records of another medicine may be one prescription recorded twice
     or two parts of a dose: their range is kept (A0-05 asks for no summing).
     """
     combine = "sum" if feature.get("equivalence") == "prednisone" else "max"
-    return f"""
-    WITH {window()}, {rates(feature, use="now")},
+    ctes = f"""{window(feature)}, {rates(feature, use="now")},
     each_record AS (
         SELECT ask, record,
                sum(low) FILTER (WHERE certain AND start_hi <= on_date AND end_lo >= on_date) AS low,
                CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
                flatten(list(weights)) AS weights
-        FROM q WHERE end_hi >= on_date AND start_lo <= on_date GROUP BY ask, record),
-    summed AS (
-        SELECT ask, {combine}(low) AS low, CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
+        FROM q WHERE end_hi >= on_date AND start_lo <= on_date GROUP BY ask, record)"""
+    found = f"""
+        SELECT ask, {_to_mg(feature)}(coalesce({combine}(low), 0)) AS low,
+               mg_above(CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END) AS high,
                list_distinct(list_concat(list(record), flatten(list(weights)))) AS records
-        FROM each_record GROUP BY ask)
-    SELECT w.ask, {_to_mg(feature)}(coalesce(s.low, 0)) AS lower,
-           CASE WHEN c.ask IS NULL THEN NULL WHEN s.ask IS NULL THEN 0 ELSE mg_above(s.high) END AS upper,
-           list_sort(coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END)) AS records
-    FROM w LEFT JOIN summed s USING (ask) {COMPLETE}
-    """
+        FROM each_record GROUP BY ask"""
+    return _amount(ctes, found)
 
 
 def _segments(name: str, rows: str) -> str:
@@ -171,41 +185,38 @@ def runs(name: str, rows: str) -> str:
         SELECT ask, min(first) AS first, max(last) AS last FROM {name}_numbered GROUP BY ask, number)"""
 
 
-def highest_dose(feature: Feature, options: FeatureOptions) -> str:
+def highest_dose(feature: Feature, options: FeatureOptions) -> Query:
     """HighestDoseCondition: the highest daily dose on any day, ever or in the window of an anchor.
 
     A medicine surely taken in the window was taken on some day, even where its dates are too vague for one sure day.
     """
-    certain = """SELECT q.ask, greatest(q.start_hi, w.start_certain) AS first, least(q.end_lo, w.end_certain) AS last,
-        q.low AS rate, 0 AS cover
-        FROM q JOIN w USING (ask) WHERE q.certain AND q.low IS NOT NULL AND q.start_hi <= q.end_lo"""
-    inside = """(w.when_is = 'ever' AND q.began) OR (q.start_hi <= w.end_certain AND q.end_lo >= w.start_certain)"""
-    possible = """SELECT q.ask, greatest(q.start_lo, w.start_possible) AS first,
-        least(q.end_hi, w.end_possible) AS last, q.high AS rate, 0 AS cover
-        FROM q JOIN w USING (ask) WHERE q.high IS NOT NULL"""
-    return f"""
-    WITH {window()}, {rates(feature, use="highest")},
+    certain = """SELECT ask, greatest(start_hi, start_certain) AS first, least(end_lo, end_certain) AS last,
+        low AS rate, 0 AS cover
+        FROM q WHERE certain AND low IS NOT NULL AND start_hi <= end_lo"""
+    inside = "(when_is = 'ever' AND began) OR (start_hi <= end_certain AND end_lo >= start_certain)"
+    possible = """SELECT ask, greatest(start_lo, start_possible) AS first, least(end_hi, end_possible) AS last,
+        high AS rate, 0 AS cover FROM q WHERE high IS NOT NULL"""
+    ctes = f"""{window(feature)}, {rates(feature, use="highest")},
     {_segments("sure", certain)}, {_segments("maybe", possible)},
     daily AS (SELECT ask, max(rate) AS rate, arg_max(first, rate) AS day FROM sure GROUP BY ask),
     alone AS (
-        SELECT q.ask, max(q.low) AS rate, arg_max(q.record, q.low) AS record, arg_max(q.weights, q.low) AS weights
-        FROM q JOIN w USING (ask) WHERE q.certain AND ({inside}) GROUP BY q.ask),
+        SELECT ask, max(low) AS rate, arg_max(record, low) AS record, arg_max(weights, low) AS weights
+        FROM q WHERE certain AND ({inside}) GROUP BY ask),
     upper_bound AS (SELECT ask, max(rate) AS rate FROM maybe GROUP BY ask),
     overlapping AS (
-        SELECT q.ask, bool_or(q.high IS NULL) AS unknown, records_of(q.record) AS records
-        FROM q JOIN w USING (ask) WHERE q.start_lo <= w.end_possible AND q.end_hi >= w.start_possible GROUP BY q.ask),
+        SELECT ask, bool_or(high IS NULL) AS unknown, records_of(record) AS records
+        FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask),
     proof AS (
-        SELECT q.ask, list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
-        FROM q JOIN daily b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask)
-    SELECT w.ask, {_to_mg(feature)}(greatest(coalesce(l.rate, 0), coalesce(s.rate, 0))) AS lower,
-           CASE WHEN c.ask IS NOT NULL AND NOT coalesce(o.unknown, false) THEN mg_above(coalesce(u.rate, 0))
-           END AS upper,
-           CASE WHEN s.rate > coalesce(l.rate, 0) THEN list_sort(list_distinct(list_append(s.weights, s.record)))
-                ELSE coalesce(p.records, o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END)
-           END AS records
-    FROM w LEFT JOIN daily l USING (ask) LEFT JOIN alone s USING (ask) LEFT JOIN upper_bound u USING (ask)
-    LEFT JOIN overlapping o USING (ask) LEFT JOIN proof p USING (ask) {COMPLETE}
-    """
+        SELECT q.ask, list_distinct(list_concat(list(q.record), flatten(list(q.weights)))) AS records
+        FROM q JOIN daily b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask)"""
+    found = f"""
+        SELECT k.ask, {_to_mg(feature)}(greatest(coalesce(l.rate, 0), coalesce(s.rate, 0))) AS low,
+               CASE WHEN NOT coalesce(o.unknown, false) THEN mg_above(coalesce(u.rate, 0)) END AS high,
+               CASE WHEN s.rate > coalesce(l.rate, 0) THEN list_distinct(list_append(s.weights, s.record))
+                    ELSE coalesce(p.records, o.records) END AS records
+        FROM (SELECT DISTINCT ask FROM q) k LEFT JOIN daily l USING (ask) LEFT JOIN alone s USING (ask)
+        LEFT JOIN upper_bound u USING (ask) LEFT JOIN overlapping o USING (ask) LEFT JOIN proof p USING (ask)"""
+    return _amount(ctes, found)
 
 
 def _high_dose_runs(feature: Feature) -> str:
@@ -241,56 +252,58 @@ def _high_dose_runs(feature: Feature) -> str:
 def _longest(name: str) -> str:
     """The longest run that overlaps the window, in days, first and last counted; it counts in full (rule 5)."""
     return f"""SELECT r.ask, max(r.last - r.first + 1) AS days, arg_max(r.first, r.last - r.first) AS first
-        FROM {name} r JOIN w USING (ask)
-        WHERE r.first <= w.end_possible AND r.last >= w.start_possible GROUP BY r.ask"""
+        FROM {name} r JOIN t USING (ask)
+        WHERE r.first <= t.end_possible AND r.last >= t.start_possible GROUP BY r.ask"""
 
 
-def dose_duration(feature: Feature, options: FeatureOptions) -> str:
+def _asks_of(rows: str) -> str:
+    """CTE `t`: the asks with medicines, once each, and what they ask."""
+    columns = ("on_date", "start_possible", "end_possible", "gap", "measure", "inclusive")
+    return f"t AS (SELECT ask, {', '.join(f'any_value({c}) AS {c}' for c in columns)} FROM {rows} GROUP BY ask)"
+
+
+def dose_duration(feature: Feature, options: FeatureOptions) -> Query:
     """DoseDurationCondition: the longest run of days at a dose or more, of runs that overlap the look-back (E02c)."""
-    return f"""
-    WITH {window()}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)},
+    ctes = f"""{window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)}, {_asks_of("q")},
     l AS ({_longest("sure_runs")}), u AS ({_longest("maybe_runs")}),
     o AS (
-        SELECT q.ask, list_sort(list_distinct(list_concat(list(q.record), flatten(list(q.weights))))) AS records
-        FROM q JOIN w USING (ask) WHERE q.start_lo <= w.end_possible AND q.end_hi >= w.start_possible GROUP BY q.ask)
-    SELECT w.ask, coalesce(l.days, 0) AS lower,
-           CASE WHEN c.ask IS NOT NULL THEN coalesce(u.days, 0) END AS upper,
-           coalesce(o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
-    FROM w LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask) {COMPLETE}
-    """
+        SELECT ask, list_distinct(list_concat(list(record), flatten(list(weights)))) AS records
+        FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask)"""
+    found = """
+        SELECT t.ask, coalesce(l.days, 0) AS low, coalesce(u.days, 0) AS high, o.records
+        FROM t LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask)"""
+    return _amount(ctes, found)
 
 
-def treatment_duration(feature: Feature, options: FeatureOptions) -> str:
+def treatment_duration(feature: Feature, options: FeatureOptions) -> Query:
     """TreatmentDurationCondition: days of treatment, in total, of the longest run, or of a run to screening.
 
     Durations are end minus start, or count both ends (`inclusive`). `sinceFirstDose`: a course of pulses may last
     one gap beyond its last known dose (A0-13).
     """
-    length = "r.last - r.first + CASE WHEN w.inclusive THEN 1 ELSE 0 END"
+    length = "r.last - r.first + CASE WHEN t.inclusive THEN 1 ELSE 0 END"
 
     def days(name: str) -> str:
-        days = f"CASE WHEN any_value(w.measure) = 'total' THEN sum({length}) ELSE max({length}) END"
+        days = f"CASE WHEN any_value(t.measure) = 'total' THEN sum({length}) ELSE max({length}) END"
         return f"""SELECT r.ask, {days} AS days
-            FROM {name} r JOIN w USING (ask)
-            WHERE CASE w.measure WHEN 'total' THEN true WHEN 'runToScreening' THEN r.last >= w.on_date - w.gap
-                       ELSE r.first <= w.end_possible AND r.last >= w.start_possible END
+            FROM {name} r JOIN t USING (ask)
+            WHERE CASE t.measure WHEN 'total' THEN true WHEN 'runToScreening' THEN r.last >= t.on_date - t.gap
+                       ELSE r.first <= t.end_possible AND r.last >= t.start_possible END
             GROUP BY r.ask"""
 
-    sure = "SELECT ask, start_hi AS first, end_lo AS last, w.gap FROM e JOIN w USING (ask) WHERE certain"
+    sure = "SELECT ask, start_hi AS first, end_lo AS last, gap FROM e WHERE certain"
     maybe = """SELECT ask, start_lo AS first,
-               CASE WHEN w.since_first THEN least(end_hi + w.gap, w.on_date) ELSE end_hi END AS last, w.gap
-        FROM e JOIN w USING (ask)"""
-    return f"""
-    WITH {window()}, {exposure_rows()}, {runs("sure", sure)}, {runs("maybe", maybe)},
+               CASE WHEN since_first THEN least(end_hi + gap, on_date) ELSE end_hi END AS last, gap FROM e"""
+    ctes = f"""{window(feature)}, {exposure_rows()}, {runs("sure", sure)}, {runs("maybe", maybe)}, {_asks_of("e")},
     l AS ({days("sure")}), u AS ({days("maybe")}),
-    o AS (SELECT ask, records_of(record) AS records FROM e GROUP BY ask)
-    SELECT w.ask, coalesce(l.days, 0) AS lower, CASE WHEN c.ask IS NOT NULL THEN coalesce(u.days, 0) END AS upper,
-           coalesce(o.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
-    FROM w LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask) {COMPLETE}
-    """
+    o AS (SELECT ask, records_of(record) AS records FROM e GROUP BY ask)"""
+    found = """
+        SELECT t.ask, coalesce(l.days, 0) AS low, coalesce(u.days, 0) AS high, o.records
+        FROM t LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask)"""
+    return _amount(ctes, found)
 
 
-def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
+def cumulative_dose(feature: Feature, options: FeatureOptions) -> Query:
     """CumulativeDoseCondition: mg in a lifetime by one route (A0-09).
 
     A course counts a dose at its start and one for every period that has passed; a record without timing is one dose.
@@ -306,25 +319,20 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> str:
         once = "e.administration OR e.period_days IS NULL OR e.period_days <= 0"
         return f"TRY({_scaled('e.dose')} * {times} * {kilograms} * CASE WHEN {once} THEN 1 ELSE {passed} + 1 END)"
 
-    return f"""
-    WITH {window()}, {exposure_rows()}, {_weights()},
+    ctes = f"""{window(feature)}, {exposure_rows()}, {_weights(always=False)},
     amounts AS (
         SELECT e.ask, e.record, e.certain AND e.began AND e.route = {route} AS sure,
                {amount("k.light", "coalesce(e.start_hi, e.end_lo)", "coalesce(e.end_lo, e.start_hi)")} AS low,
                CASE WHEN e.start_lo > {BEGINNING} AND (e.administration OR e.period_days IS NOT NULL)
                     THEN {amount("k.heavy", "e.start_lo", "e.end_hi")} END AS high
         FROM e LEFT JOIN k ON k.ask = e.ask AND k.row_id = e.row_id
-        WHERE e.route IS NULL OR e.route = {route}),
-    s AS (
-        SELECT ask, sum(low) FILTER (WHERE sure) AS low, CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
+        WHERE e.route IS NULL OR e.route = {route})"""
+    found = """
+        SELECT ask, inexact(below(coalesce(sum(low) FILTER (WHERE sure), 0), 1000000)) AS low,
+               inexact(above(CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END, 1000000)) AS high,
                records_of(record) AS records
-        FROM amounts GROUP BY ask)
-    SELECT w.ask, inexact(below(coalesce(s.low, 0), 1000000)) AS lower,
-           CASE WHEN c.ask IS NULL THEN NULL WHEN s.ask IS NULL THEN 0 ELSE inexact(above(s.high, 1000000))
-           END AS upper,
-           coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
-    FROM w LEFT JOIN s USING (ask) {COMPLETE}
-    """
+        FROM amounts GROUP BY ask"""
+    return _amount(ctes, found)
 
 
 RENAL_RESULTS = {
@@ -367,9 +375,9 @@ def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
     needed = feature.get("dailyDose")
     assert needed is not None
     return f"""
-    WITH {window()}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)},
-    b AS (SELECT r.ask, max(r.first) AS first FROM sure_runs r JOIN w USING (ask)
-          WHERE r.first <= w.end_possible AND r.last >= w.start_possible AND r.last - r.first + 1 >= 14 GROUP BY r.ask),
+    WITH {window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)}, {_asks_of("q")},
+    b AS (SELECT r.ask, max(r.first) AS first FROM sure_runs r JOIN t USING (ask)
+          WHERE r.first <= t.end_possible AND r.last >= t.start_possible AND r.last - r.first + 1 >= 14 GROUP BY r.ask),
     {parts}
     SELECT w.ask, CASE WHEN p.worse OR f.worse THEN 1 END AS lower,
            CASE WHEN p.steady AND f.steady AND NOT p.worse AND NOT f.worse THEN 0 END AS upper,

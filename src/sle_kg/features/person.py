@@ -5,6 +5,7 @@ from __future__ import annotations
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.presence import BEGINNING, condition_rows, members, window
+from sle_kg.features.query import Query
 from sle_kg.features.results import ALL, POSITIVE, latest
 from sle_kg.features.sql import text
 
@@ -19,7 +20,7 @@ PREGNANCY_LASTS_DAYS = 300
 def age(feature: Feature, options: FeatureOptions) -> str:
     """AgeCondition: completed years at the anchor (A0-01, A1-02); a partial birth date gives a range."""
     return f"""
-    WITH {window()}
+    WITH {window(feature)}
     SELECT w.ask, completed_years(p.birth_to, w.end_certain) AS lower,
            completed_years(p.birth_from, w.end_possible) AS upper, [p.record] AS records
     FROM w JOIN fact_patient p USING (patient)
@@ -37,58 +38,62 @@ def sex(feature: Feature, options: FeatureOptions) -> str:
 def _latest_statements(name: str, keys: str) -> str:
     """CTE `<name>`: the latest statements of each kind that `keys` (SQL on `t.statement`) picks."""
     return f"""{name} AS (
-        SELECT w.ask, t.record, t.statement, t.value FROM w JOIN fact_statement t ON t.patient = w.patient
+        SELECT w.ask, w.feature, t.record, t.statement, t.value FROM w JOIN fact_statement t ON t.patient = w.patient
         WHERE {keys} AND coalesce(t.date_from, {BEGINNING}) <= w.base AND t.value IS NOT NULL
         QUALIFY coalesce(t.date_to, w.base) >= max(coalesce(t.date_from, {BEGINNING})) OVER (
             PARTITION BY w.ask, t.statement))"""
 
 
-STATEMENTS_COMPLETE = "LEFT JOIN complete c ON c.ask = w.of AND c.section = 'statements' AND c.until >= w.on_date"
-
-
-def statement(feature: Feature, options: FeatureOptions) -> str:
+def statement(feature: Feature, options: FeatureOptions) -> Query:
     """StatementCondition: the latest statement wins and does not age (rule 3); two of one day that differ: open."""
     key = str(feature.get("statement"))
-    covered = str(key in STATEMENTS_COMPLETE_COVERS).lower()
-    return f"""
-    WITH {ALL}, {_latest_statements("t", f"t.statement = {text(key)}")},
-    s AS (SELECT ask, bool_and(value) AS all_true, bool_or(value) AS any_true, records_of(record) AS records
-          FROM t GROUP BY ask)
-    SELECT w.ask, CASE WHEN s.all_true THEN 1 END AS lower,
-           CASE WHEN s.ask IS NOT NULL AND NOT s.any_true THEN 0
-                WHEN s.ask IS NULL AND c.ask IS NOT NULL AND {covered} THEN 0 END AS upper,
-           coalesce(s.records, CASE WHEN c.ask IS NOT NULL AND {covered} THEN [c.record] ELSE [] END) AS records
-    FROM w LEFT JOIN s USING (ask) {STATEMENTS_COMPLETE}
-    """
+    covered = key in STATEMENTS_COMPLETE_COVERS
+    absent = "WHEN {there} IS NULL AND {closed} THEN 0" if covered else ""
+    found = """
+        SELECT ask, bool_and(value) AS holds, bool_or(value) AS may_hold, true AS there, records_of(record) AS records
+        FROM t GROUP BY ask"""
+    return Query(
+        f"{window(feature)}, {_latest_statements('t', f't.statement = {text(key)}')}",
+        found,
+        ("holds", "may_hold", "there"),
+        lower="CASE WHEN {holds} THEN 1 END",
+        upper=f"CASE WHEN NOT {{may_hold}} THEN 0 {absent} END",
+        records=STATED if covered else "coalesce(f.records, [])",
+        section="statements" if covered else "",
+    )
 
 
-def contraindication(feature: Feature, options: FeatureOptions) -> str:
+STATED = "coalesce(f.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END)"
+
+
+def contraindication(feature: Feature, options: FeatureOptions) -> Query:
     """ContraindicationCondition: documented for the drug, or for one member of the class (rule 11, A0-03).
 
     `asDocumented`: what is not documented does not hold (an exception that nobody claims).
     """
-    key = "replace(t.statement, 'contraindication:', '')"
-    return f"""
-    WITH {ALL}, {_latest_statements("t", "t.statement LIKE 'contraindication:%'")},
+    key = "replace(statement, 'contraindication:', '')"
+    ctes = f"""{window(feature)}, {_latest_statements("t", "t.statement LIKE 'contraindication:%'")},
     named AS (
-        SELECT w.ask, m.concept AS key, bool_or(m.concept = m.value_set) AS single
-        FROM w JOIN wanted_set ws ON ws.feature = w.feature JOIN membership m USING (value_set)
-        WHERE m.status = 'in' GROUP BY w.ask, m.concept
-        UNION SELECT w.ask, ws.value_set, true FROM w JOIN wanted_set ws ON ws.feature = w.feature),
-    s AS (
-        SELECT t.ask, bool_or(t.value) AS some_true,
-               bool_or(t.value AND NOT t.doubtful) AS holds,
+        SELECT ws.feature, m.concept AS key, bool_or(m.concept = m.value_set) AS single
+        FROM wanted_set ws JOIN membership m ON m.value_set = ws.value_set
+        WHERE m.status = 'in' GROUP BY ws.feature, m.concept
+        UNION SELECT feature, value_set, true FROM wanted_set),
+    n AS (SELECT feature, key, bool_or(single) AS single FROM named GROUP BY feature, key)"""
+    found = f"""
+        SELECT t.ask, bool_or(t.value) AS may_hold, bool_or(t.value AND NOT t.doubtful) AS holds,
                bool_or(NOT t.value AND n.single) AS denied, records_of(t.record) AS records
         FROM (SELECT *, {key} AS key, bool_or(NOT value) OVER (PARTITION BY ask, statement) AS doubtful FROM t) t
-        JOIN (SELECT ask, key, bool_or(single) AS single FROM named GROUP BY ask, key) n
-             ON n.ask = t.ask AND n.key = t.key
-        GROUP BY t.ask)
-    SELECT w.ask, CASE WHEN s.holds THEN 1 WHEN w.documented THEN 0 END AS lower,
-           CASE WHEN coalesce(s.some_true, false) THEN NULL
-                WHEN w.documented OR s.denied OR c.ask IS NOT NULL THEN 0 END AS upper,
-           coalesce(s.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END) AS records
-    FROM w LEFT JOIN s USING (ask) {STATEMENTS_COMPLETE}
-    """
+        JOIN n ON n.feature = t.feature AND n.key = t.key
+        GROUP BY t.ask"""
+    return Query(
+        ctes,
+        found,
+        ("may_hold", "holds", "denied"),
+        lower="CASE WHEN {holds} THEN 1 WHEN {documented} THEN 0 END",
+        upper="CASE WHEN NOT coalesce({may_hold}, false) AND ({documented} OR {denied} OR {closed}) THEN 0 END",
+        records=STATED,
+        section="statements",
+    )
 
 
 def _without_potential(by_age: bool) -> str:
@@ -122,7 +127,7 @@ def no_childbearing_potential(feature: Feature, options: FeatureOptions) -> str:
     return _without_potential(by_age=False)
 
 
-def pregnancy(feature: Feature, options: FeatureOptions) -> str:
+def pregnancy(feature: Feature, options: FeatureOptions) -> Query:
     """PregnancyCondition: by test or diagnosis (rule 9).
 
     A positive test means pregnant; a negative one in its window, or complete conditions without pregnancy, means not;
@@ -130,8 +135,8 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> str:
     section 4).
     """
     tests = "'hcgSerumQual', 'hcgSerumQuant', 'hcgUrineQual'"
-    return f"""
-    WITH {window()}, {latest("v", tests, options.window("pregnancyTest"))}, {condition_rows("pregnancyCondition")},
+    ctes = f"""{window(feature)}, {latest("v", tests, options.window("pregnancyTest"))},
+    {condition_rows("pregnancyCondition")},
     test AS (
         SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
                bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative,
@@ -142,20 +147,28 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> str:
         SELECT ask, bool_or(status = 'confirmed' AND member = 'in' AND active) AS present,
                bool_or(status <> 'refuted' AND coalesce(active, true) AND hull_end >= on_date) AS possible,
                records_of(record) AS records
-        FROM d GROUP BY ask)
-    SELECT w.ask,
-           CASE WHEN p.sex IS NULL OR coalesce(t.negative, false) THEN NULL
-                WHEN t.positive OR s.present THEN 1 END AS lower,
-           CASE WHEN p.sex IS NULL OR t.positive OR s.present THEN NULL
-                WHEN t.negative THEN 0
-                WHEN c.ask IS NOT NULL AND NOT coalesce(s.possible, false) AND NOT coalesce(t.doubtful, false) THEN 0
-           END AS upper,
-           CASE WHEN t.ask IS NOT NULL OR s.ask IS NOT NULL
-                THEN list_concat(coalesce(t.records, []), coalesce(s.records, []))
-                WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
-    FROM w JOIN fact_patient p USING (patient) LEFT JOIN test t USING (ask) LEFT JOIN seen s USING (ask)
-    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'conditions' AND c.until >= w.on_date
-    """
+        FROM d GROUP BY ask),
+    known AS (
+        SELECT w.ask, p.sex IS NOT NULL AS tells, coalesce(t.positive, false) OR coalesce(s.present, false) AS shown,
+               coalesce(t.negative, false) AS denied,
+               coalesce(s.possible, false) OR coalesce(t.doubtful, false) AS possible,
+               CASE WHEN t.ask IS NOT NULL OR s.ask IS NOT NULL
+                    THEN list_concat(coalesce(t.records, []), coalesce(s.records, [])) END AS records
+        FROM w JOIN fact_patient p ON p.patient = w.patient LEFT JOIN test t ON t.ask = w.ask
+        LEFT JOIN seen s ON s.ask = w.ask)"""
+    found = """
+        SELECT ask, tells AND shown AND NOT denied AS holds, tells AND denied AND NOT shown AS excluded,
+               tells AND NOT shown AND NOT possible AS unsuspected, records
+        FROM known"""
+    return Query(
+        ctes,
+        found,
+        ("holds", "excluded", "unsuspected"),
+        lower="CASE WHEN {holds} THEN 1 END",
+        upper="CASE WHEN {excluded} OR {unsuspected} AND {closed} THEN 0 END",
+        records=STATED,
+        section="conditions",
+    )
 
 
 def consent(feature: Feature, options: FeatureOptions) -> str:
@@ -172,13 +185,12 @@ def consent(feature: Feature, options: FeatureOptions) -> str:
     """
 
 
-def donated_volume(feature: Feature, options: FeatureOptions) -> str:
+def donated_volume(feature: Feature, options: FeatureOptions) -> Query:
     """DonatedVolumeCondition: millilitres of blood donated in the look-back (E27a).
 
     A donation without a volume of the same day leaves the upper bound open.
     """
-    return f"""
-    WITH {window()},
+    ctes = f"""{window(feature)},
     volumes AS (
         SELECT w.ask, t.record, t.amount, t.date_from,
                t.date_from >= w.start_certain AND least(t.date_to, w.base) <= w.end_certain AS sure
@@ -195,13 +207,19 @@ def donated_volume(feature: Feature, options: FeatureOptions) -> str:
     s AS (
         SELECT ask, sum(amount) FILTER (WHERE sure) AS sure, sum(amount) AS total, bool_or(amount IS NULL) AS unread,
                records_of(record) AS records FROM volumes GROUP BY ask),
-    n AS (SELECT ask, bool_and(measured) AS measured, records_of(record) AS records FROM donations GROUP BY ask)
-    SELECT w.ask, coalesce(s.sure, 0) AS lower,
-           CASE WHEN c.ask IS NOT NULL AND coalesce(n.measured, true) AND NOT coalesce(s.unread, false)
-                THEN coalesce(s.total, 0) END AS upper,
-           CASE WHEN s.ask IS NOT NULL OR n.ask IS NOT NULL
-                THEN list_concat(coalesce(n.records, []), coalesce(s.records, []))
-                WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
-    FROM w LEFT JOIN s USING (ask) LEFT JOIN n USING (ask)
-    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'procedures' AND c.until >= w.on_date
-    """
+    n AS (SELECT ask, bool_and(measured) AS measured, records_of(record) AS records FROM donations GROUP BY ask)"""
+    found = """
+        SELECT ask, coalesce(s.sure, 0) AS low, true AS there,
+               CASE WHEN coalesce(n.measured, true) AND NOT coalesce(s.unread, false)
+                    THEN coalesce(s.total, 0) END AS high,
+               list_concat(coalesce(n.records, []), coalesce(s.records, [])) AS records
+        FROM s FULL JOIN n USING (ask)"""
+    return Query(
+        ctes,
+        found,
+        ("low", "high", "there"),
+        lower="CASE WHEN {asked} THEN coalesce({low}, 0) END",
+        upper="CASE WHEN {closed} THEN CASE WHEN {there} THEN {high} ELSE 0 END END",
+        records=STATED,
+        section="procedures",
+    )

@@ -1,16 +1,19 @@
 """Presence features (0 or 1) from dated records: diagnoses, procedures, vaccines, medicines taken, allergies.
 
-Each kind gives rows (ask, record, certain, possible): `certain` records prove the fact; `possible` ones keep it from
-being known absent. Absence needs a closed value set and a section that is complete up to the day in question.
+Each kind gives rows (ask, record, certain, possible, refuted): `certain` records prove the fact; `possible` ones keep
+it from being known absent; `refuted` names a record that by itself proves absence. Absence else needs a closed value
+set and a section that is complete up to the day in question.
 """
 
 from __future__ import annotations
 
 from sle_kg.criteria import Feature
+from sle_kg.features.query import Query
 from sle_kg.features.sql import text
 
 BEGINNING = "DATE '0001-01-01'"
-
+SCREENING = "screening"
+"""The anchor that is the day judged."""
 
 INSIDE = "m.status <> 'outside'"
 
@@ -26,49 +29,51 @@ def members(concept: str, name: str | None = None, parameter: str = "valueSet", 
         JOIN membership m ON m.concept = {concept} AND m.value_set = ws.value_set AND ({where})"""
 
 
-def window() -> str:
+def anchored(feature: Feature) -> bool:
+    """Whether the window of a feature ends at an event of the trial, not at screening."""
+    return feature.get("anchor", SCREENING) != SCREENING
+
+
+def window(feature: Feature) -> str:
     """CTE `w`: ask, patient, base, on_date, the window that is certain and the one that is possible, planned.
 
     A closed interval [anchor − look-back, anchor]; without look-back from the beginning of time. An anchor after the
     date judged is planned (rule 6): facts can still fall into its window, absence cannot be known.
     """
-    lookback = "CAST({} - to_months(a.months) - to_days(a.days) AS DATE)"
+    first, last, join = "a.on_date", "a.on_date", ""
+    if anchored(feature):
+        first, last, join = "n.first", "n.last", "JOIN anchor n ON n.ask = a.of AND n.anchor = a.anchor"
+    start = f"coalesce(CAST({{}} - to_months(a.months) - to_days(a.days) AS DATE), {BEGINNING})"
     return f"""w AS (
-        SELECT a.*, coalesce({lookback.format("n.last")}, {BEGINNING}) AS start_certain,
-               coalesce({lookback.format("n.first")}, {BEGINNING}) AS start_possible,
-               n.first AS end_certain, n.last AS end_possible, n.last > a.on_date AS planned
-        FROM a JOIN anchor n ON n.ask = a.of AND n.anchor = a.anchor)"""
+        SELECT a.*, {start.format(last)} AS start_certain, {start.format(first)} AS start_possible,
+               {first} AS end_certain, {last} AS end_possible, {last} > a.on_date AS planned
+        FROM a {join})"""
 
 
-def presence(ctes: str, section: str, *, absence: str = "true", also: str = "false") -> str:
-    """The presence query over CTEs `w` and `r`.
+def presence(ctes: str, section: str, *, closed_sets: bool = False) -> Query:
+    """The presence query over CTEs `w` and `r` (ask, record, certain, possible, refuted).
 
-    `section`: what must be complete for absence; `absence`: SQL over `w` that must hold too (closed set); `also`: SQL
-    over `w` that by itself proves absence (a refuted diagnosis).
+    `section`: what must be complete for absence; `closed_sets`: whether the value sets must be closed for it too.
     """
-    return f"""
-    WITH {ctes},
-    summed AS (
-        SELECT w.ask, bool_or(coalesce(r.certain, false)) AS certain, bool_or(coalesce(r.possible, false)) AS possible,
-               records_where(r.record, r.certain) AS proof,
-               records_where(r.record, r.possible) AS doubt
-        FROM w LEFT JOIN r USING (ask) GROUP BY w.ask),
-    closed AS (
-        SELECT w.ask, c.record FROM w JOIN complete c ON c.ask = w.of
-        WHERE c.section = {text(section)} AND c.until >= w.end_possible AND NOT w.planned AND {absence}),
-    refuted AS (SELECT w.ask, {also} AS record FROM w)
-    SELECT s.ask,
-           CASE WHEN f.record IS NULL AND s.certain THEN 1 END AS lower,
-           CASE WHEN f.record IS NOT NULL THEN 0 WHEN c.ask IS NOT NULL AND NOT s.possible THEN 0 END AS upper,
-           CASE WHEN f.record IS NOT NULL THEN [f.record]
-                WHEN s.certain THEN s.proof
-                WHEN s.possible THEN s.doubt
-                WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
-    FROM summed s LEFT JOIN closed c USING (ask) LEFT JOIN refuted f USING (ask)
-    """
+    found = """
+        SELECT ask, bool_or(coalesce(certain, false)) AS certain, bool_or(coalesce(possible, false)) AS possible,
+               max(refuted) IS NOT NULL AS refuted, max(refuted) AS refutation,
+               records_where(record, certain) AS proof, records_where(record, possible) AS doubt
+        FROM r GROUP BY ask"""
+    return Query(
+        ctes,
+        found,
+        ("certain", "possible", "refuted"),
+        lower="CASE WHEN {certain} AND NOT {refuted} THEN 1 END",
+        upper="CASE WHEN {refuted} THEN 0 WHEN {closed} AND NOT coalesce({possible}, false) THEN 0 END",
+        records="""CASE WHEN f.refuted THEN [f.refutation] WHEN f.certain THEN f.proof WHEN f.possible THEN f.doubt
+                        WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END""",
+        section=section,
+        closed_sets=closed_sets,
+    )
 
 
-NO_REFUTATION = "CAST(NULL AS VARCHAR)"
+NOT_REFUTED = "CAST(NULL AS VARCHAR) AS refuted"
 
 
 # ---- diagnoses ------------------------------------------------------------------------------------------------------
@@ -101,14 +106,12 @@ def condition_rows(value_set: str | None = None) -> str:
         WHERE coalesce(c.onset_from, c.recorded_from, {BEGINNING}) <= w.base)"""
 
 
-REFUTED = """(
-        SELECT max(d.record) FROM d WHERE d.ask = w.ask AND d.status = 'refuted' AND d.refutes
-        AND NOT EXISTS (
+REFUTING = """(d.status = 'refuted' AND d.refutes AND NOT EXISTS (
             SELECT 1 FROM d k WHERE k.ask = d.ask AND (
                 k.status = 'confirmed' AND k.member = 'in'
                 AND (k.stated IS NULL OR d.stated IS NULL OR k.stated >= d.stated)
                 OR k.status = 'uncertain' AND k.stated > d.stated)))"""
-"""The record that refutes the value set: its broadest diagnosis, no confirmed one that is as recent or undated, and no
+"""Whether a record refutes the value set: its broadest diagnosis, no confirmed one that is as recent or undated, and no
 later suspicion."""
 
 CONTRADICTED = """EXISTS (
@@ -117,7 +120,7 @@ CONTRADICTED = """EXISTS (
 """A refutation at least as recent as this confirmed record: it no longer proves the diagnosis."""
 
 
-def diagnosis(feature: Feature) -> str:
+def diagnosis(feature: Feature) -> Query:
     """DiagnosisCondition: recorded ever, now, or in a window; at least as severe as asked (rules 1 and 10).
 
     A record without severity neither proves nor excludes a severity.
@@ -134,40 +137,44 @@ def diagnosis(feature: Feature) -> str:
         SELECT d.ask, d.record,
                d.status = 'confirmed' AND d.member = 'in' AND coalesce({enough}, false) AND coalesce({certainly}, false)
                AND NOT {CONTRADICTED} AS certain,
-               d.status <> 'refuted' AND coalesce({enough}, true) AND coalesce({possibly}, true) AS possible
+               d.status <> 'refuted' AND coalesce({enough}, true) AND coalesce({possibly}, true) AS possible,
+               CASE WHEN {REFUTING} THEN d.record END AS refuted
         FROM d)"""
-    closed = """NOT EXISTS (
-            SELECT 1 FROM wanted_set ws JOIN value_set v USING (value_set) WHERE v.open AND ws.feature = w.feature)"""
-    return presence(f"{window()}, {condition_rows()}, {rows}", "conditions", absence=closed, also=REFUTED)
+    return presence(f"{window(feature)}, {condition_rows()}, {rows}", "conditions", closed_sets=True)
 
 
-def diagnosis_count(feature: Feature) -> str:
+COUNT_RECORDS = """CASE WHEN f.possible > 0 THEN f.records WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END"""
+
+
+def diagnosis_count(feature: Feature) -> Query:
     """DiagnosisCountCondition: distinct episodes, told apart by their onset (or recorded) date.
 
     Episodes on different exact days are different ones; one whose date is partial or missing may be any of them.
     """
     proven = f"(d.status = 'confirmed' AND d.member = 'in' AND NOT {CONTRADICTED})"
-    return f"""
-    WITH {window()}, {condition_rows()},
-    counted AS (
-        SELECT w.ask,
+    found = f"""
+        SELECT d.ask,
                greatest(
                    count(DISTINCT CASE WHEN d.day_from = d.day_to THEN d.day_from END) FILTER (WHERE {proven}),
                    CASE WHEN bool_or({proven}) THEN 1 ELSE 0 END) AS certain,
                count(*) FILTER (WHERE d.status <> 'refuted') AS possible,
                records_where(d.record, d.status <> 'refuted') AS records
-        FROM w LEFT JOIN d USING (ask) GROUP BY w.ask)
-    SELECT w.ask, n.certain AS lower, CASE WHEN c.ask IS NOT NULL THEN n.possible END AS upper,
-           CASE WHEN n.possible > 0 THEN n.records WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
-    FROM w JOIN counted n USING (ask)
-    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'conditions' AND c.until >= w.on_date
-    """
+        FROM d GROUP BY d.ask"""
+    return Query(
+        f"{window(feature)}, {condition_rows()}",
+        found,
+        ("certain", "possible"),
+        lower="CASE WHEN {asked} THEN coalesce({certain}, 0) END",
+        upper="CASE WHEN {closed} THEN coalesce({possible}, 0) END",
+        records=COUNT_RECORDS,
+        section="conditions",
+    )
 
 
 # ---- procedures and vaccines ----------------------------------------------------------------------------------------
 
 
-def procedure(feature: Feature) -> str:
+def procedure(feature: Feature) -> Query:
     """ProcedureCondition: done ever or in a window, by a procedure or by a diagnosis code that says so (Z94.0).
 
     A refuted diagnosis (no dependence on dialysis) does not undo a procedure that is recorded.
@@ -178,32 +185,32 @@ def procedure(feature: Feature) -> str:
         SELECT w.ask, p.record,
                p.done = 'yes' AND m.status = 'in' AND coalesce({done_then}, w.when_is = 'ever') AS certain,
                p.done <> 'no' AND coalesce(p.from_from, {BEGINNING}) <= w.end_possible
-               AND coalesce(p.end_to, w.on_date) >= w.start_possible AS possible
+               AND coalesce(p.end_to, w.on_date) >= w.start_possible AS possible, {NOT_REFUTED}
         FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
         {members("p.concept")}),
     r AS (
-        FROM p UNION ALL
+        SELECT ask, record, certain, possible, refuted FROM p UNION ALL
         SELECT d.ask, d.record,
                d.status = 'confirmed' AND d.member = 'in' AND (d.when_is = 'ever' OR coalesce({present_then}, false))
                AND NOT {CONTRADICTED},
-               d.status <> 'refuted' AND d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible
+               d.status <> 'refuted' AND d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible,
+               CASE WHEN {REFUTING} AND NOT EXISTS (SELECT 1 FROM p WHERE p.ask = d.ask AND p.possible)
+                    THEN d.record END
         FROM d)"""
-    ctes = f"{window()}, {condition_rows()}, {rows}"
-    refuted = f"CASE WHEN w.ask NOT IN (SELECT ask FROM p WHERE possible) THEN {REFUTED} END"
-    return presence(ctes, "procedures", also=refuted)
+    return presence(f"{window(feature)}, {condition_rows()}, {rows}", "procedures")
 
 
-def immunization(feature: Feature) -> str:
+def immunization(feature: Feature) -> Query:
     """ImmunizationCondition: given in the look-back."""
     rows = f"""r AS (
         SELECT w.ask, i.record,
                i.given = 'yes' AND m.status = 'in' AND i.date_from >= w.start_certain
                AND least(i.date_to, w.base) <= w.end_certain AS certain,
                i.given <> 'no' AND least(coalesce(i.date_to, w.base), w.base) >= w.start_possible
-               AND coalesce(i.date_from, {BEGINNING}) <= w.end_possible AS possible
+               AND coalesce(i.date_from, {BEGINNING}) <= w.end_possible AS possible, {NOT_REFUTED}
         FROM w JOIN fact_immunization i ON i.patient = w.patient AND coalesce(i.date_from, {BEGINNING}) <= w.base
         {members("i.concept")})"""
-    return presence(f"{window()}, {rows}", "immunizations", also=NO_REFUTATION)
+    return presence(f"{window(feature)}, {rows}", "immunizations")
 
 
 # ---- medicines taken ------------------------------------------------------------------------------------------------
@@ -217,15 +224,17 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
     a product for local use does not count (rules 5, 12, 13).
     """
     going_on = "(end_from > base OR (end_from IS NULL AND coalesce(ongoing, false)))"
-    return f"""{name}_raw AS (
-        SELECT w.ask, w.patient, w.on_date, w.base, x.record, x.concept, x.taken, x.ongoing,
-               x.row_id, x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration,
-               min(m.status) AS member,
+    return f"""{name}_member AS (
+        SELECT ws.feature, m.concept, min(m.status) AS member
+        FROM wanted_set ws JOIN membership m ON m.value_set = ws.value_set
+        WHERE ws.parameter = {text(parameter)} AND m.status <> 'outside' GROUP BY ws.feature, m.concept),
+    {name}_raw AS (
+        SELECT {", ".join(f"w.{column}" for column in OF_ASK)}, x.record, x.concept, x.taken, x.ongoing, x.row_id,
+               x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration, m.member,
                x.start_from, x.start_to, x.end_from, x.end_to
         FROM w JOIN fact_exposure x ON x.patient = w.patient AND coalesce(x.start_from, {BEGINNING}) <= w.base
-        {members("x.concept", parameter=parameter)}
-        WHERE x.taken <> 'no' AND coalesce(x.route, '') <> 'local'
-        GROUP BY ALL),
+        JOIN {name}_member m ON m.feature = w.feature AND m.concept = x.concept
+        WHERE x.taken <> 'no' AND coalesce(x.route, '') <> 'local'),
     {name} AS (
         SELECT *, taken = 'yes' AND member = 'in' AS certain,
                coalesce(start_from, {BEGINNING}) AS start_lo,
@@ -238,59 +247,68 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
         FROM {name}_raw)"""
 
 
-def exposure(feature: Feature) -> str:
+OF_ASK = (
+    *("ask", "feature", "patient", "on_date", "base", "start_certain", "start_possible", "end_certain", "end_possible"),
+    *("when_is", "half_lives", "gap", "measure", "inclusive", "since_first"),
+)
+"""Columns of `w` that go with each medicine."""
+
+
+def exposure(feature: Feature) -> Query:
     """ExposureCondition: taken ever (before screening), ongoing, or in a window."""
-    certainly = """CASE w.when_is WHEN 'ever' THEN e.began
+    certainly = """CASE e.when_is WHEN 'ever' THEN e.began
         WHEN 'ongoing' THEN e.start_hi <= e.on_date AND e.end_lo >= e.on_date
-        ELSE e.start_hi <= w.end_certain AND e.end_lo >= w.start_certain END"""
-    possibly = """CASE w.when_is WHEN 'ever' THEN true WHEN 'ongoing' THEN e.end_hi >= e.on_date
-        ELSE e.start_lo <= w.end_possible AND e.end_hi >= w.start_possible END"""
+        ELSE e.start_hi <= e.end_certain AND e.end_lo >= e.start_certain END"""
+    possibly = """CASE e.when_is WHEN 'ever' THEN true WHEN 'ongoing' THEN e.end_hi >= e.on_date
+        ELSE e.start_lo <= e.end_possible AND e.end_hi >= e.start_possible END"""
     rows = f"""r AS (
-        SELECT e.ask, e.record, e.certain AND coalesce({certainly}, false) AS certain, {possibly} AS possible
-        FROM e JOIN w USING (ask))"""
-    return presence(f"{window()}, {exposure_rows()}, {rows}", "medications", also=NO_REFUTATION)
+        SELECT e.ask, e.record, e.certain AND coalesce({certainly}, false) AS certain, {possibly} AS possible,
+               {NOT_REFUTED}
+        FROM e)"""
+    return presence(f"{window(feature)}, {exposure_rows()}, {rows}", "medications")
 
 
-def washout(feature: Feature) -> str:
+def washout(feature: Feature) -> Query:
     """WashoutCondition: 1 while day judged − last day taken < the drug's wash-out days (rule 13; drugs.csv).
 
     A medicine without known wash-out days leaves the question open for ever (rule 1).
     """
-    days = "CASE w.half_lives WHEN 3 THEN g.washout3 WHEN 5 THEN g.washout5 END"
+    days = "CASE e.half_lives WHEN 3 THEN g.washout3 WHEN 5 THEN g.washout5 END"
     rows = f"""r AS (
         SELECT e.ask, e.record,
                e.certain AND e.began AND coalesce(e.on_date - e.end_lo < {days}, false) AS certain,
-               coalesce(e.on_date - e.end_hi < {days}, true) AS possible
-        FROM e JOIN w USING (ask) LEFT JOIN drug g ON g.concept = e.concept)"""
-    ctes = f"{window()}, {exposure_rows()}, {rows}"
-    return presence(ctes, "medications", also=NO_REFUTATION)
+               coalesce(e.on_date - e.end_hi < {days}, true) AS possible, {NOT_REFUTED}
+        FROM e LEFT JOIN drug g ON g.concept = e.concept)"""
+    return presence(f"{window(feature)}, {exposure_rows()}, {rows}", "medications")
 
 
-def drug_count(feature: Feature) -> str:
+def drug_count(feature: Feature) -> Query:
     """DrugCountCondition: distinct active moieties ever taken (mofetil and mycophenolic acid are one; rule 14).
 
     A code of several drugs may be one that is counted already, or another.
     """
-    return f"""
-    WITH {window()}, {exposure_rows()},
-    counted AS (
-        SELECT w.ask,
+    found = """
+        SELECT e.ask,
                greatest(count(DISTINCT g.moiety) FILTER (WHERE e.certain AND e.began),
                         CASE WHEN bool_or(e.certain AND e.began) THEN 1 ELSE 0 END) AS certain,
                count(DISTINCT coalesce(g.moiety, e.record)) AS possible,
                records_of(e.record) AS records
-        FROM w LEFT JOIN e USING (ask) LEFT JOIN drug g ON g.concept = e.concept GROUP BY w.ask)
-    SELECT w.ask, n.certain AS lower, CASE WHEN c.ask IS NOT NULL THEN n.possible END AS upper,
-           CASE WHEN n.possible > 0 THEN n.records WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END AS records
-    FROM w JOIN counted n USING (ask)
-    LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications' AND c.until >= w.on_date
-    """
+        FROM e LEFT JOIN drug g ON g.concept = e.concept GROUP BY e.ask"""
+    return Query(
+        f"{window(feature)}, {exposure_rows()}",
+        found,
+        ("certain", "possible"),
+        lower="CASE WHEN {asked} THEN coalesce({certain}, 0) END",
+        upper="CASE WHEN {closed} THEN coalesce({possible}, 0) END",
+        records=COUNT_RECORDS,
+        section="medications",
+    )
 
 
 # ---- allergies ------------------------------------------------------------------------------------------------------
 
 
-def allergy(feature: Feature) -> str:
+def allergy(feature: Feature) -> Query:
     """AllergyCondition: hypersensitivity to a substance, a severe one, or any (A1-09: an intolerance is none).
 
     "No known allergy" says that there is none, unless another record names one.
@@ -307,13 +325,15 @@ def allergy(feature: Feature) -> str:
     rows = f"""r AS (
         SELECT w.ask, y.record,
                coalesce(y.status = 'confirmed' AND y.kind = 'allergy' AND {certainly}, false) AS certain,
-               y.status <> 'refuted' AND coalesce(y.kind, 'allergy') = 'allergy' AND {possibly} AS possible
+               y.status <> 'refuted' AND coalesce(y.kind, 'allergy') = 'allergy' AND {possibly} AS possible,
+               {NOT_REFUTED}
         FROM w JOIN fact_allergy y ON y.patient = w.patient AND {seen} {join}
-        WHERE NOT coalesce(y.none_known, false)),
-    none_known AS (
-        SELECT w.ask, min(y.record) AS record FROM w JOIN fact_allergy y ON y.patient = w.patient AND {seen}
-        WHERE y.none_known AND y.status = 'confirmed' GROUP BY w.ask)"""
-    also = """(SELECT k.record FROM none_known k WHERE k.ask = w.ask AND NOT EXISTS (
-        SELECT 1 FROM fact_allergy o WHERE o.patient = w.patient AND NOT coalesce(o.none_known, false)
-        AND o.status <> 'refuted' AND coalesce(o.recorded_from, DATE '0001-01-01') <= w.base))"""
-    return presence(f"{window()}, {rows}", "allergies", also=also)
+        WHERE NOT coalesce(y.none_known, false)
+        UNION ALL
+        SELECT w.ask, min(y.record), false, false, min(y.record)
+        FROM w JOIN fact_allergy y ON y.patient = w.patient AND {seen}
+        WHERE y.none_known AND y.status = 'confirmed' AND NOT EXISTS (
+            SELECT 1 FROM fact_allergy o WHERE o.patient = w.patient AND NOT coalesce(o.none_known, false)
+            AND o.status <> 'refuted' AND coalesce(o.recorded_from, {BEGINNING}) <= w.base)
+        GROUP BY w.ask)"""
+    return presence(f"{window(feature)}, {rows}", "allergies")

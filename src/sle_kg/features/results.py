@@ -18,24 +18,28 @@ Window = Callable[[str], str]
 ALL = "w AS (SELECT * FROM a)"
 
 
-def latest(name: str, tests: str | None, days: int | None = None, *, usable: str = "true") -> str:
+def latest(
+    name: str, tests: str | None, days: int | None = None, *, usable: str = "true", repeated: bool = True
+) -> str:
     """CTEs `<name>_seen` and `<name>`: the records that can be the latest, and whether all lie inside the window.
 
-    `tests` and `days` fixed, or (None) as each feature names them. Results move with the day judged when they are taken
-    as repeated (`shift`). `fresh` is true when every candidate is
-    certainly no older than `days`; `stale` when none can be.
+    `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test. Results move with the
+    day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `fresh` is true when every
+    candidate is certainly no older than `days`.
     """
-    limit = BEGINNING if days is None else f"s.on_date - {days}"
-    picked = f"m.test IN ({tests})"
+    shift = "w.shift" if repeated else "0"
     if tests is None:
-        limit = f"coalesce(s.on_date - s.valid_days, {BEGINNING})"
-        picked = "m.test IN (SELECT t.test FROM wanted_test t WHERE t.feature = w.feature)"
+        limit, picked = f"coalesce(s.on_date - s.valid_days, {BEGINNING})", "t.test = m.test"
+        wanted = "JOIN wanted_test t ON t.feature = w.feature"
+    else:
+        limit, picked = BEGINNING if days is None else f"s.on_date - {days}", f"m.test IN ({tests})"
+        wanted = ""
     return f"""{name}_seen AS (
-        SELECT w.*, m.* EXCLUDE (patient, date_from, date_to),
-               coalesce(m.date_from + w.shift, {BEGINNING}) AS day_lo,
-               least(coalesce(m.date_to, w.base), w.base) + w.shift AS day_hi
-        FROM w JOIN fact_measurement m ON m.patient = w.patient
-        WHERE {picked} AND coalesce(m.date_from, {BEGINNING}) <= w.base AND ({usable})),
+        SELECT w.*, m.test, m.record, m.low, m.high, m.uln, m.lln, m.positive, m.below_quantification, m.text,
+               coalesce(m.date_from + {shift}, {BEGINNING}) AS day_lo,
+               least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi
+        FROM w {wanted} JOIN fact_measurement m ON m.patient = w.patient AND {picked}
+        WHERE coalesce(m.date_from, {BEGINNING}) <= w.base AND ({usable})),
     {name} AS (
         SELECT s.*, day_lo >= {limit} AS fresh
         FROM {name}_seen s
@@ -100,13 +104,13 @@ def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
                CASE WHEN c.lower > 0 AND k.upper > 0 THEN {upper} END AS upper,
                list_concat([p.record], list_concat(c.records, k.records)) AS records
         FROM p JOIN c USING (ask) JOIN k USING (ask))
-    SELECT w.ask,
+    SELECT coalesce(x.ask, r.ask) AS ask,
            CASE WHEN r.ask IS NULL THEN x.lower WHEN x.ask IS NULL OR x.lower IS NULL THEN r.lower
                 ELSE least(x.lower, r.lower) END AS lower,
            CASE WHEN r.ask IS NULL THEN x.upper WHEN x.ask IS NULL OR x.upper IS NULL THEN r.upper
                 ELSE greatest(x.upper, r.upper) END AS upper,
            list_concat(coalesce(x.records, []), coalesce(r.records, [])) AS records
-    FROM w LEFT JOIN computed x USING (ask) LEFT JOIN r USING (ask)
+    FROM computed x FULL JOIN r ON r.ask = x.ask
     """
 
 
@@ -118,12 +122,12 @@ def room_air(feature: Feature, options: FeatureOptions) -> str:
         SELECT v.ask, g.record, g.positive FROM v JOIN fact_measurement g
         ON g.patient = v.patient AND g.test = 'supplementalOxygen'
         AND g.date_from = g.date_to AND v.day_lo = v.day_hi
-        AND g.date_from = v.day_lo - (SELECT shift FROM a WHERE a.ask = v.ask)
+        AND g.date_from = v.day_lo - v.shift
         UNION ALL
         SELECT v.ask, g.record, g.value FROM v JOIN fact_statement g
         ON g.patient = v.patient AND g.statement = 'supplementalOxygen'
         AND g.date_from = g.date_to AND v.day_lo = v.day_hi
-        AND g.date_from = v.day_lo - (SELECT shift FROM a WHERE a.ask = v.ask))
+        AND g.date_from = v.day_lo - v.shift)
     SELECT o.ask, CASE WHEN bool_and(NOT o.positive) THEN 1 END AS lower,
            CASE WHEN bool_and(o.positive) THEN 0 END AS upper, records_of(o.record) AS records
     FROM o WHERE o.positive IS NOT NULL GROUP BY o.ask
@@ -151,21 +155,22 @@ def positive_test(feature: Feature, options: FeatureOptions) -> str:
     (an HIV-1 antibody says nothing of HIV-2). Valid `ever`: one positive proves it, a negative does not disprove it.
     A pregnancy test says nothing of a patient whose sex is not recorded as male or female (CONTRACT section 4).
     """
-    usable = """m.test NOT IN (SELECT t.test FROM wanted_test t WHERE t.feature = w.feature AND t.only_positive)
-        OR coalesce(m.positive, false)"""
+    usable = "NOT t.only_positive OR coalesce(m.positive, false)"
     return f"""
     WITH {ALL}, {latest("v", None, usable=usable)},
     answered AS (
         SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
-               bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative, records_of(record) AS records
+               bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative, records_of(record) AS records,
+               any_value(patient) AS patient, any_value(valid_days) AS valid_days, any_value(sex_needed) AS sex_needed
         FROM v GROUP BY ask),
     ever AS (SELECT ask, records_of(record) AS records FROM v_seen WHERE {POSITIVE} GROUP BY ask),
     telling AS (
-        SELECT w.ask, NOT w.sex_needed OR p.sex IS NOT NULL AS tells FROM w JOIN fact_patient p USING (patient))
-    SELECT n.ask, CASE WHEN t.tells AND (w.valid_days IS NULL AND e.ask IS NOT NULL OR n.positive) THEN 1 END AS lower,
-           CASE WHEN t.tells AND w.valid_days IS NOT NULL AND n.negative THEN 0 END AS upper,
-           CASE WHEN w.valid_days IS NULL THEN coalesce(e.records, n.records) ELSE n.records END AS records
-    FROM answered n JOIN w USING (ask) JOIN telling t USING (ask) LEFT JOIN ever e USING (ask)
+        SELECT n.*, NOT n.sex_needed OR p.sex IS NOT NULL AS tells
+        FROM answered n JOIN fact_patient p ON p.patient = n.patient)
+    SELECT n.ask, CASE WHEN n.tells AND (n.valid_days IS NULL AND e.ask IS NOT NULL OR n.positive) THEN 1 END AS lower,
+           CASE WHEN n.tells AND n.valid_days IS NOT NULL AND n.negative THEN 0 END AS upper,
+           CASE WHEN n.valid_days IS NULL THEN coalesce(e.records, n.records) ELSE n.records END AS records
+    FROM telling n LEFT JOIN ever e USING (ask)
     """
 
 

@@ -10,7 +10,7 @@ here, Spark) makes a table of each `Reference` and then, one after the other, of
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,13 @@ from sle_kg.features.database import (
     FEATURE_COLUMNS,
     Reference,
     feature_references,
+    feature_rows,
+    names_of,
     score_references,
     terminology_references,
 )
+from sle_kg.features.presence import anchored
+from sle_kg.features.query import ASKED, CLOSED, Query, filled
 from sle_kg.features.sql import text, texts
 from sle_kg.patients.facts import COLUMNS
 
@@ -61,107 +65,176 @@ class WideColumns:
 
 def shared_by_trials(feature: Feature) -> bool:
     """Whether the feature is the same for every trial: it looks back from screening, not from a trial's event."""
-    return feature.kind != "ConsentCondition" and feature.get("anchor", "screening") == "screening"
+    return feature.kind != "ConsentCondition" and not anchored(feature)
 
 
 def wide_columns(wanted: Mapping[str, Sequence[Feature]]) -> WideColumns:
     """The columns of every feature that `wanted` names for a trial; shared features have the same for all."""
-    trials = {trial: number for number, trial in enumerate(wanted)}
-    place = {}
-    for number, feature in enumerate(_all(wanted)):
-        for trial in (name for name, features in wanted.items() if feature in features):
-            stem = f"f{number}" if shared_by_trials(feature) else f"f{number}_{trials[trial]}"
-            place[trial, feature.slug] = stem
-    return WideColumns(place)
+    slots = _slots(wanted)
+    shared = {slot.feature: slot.stem for slot in slots if shared_by_trials(slot.feature)}
+    own = {(slot.trial, slot.feature): slot.stem for slot in slots}
+    return WideColumns(
+        {
+            (trial, feature.slug): shared[feature] if feature in shared else own[trial, feature]
+            for trial, features in wanted.items()
+            for feature in features
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
+class _Slot:
+    """A feature that is computed for a trial, or for all: two columns of `WIDE`."""
+
+    number: int
+    feature: Feature
+    row: int
+    trial: str
+    place: int
+
+    @property
+    def stem(self) -> str:
+        """The start of its columns' names."""
+        return f"f{self.number}"
+
+
+def _slots(wanted: Mapping[str, Sequence[Feature]]) -> list[_Slot]:
+    """Every feature once for all trials or, where a trial's event moves it, once for each, by slug."""
+    asking: dict[Feature, list[tuple[int, str]]] = {}
+    for place, (trial, features) in enumerate(wanted.items()):
+        for feature in features:
+            asking.setdefault(feature, []).append((place, trial))
+    ordered = sorted(asking, key=lambda feature: feature.slug)
+    several = [
+        (feature, row, trial, place)
+        for row, feature in enumerate(ordered)
+        for place, trial in asking[feature][: 1 if shared_by_trials(feature) else None]
+    ]
+    return [_Slot(number, *one) for number, one in enumerate(several)]
+
+
 class WideScript:
     """The computation of `PERSON` and `WIDE` for every patient of the source tables.
 
     `wanted`: the features of each trial; `on`: the date judged; `events` are stated for every patient.
     """
 
-    wanted: Mapping[str, Sequence[Feature]]
-    on: dt.date
-    events: Mapping[str, dt.date]
-    options: FeatureOptions
+    def __init__(
+        self,
+        wanted: Mapping[str, Sequence[Feature]],
+        on: dt.date,
+        events: Mapping[str, dt.date],
+        options: FeatureOptions,
+        terminology: Terminology,
+    ) -> None:
+        self._trials, self._events, self._options, self._terminology = list(wanted), events, options, terminology
+        self._today = f"DATE {text(on.isoformat())}"
+        self._slots = _slots(wanted)
+        self._features = list(dict.fromkeys(slot.feature for slot in self._slots))
+        self._parameters = feature_rows(self._features, options)
+        of_feature: dict[int, list[_Slot]] = {}
+        for slot in self._slots:
+            of_feature.setdefault(slot.row, []).append(slot)
+        self._batches = [[slot for row in batch for slot in of_feature[row]] for batch in batches(self._features)]
+        self._queries = [QUERIES[batch[0].feature.kind](batch[0].feature, options) for batch in self._batches]
 
-    def references(self, concepts: Sequence[str], terminology: Terminology) -> list[Reference]:
+    def references(self, concepts: Sequence[str]) -> list[Reference]:
         """The reference tables; `concepts` are those that occur (`database.concepts_query("source_")`)."""
-        features = _all(self.wanted)
-        trials = list(self.wanted)
-        asking = _asking(self.wanted)
-        stated = [(name, day, f"--event {name}={day}") for name, day in sorted(self.events.items())]
+        asked = dict.fromkeys(self._features, ())
+        stated = [(name, day, f"--event {name}={day}") for name, day in sorted(self._events.items())]
+        asking = [(slot.number, slot.row, slot.trial, slot.place) for slot in self._slots]
         return [
-            *terminology_references(concepts, value_sets_of(features), terminology),
+            *terminology_references(concepts, value_sets_of(self._features), self._terminology),
             *score_references(),
-            *feature_references(asking, self.options),
-            Reference("asked_trial", {"place": "whole", "trial": "text"}, list(enumerate(trials))),
-            Reference(
-                "asking",
-                {"feature": "whole", "trial": "text"},
-                [(number, trial) for number, feature in enumerate(features) for trial in asking[feature]],
-            ),
+            *feature_references(asked, self._options),
+            Reference("asked_trial", {"place": "whole", "trial": "text"}, list(enumerate(self._trials))),
+            Reference("asking", {"slot": "whole", "feature": "whole", "trial": "text", "place": "whole"}, asking),
             Reference("stated_event", {"event": "text", "day": "date", "record": "text"}, stated),
-            Reference("stated_complete", {"section": "text"}, [(name,) for name in sorted(self.options.complete)]),
+            Reference("stated_complete", {"section": "text"}, [(name,) for name in sorted(self._options.complete)]),
         ]
 
     def statements(self) -> list[Statement]:
         """The statements, in the order in which they are run."""
-        features = _all(self.wanted)
-        made = [
-            Statement(f"bounds{number}", self._bounds(features, batch))
-            for number, batch in enumerate(batches(features))
+        found = [
+            Statement(f"found{number}", self._found(batch, query))
+            for number, (batch, query) in enumerate(zip(self._batches, self._queries, strict=True))
         ]
-        joins = " ".join(f"LEFT JOIN {one.name} USING (number)" for one in made)
         return [
             Statement(PERSON, _PERSON),
             *(Statement(f"fact_{name}", _fact(name)) for name in COLUMNS if name not in UNUSED),
-            *self._asks(),
-            *made,
-            Statement(WIDE, f"SELECT * FROM (SELECT number FROM {PERSON}) p {joins}"),
+            Statement("anchor", self._anchor()),
+            Statement("anchored", self._anchored()),
+            Statement("completed", self._completed()),
+            *found,
+            Statement(WIDE, self._wide([one.name for one in found])),
         ]
 
-    def _bounds(self, features: Sequence[Feature], batch: Sequence[int]) -> str:
-        """SELECT: for each patient the bounds of a batch of features; a null where nothing is known."""
-        count, trials = len(features), list(self.wanted)
-        several = len(trials)
-        asking = _asking(self.wanted)
-        columns = []
-        for number in batch:
-            shared = shared_by_trials(features[number])
-            for trial in asking[features[number]]:
-                place = trials.index(trial)
-                stem = f"f{number}" if shared else f"f{number}_{place}"
-                mine = f"feature = {number}" if shared else f"feature = {number} AND place = {place}"
-                columns += [
-                    f"CAST(max({side}) FILTER (WHERE {mine}) AS DECIMAL(38, 12)) AS {stem}_{word}"
-                    for side, word in (("lower", "low"), ("upper", "high"))
-                ]
+    def _found(self, batch: Sequence[_Slot], query: str | Query) -> str:
+        """SELECT: for each patient with facts what they say for a batch of features; null where they say nothing."""
+        values = query.values if isinstance(query, Query) else BOUNDS
+        facts = (
+            query.facts()
+            if isinstance(query, Query)
+            else f"SELECT ask, lower, upper FROM ({query}) q WHERE lower IS NOT NULL OR upper IS NOT NULL"
+        )
         parameters = ", ".join(f"f.{name}" for name in FEATURE_COLUMNS if name != "trials")
-        query = QUERIES[features[batch[0]].kind](features[batch[0]], self.options)
+        if len(batch) == 1:
+            columns = ", ".join(f"{value} AS {batch[0].stem}_{value}" for value in values)
+            group = ""
+        else:
+            columns = ", ".join(
+                f"max({value}) FILTER (WHERE slot = {slot.number}) AS {slot.stem}_{value}"
+                for slot in batch
+                for value in values
+            )
+            group = "GROUP BY number"
         return f"""
         WITH a AS (
-            SELECT CAST(k.ask AS BIGINT) * {count} + f.feature AS ask, k.ask AS of, k.patient, k.trial, k.on_date,
-                   k.base, k.shift, {parameters}
-            FROM ask k JOIN asking g ON g.trial = k.trial JOIN wanted f ON f.feature = g.feature
-            WHERE f.feature IN ({", ".join(map(str, batch))}))
-        SELECT number, {", ".join(columns)} FROM (
-            SELECT ask // {count * several} AS number, CAST(ask % {count} AS SMALLINT) AS feature,
-                   CAST(ask // {count} % {several} AS SMALLINT) AS place, lower, upper
-            FROM ({query}) q WHERE lower IS NOT NULL OR upper IS NOT NULL) known
-        GROUP BY number"""
+            SELECT CAST(p.number AS BIGINT) * {len(self._slots)} + g.slot AS ask,
+                   CAST(p.number AS BIGINT) * {len(self._trials)} + g.place AS of, p.number AS patient, g.trial,
+                   {self._today} AS on_date, {self._today} AS base, 0 AS shift, {parameters}
+            FROM {PERSON} p CROSS JOIN asking g JOIN wanted f ON f.feature = g.feature
+            WHERE g.slot IN ({", ".join(str(slot.number) for slot in batch)}))
+        SELECT number, {columns}
+        FROM (SELECT CAST(ask // {len(self._slots)} AS INTEGER) AS number,
+                     CAST(ask % {len(self._slots)} AS INTEGER) AS slot, {", ".join(values)}
+              FROM ({facts}) known) several
+        {group}"""
 
-    def _asks(self) -> list[Statement]:
-        """An ask for each patient and trial, and its anchors, as `asks.resolve_events` and `load_asks` give."""
-        several, today = len(self.wanted), f"DATE {text(self.on.isoformat())}"
-        ask = f"""
-        SELECT p.number * {several} + t.place AS ask, p.number AS patient, t.trial, {today} AS on_date, {today} AS base,
-               {today} AS complete_until, 0 AS shift
-        FROM {PERSON} p CROSS JOIN asked_trial t"""
-        anchor = f"""
-        WITH recorded AS (
+    def _wide(self, found: Sequence[str]) -> str:
+        """SELECT of `WIDE`: what follows for every patient from what was found."""
+        columns = [
+            f"CAST({side} AS DECIMAL(38, 12)) AS {slot.stem}_{word}"
+            for batch, query in zip(self._batches, self._queries, strict=True)
+            for slot in batch
+            for side, word in zip(self._sides(slot, query), ("low", "high"), strict=True)
+        ]
+        joins = " ".join(f"LEFT JOIN {name} ON {name}.number = p.number" for name in ["anchored", "completed", *found])
+        return f"SELECT p.number, {', '.join(columns)} FROM {PERSON} p {joins}"
+
+    def _sides(self, slot: _Slot, query: str | Query) -> tuple[str, str]:
+        """SQL over the columns of `WIDE`'s sources: the lower and the upper bound."""
+        if not isinstance(query, Query):
+            return f"{slot.stem}_lower", f"{slot.stem}_upper"
+        anchor = f"{slot.feature.get('anchor')}_{slot.place}"
+        own = anchored(slot.feature)
+        until = f"until_{query.section} >= {f'{anchor}_last' if own else self._today}"
+        planned = f" AND NOT {anchor}_last > {self._today}" if own else ""
+        is_open = query.closed_sets and any(map(self._terminology.is_open, names_of(slot.feature, "valueSet")))
+        said = {ASKED: f"{anchor}_last IS NOT NULL" if own else "true", CLOSED: "false" if is_open else until + planned}
+
+        def name(word: str) -> str:
+            return f"{slot.stem}_{word}" if word in query.values else _literal(self._parameters[slot.row][word])
+
+        return filled(query.lower, name, said), filled(query.upper, name, said)
+
+    def _anchor(self) -> str:
+        """SELECT: the anchors of each patient for each trial, as `asks.resolve_events` and `load_asks` give them."""
+        several = len(self._trials)
+        return f"""
+        WITH k AS (
+            SELECT CAST(p.number AS BIGINT) * {several} + t.place AS ask FROM {PERSON} p CROSS JOIN asked_trial t),
+        recorded AS (
             SELECT e.patient, t.place, e.event, e.date_from, e.date_to, e.record, e.row_id,
                    CASE WHEN e.trial IS NULL THEN 1 ELSE 2 END AS rank
             FROM fact_event e JOIN asked_trial t ON e.trial IS NULL OR e.trial = t.trial
@@ -169,27 +242,53 @@ class WideScript:
             UNION ALL
             SELECT c.patient, t.place, 'consent', c.date_from, c.date_to, c.record, c.row_id, 3
             FROM fact_consent c JOIN asked_trial t ON t.trial = c.trial
-            WHERE c.date_from IS NULL OR c.date_from <= {today}),
+            WHERE c.date_from IS NULL OR c.date_from <= {self._today}),
         counting AS (
             SELECT * FROM recorded WHERE event NOT IN (SELECT event FROM stated_event)
             QUALIFY row_number() OVER (PARTITION BY patient, place, event
                 ORDER BY rank DESC, coalesce(date_from, DATE '0001-01-01') DESC, row_id) = 1),
         known AS (
-            SELECT c.patient * {several} + c.place AS ask, c.event AS anchor, c.date_from AS first, c.date_to AS last,
-                   c.record
+            SELECT CAST(c.patient AS BIGINT) * {several} + c.place AS ask, c.event AS anchor, c.date_from AS first,
+                   c.date_to AS last, c.record
             FROM counting c WHERE c.date_from IS NOT NULL AND c.date_to IS NOT NULL
-            UNION ALL SELECT k.ask, s.event, s.day, s.day, s.record FROM ask k CROSS JOIN stated_event s)
-        SELECT ask, 'screening' AS anchor, on_date AS first, on_date AS last, CAST(NULL AS VARCHAR) AS record FROM ask
-        UNION ALL SELECT ask, anchor, first, last, record FROM known
+            UNION ALL SELECT k.ask, s.event, s.day, s.day, s.record FROM k CROSS JOIN stated_event s)
+        SELECT ask, anchor, first, last, record FROM known
         UNION ALL
-        SELECT k.ask, s.anchor, k.on_date, k.on_date, NULL
-        FROM ask k CROSS JOIN (SELECT unnest([{texts(STAND_INS)}]) AS anchor) s
+        SELECT k.ask, s.anchor, {self._today}, {self._today}, NULL
+        FROM k CROSS JOIN (SELECT unnest([{texts(STAND_INS)}]) AS anchor) s
         WHERE NOT EXISTS (SELECT 1 FROM known w WHERE w.ask = k.ask AND w.anchor = s.anchor)"""
-        return [Statement("ask", ask), Statement("anchor", anchor), Statement("complete", COMPLETE)]
 
+    def _anchored(self) -> str:
+        """SELECT: the last possible day of each anchor that a feature asks for, a column for each trial."""
+        several = len(self._trials)
+        asked = sorted(
+            {(str(slot.feature.get("anchor")), slot.place) for slot in self._slots if anchored(slot.feature)}
+        )
+        columns = [
+            f"max(last) FILTER (WHERE anchor = {text(anchor)} AND place = {place}) AS {anchor}_{place}_last"
+            for anchor, place in asked
+        ]
+        return f"""
+        SELECT CAST(ask // {several} AS INTEGER) AS number{"".join(f", {column}" for column in columns)}
+        FROM (SELECT ask, ask % {several} AS place, anchor, last FROM anchor) several GROUP BY ask // {several}"""
+
+    def _completed(self) -> str:
+        """SELECT: the day up to which each section is complete, a column for each."""
+        sections = sorted({query.section for query in self._queries if isinstance(query, Query) and query.section})
+        columns = [f"max(until) FILTER (WHERE section = {text(name)}) AS until_{name}" for name in sections]
+        return f"""
+        WITH ask AS (
+            SELECT number AS ask, number AS patient, {self._today} AS on_date, {self._today} AS base,
+                   {self._today} AS complete_until
+            FROM {PERSON})
+        SELECT ask AS number{"".join(f", {column}" for column in columns)}
+        FROM (SELECT ask, section, until FROM ({COMPLETE}) each_section) several GROUP BY ask"""
+
+
+BOUNDS = ("lower", "upper")
 
 _PERSON = """
-    SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS BIGINT) AS number, patient
+    SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS number, patient
     FROM (SELECT DISTINCT patient FROM source_patient WHERE patient IS NOT NULL) every"""
 
 
@@ -201,16 +300,6 @@ def _fact(name: str) -> str:
     FROM (SELECT *, row_number() OVER () AS row_id FROM source_{name}) s JOIN {PERSON} p ON p.patient = s.patient"""
 
 
-def _asking(wanted: Mapping[str, Sequence[Feature]]) -> dict[Feature, list[str]]:
-    """For each feature the trials for which it is computed: one of those that share it, else each."""
-    return {
-        feature: [trial for trial, some in wanted.items() if feature in some][
-            : 1 if shared_by_trials(feature) else None
-        ]
-        for feature in _all(wanted)
-    }
-
-
-def _all(wanted: Mapping[str, Iterable[Feature]]) -> list[Feature]:
-    """Every feature once, by slug."""
-    return sorted({feature for some in wanted.values() for feature in some}, key=lambda feature: feature.slug)
+def _literal(value: object) -> str:
+    """A parameter that is a truth value, as SQL."""
+    return str(bool(value)).lower()
