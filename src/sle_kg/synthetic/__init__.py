@@ -1,8 +1,8 @@
 """Synthetic lupus patients: the same for the same seed, no real person.
 
 Two populations: `infused`, with a follow-up after CAR-T cells (`population` says who they are, `followup` what happens
-to them), and `screening`, as a lupus centre has them before any CAR-T cells (`centre`). `fhir` and `parquet` say how
-they are written.
+to them), and `screening`, as a lupus centre has them before any CAR-T cells (`centre`), part of them
+bent to the thresholds of the trials (`bent`) and made untidy (`untidy`). `fhir` and `parquet` say how they are written.
 """
 
 from __future__ import annotations
@@ -67,9 +67,18 @@ def cohort(numbers: range, seed: int) -> Iterator[SyntheticPatient]:
 def screening_cohort(numbers: range, seed: int, on: dt.date | None = None) -> Iterator[SyntheticPatient]:
     """The patients of a lupus centre of these numbers (from 1), to be screened on a day (that of screening.toml)."""
     from sle_kg.synthetic import centre
+    from sle_kg.synthetic.bent import bend
+    from sle_kg.synthetic.untidy import untidy
 
+    bent = centre.tables()["bent"]
     for number in numbers:
-        yield centre.draw(number, Dice(seed, number), on or centre.tables()["on"]).finished()
+        dice = Dice(seed, number)
+        draft = centre.draw(number, dice, on or centre.tables()["on"])
+        for share, many, change in (("boundary", "boundaries", bend), ("untidy", "untidies", untidy)):
+            if dice.happens(bent[share]):
+                for _ in range(dice.among(*bent[many])):
+                    change(draft, dice)
+        yield draft.finished()
 
 
 def _by_type(patients: Iterator[SyntheticPatient]) -> dict[str, bytes]:

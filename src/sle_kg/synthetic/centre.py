@@ -31,6 +31,8 @@ from sle_kg.trials import screenable
 
 SECTIONS = ("conditions", "medications", "procedures", "allergies", "immunizations", "statements")
 """Sections of which a record may say that it is complete."""
+_TESTS = ("test", "positiveOnlyTest", "instrument", "alsoAccepts")
+"""Parameters of criteria that name what is measured."""
 _POINTS = "{score}"
 _RENAL = ("urinaryCasts", "hematuria", "proteinuria", "pyuria")
 _SEVERITIES: tuple[Literal["mild", "moderate", "severe"] | None, ...] = ("mild", "moderate", "severe", None)
@@ -73,6 +75,10 @@ class _Centre:
         self._dice = dice
         self._visit = dice.among(0, 13)
         self._items = self._active_items()
+        trials = [screenable()[nct] for nct in sorted(screenable())]
+        self._trial = trials[dice.among(0, len(trials) - 1)] if group["workedUp"] else None
+        self._asked = frozenset() if self._trial is None else asked(self._trial, _TESTS)
+        self._sets = frozenset() if self._trial is None else asked(self._trial, ("classificationSet",))
 
     def record(self) -> None:
         """Write everything."""
@@ -87,14 +93,13 @@ class _Centre:
         add(self._fertility())
         add(self._biopsy())
         add(self._statements())
-        if self._group["workedUp"]:
-            trials = [screenable()[nct] for nct in sorted(screenable())]
-            trial = trials[self._dice.among(0, len(trials) - 1)]
-            suit(self._draft, trial, self._dice)
-            add(self._trial(trial))
+        if self._trial is not None:
+            suit(self._draft, self._trial, self._dice)
+            add(self._worked_up(self._trial))
         for section in SECTIONS:
             if self._dice.happens(self._group["complete"]):
-                add([Complete(section, self._draft.ago(self._dice.among(0, 1) * self._visit))])
+                known = 0 if self._dice.happens(self._group["upToDate"]) else self._visit
+                add([Complete(section, self._draft.ago(known))])
 
     # ── The disease ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -115,7 +120,7 @@ class _Centre:
         if self._nephritis():
             yield self._diagnosis("lupusNephritis", self._between(self._draft.diagnosed))
         for row in tables()["classification"]:
-            if not self._dice.happens(row["percent"]):
+            if not self._dice.happens(95 if row["set"] in self._sets else row["percent"]):
                 continue
             points_known = self._dice.happens(40)
             value: Value = Decimal(self._dice.among(*row["points"])) if points_known else True
@@ -221,9 +226,10 @@ class _Centre:
 
     # ── What was measured ────────────────────────────────────────────────────────────────────────────────
 
-    def _done(self, percent: int) -> bool:
-        """Whether a test was done."""
-        return self._dice.happens(percent * int(self._group["recorded"]) // 100)
+    def _done(self, percent: int, test: str = "") -> bool:
+        """Whether a test was done; those that the trial asks for nearly always."""
+        recorded: int = self._group["recorded"]
+        return self._dice.happens(recorded if test in self._asked else percent * recorded // 100)
 
     def _when(self, window: str) -> str:
         """The day of a result: that of the visit, or too long ago to serve."""
@@ -236,7 +242,7 @@ class _Centre:
         dice = self._dice
         earlier = self._visit + dice.among(120, 220)
         for day, items in ((earlier, self._items[1:]), (self._visit, self._items)):
-            if not self._done(92):
+            if not self._done(92, "sledai2kTotal"):
                 continue
             date = self._draft.ago(day) if day == earlier else self._when("result")
             total, itemised = Decimal(points(items)), day != earlier and dice.happens(55)
@@ -246,25 +252,32 @@ class _Centre:
                 "sledai2kTotal", date, total if known else None, _POINTS if known else None, parts=tuple(parts)
             )
         for row in tables()["score"]:
-            if self._done(row["percent"]):
-                value = dice.number(row["range"], row.get("places", 0))
-                yield Result(row["test"], self._when("result"), value, _POINTS)
+            if self._done(row["percent"], row["test"]):
+                yield Result(row["test"], self._when("result"), self._score(row), _POINTS)
+
+    def _score(self, row: Mapping[str, Any]) -> Decimal:
+        """The value of a score, higher where SLEDAI is."""
+        total = points(self._items)
+        if "beside" in row:
+            return Decimal(max(total + self._dice.among(*row["beside"]), 0))
+        bounds = row["active"] if "active" in row and total >= 8 else row["range"]
+        return self._dice.number(bounds, row.get("places", 0))
 
     def _tests(self) -> Iterator[Result]:
         """Results with their reference ranges; body weight; whether oxygen was given."""
         dice = self._dice
         for row in tables()["test"]:
-            if not self._done(row["percent"]):
+            if not self._done(row["percent"], row["test"]):
                 continue
             date = self._when(row["window"])
             if row["test"] == "bodyWeight":
                 yield Result("bodyWeight", date, Decimal(self._draft.weight), "kg")
                 continue
             yield usual_result(row, date, dice)
-            if row["test"] == "spo2" and dice.happens(85):
+            if row["test"] == "spo2" and self._done(80, "spo2"):
                 yield Result("supplementalOxygen", date, dice.happens(2))
         for row in tables()["load"]:
-            if self._done(row["percent"]):
+            if self._done(row["percent"], row["test"]):
                 found, limit = dice.happens(row["positive"]), Decimal(row["limit"])
                 value, sign = (limit * dice.among(3, 90), None) if found else (limit, "<")
                 yield Result(row["test"], self._when("serology"), value, row["unit"], comparator=sign)
@@ -272,7 +285,7 @@ class _Centre:
     def _answers(self) -> Iterator[Result]:
         """Tests that are positive or negative, and the titre of antinuclear antibodies."""
         for row in tables()["answer"]:
-            if self._done(row["percent"]):
+            if self._done(row["percent"], row["test"]):
                 answer: Literal["positive", "negative"]
                 answer = "positive" if self._dice.happens(row["positive"]) else "negative"
                 yield Result(row["test"], self._when(row["window"]), answer=answer)
@@ -285,8 +298,8 @@ class _Centre:
         dice, date = self._dice, self._draft.ago(self._visit)
         if self._draft.sex != "female":
             return
-        if self._age < 52 and self._done(82):
-            test = _drawn(("hcgSerumQual", "hcgSerumQual", "hcgSerumQuant", "hcgUrineQual"), dice)
+        if self._age < 52 and self._done(82, "hcgSerumQual"):
+            test = _drawn(("hcgSerumQual", "hcgSerumQual", "hcgSerumQual", "hcgSerumQuant", "hcgUrineQual"), dice)
             positive, day = dice.happens(1), self._when("pregnancyTest")
             if test == "hcgSerumQuant":
                 value = Decimal(dice.among(40, 900) if positive else dice.among(0, 4))
@@ -320,7 +333,7 @@ class _Centre:
             if self._dice.happens(row[asked]):
                 yield Result(row["statement"], self._draft.ago(self._visit), self._dice.happens(row["true"]))
 
-    def _trial(self, trial: Trial) -> Iterator[Consent | Event | Result]:
+    def _worked_up(self, trial: Trial) -> Iterator[Consent | Event | Result]:
         """Consent, planned dates, and the investigator's word on every row that no record settles."""
         dice, draft = self._dice, self._draft
         if dice.happens(94):
@@ -333,6 +346,17 @@ class _Centre:
         for row in attested if dice.happens(80) else ():
             speaks_for = not dice.happens(1)
             yield Result(f"attest:{trial.id}/{row.id}", draft.ago(0), (row.kind == "inclusion") == speaks_for)
+
+
+@cache
+def asked(trial: Trial, names: tuple[str, ...]) -> frozenset[str]:
+    """What the rows of a trial ask for by some parameters."""
+    found: set[str] = set()
+    for feature in trial.features():
+        for name in names:
+            value = feature.get(name, ())
+            found |= set(value) if isinstance(value, tuple) else {str(value)}
+    return frozenset(found)
 
 
 def usual_result(row: Mapping[str, Any], date: str, dice: Dice) -> Result:
