@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 from sle_kg.ingest.fill import Fill, Templates
-from sle_kg.ingest.layout import Layout, Left, Signature, is_full_date, layout_of
+from sle_kg.ingest.layout import Layout, Left, Signature, is_full_date, is_text, layout_of
 from sle_kg.ingest.probe import MARK, YEAR, Probe, marks
 from sle_kg.patients.dates import interval
 
@@ -45,7 +45,6 @@ _MOST_TEXTS = 200_000
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
 _ID_SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 _PLAIN_SIGNS = bytes(sign for sign in range(0x20, 0x7F) if sign not in b'"\\')
-_NO_TEXT = re.compile(rb'["\\\x00-\x1f]')
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -89,7 +88,10 @@ class Forms:
             if cut is None:
                 continue
             left, texts = cut
-            days = self._days_of(layout, texts)
+            if layout.day is not None:
+                days = self._days.get(texts[layout.day]) or self._day(texts[layout.day])
+            else:
+                days = self._days_of(layout, texts)
             if days is None:
                 continue
             template = layout.templates.get((left, days[1]), _UNKNOWN)
@@ -97,31 +99,28 @@ class Forms:
                 continue
             if place:
                 self._layouts[head].insert(0, self._layouts[head].pop(place))
-            return template is not None and self._put(layout, template, texts, days[0], number, fill)
+            identifier = texts[layout.id]
+            if template is None or not identifier or identifier.translate(None, _ID_SIGNS):
+                return False
+            for unread in layout.unread:
+                if texts[unread].translate(None, _PLAIN_SIGNS) and not layout.is_text(unread, texts[unread]):
+                    return False
+            patient = fill.patients.get(texts[layout.patient])
+            if patient is None:
+                patient = self._note_patient(texts[layout.patient], fill)
+            if patient is None:
+                return False
+            fill.lines.append((template, number, patient, identifier, days[0]))
+            return True
         return None
 
-    def _put(self, layout: Layout, template: int, texts: list[bytes], days: Days, number: int, fill: Fill) -> bool:
-        """Fill in a line by its template; False where one of its texts is not of plain signs or names nobody."""
-        identifier, reference = texts[layout.id], texts[layout.patient]
-        if not identifier or identifier.translate(None, _ID_SIGNS):
-            return False
-        for place in layout.unread:
-            if texts[place].translate(None, _PLAIN_SIGNS) and not (layout.steps[place][1] or _is_text(texts[place])):
-                return False
-        patient = fill.patients.get(reference)
-        if patient is None:
-            name = self._patient(reference.decode()) if _is_text(reference) else None
-            if name is None:
-                return False
-            patient = fill.note_patient(reference, name)
-        fill.lines.append((template, number, patient, identifier, days))
-        return True
+    def _note_patient(self, reference: bytes, fill: Fill) -> int | None:
+        """The place of a patient whom a reference names; None where it names nobody by itself."""
+        name = self._patient(reference.decode()) if is_text(reference) else None
+        return None if name is None else fill.note_patient(reference, name)
 
     def _days_of(self, layout: Layout, texts: list[bytes]) -> tuple[Days, Signature] | None:
         """The dates of a line in days since 1970, and their signature; None where one is no full date."""
-        if len(layout.days) == 1:
-            text = texts[layout.days[0]]
-            return self._days.get(text) or self._day(text)
         days: list[int] = []
         timed: list[bool] = []
         for place in layout.days:
@@ -130,8 +129,8 @@ class Forms:
                 return None
             days += told[0]
             timed += told[1]
-        order = sorted(set(days))
-        return tuple(days), (*timed, *map(order.index, days))
+        order = sorted(set(days)) if len(days) > 1 else ()
+        return tuple(days), (*timed, *(order.index(day) for day in days if order))
 
     def _day(self, text: bytes) -> tuple[Days, Signature] | None:
         """A full date in days since 1970, and whether it has a time of day; None for anything else."""
@@ -177,21 +176,12 @@ class Forms:
             return False
         marked, places = marks(layout, days[1])
         line = layout.join(left, marked)
-        if known and not self._probe.knows(line):
+        template = self._probe.template(line, kind.decode(), places, known)
+        if template is False:
             return False
-        template = self._probe.template(line, kind.decode(), places)
         layout.templates[left, days[1]] = None if template is None else self._templates.add(template)
         return True
 
 
 _UNKNOWN = -1
 """Stands for no template being known."""
-
-
-def _is_text(text: bytes) -> bool:
-    """Whether bytes between quotes are a text in JSON as it stands."""
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return _NO_TEXT.search(text) is None

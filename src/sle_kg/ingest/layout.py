@@ -25,6 +25,7 @@ _ABOUT = frozenset({"derivedFrom", "focus", "hasMember", "partOf"})
 _MOST_DAYS = 8
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|[{}\[\],:]|[^\s"{}\[\],:]+')
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T[^\"\\]*)?")
+_NO_TEXT = re.compile(rb'["\\\x00-\x1f]')
 _ESCAPED = re.compile(rb'([^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*)"')
 
 
@@ -32,13 +33,15 @@ _ESCAPED = re.compile(rb'([^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^
 class Layout:
     """A text begins after the next occurrence of its marker and ends at the next quote.
 
-    `steps` are the markers, and whether the text may have escapes; the others say which text is what; `templates` are
+    `steps` are the markers, and whether the text may have escapes; the others say which text is what (`day`: the only
+    date); `templates` are
     the numbers of templates by forms cut in this way; None where such lines are read by themselves.
     """
 
     steps: tuple[tuple[bytes, bool], ...]
     id: int
     patient: int
+    day: int | None
     days: tuple[int, ...]
     unread: tuple[int, ...]
     templates: dict[tuple[Left, Signature], int | None] = field(default_factory=dict)
@@ -62,6 +65,10 @@ class Layout:
             texts.append(text)
         left.append(line)
         return tuple(left), texts
+
+    def is_text(self, place: int, text: bytes) -> bool:
+        """Whether bytes that were cut out are a text in JSON; escapes in it were looked at when it was cut."""
+        return self.steps[place][1] or is_text(text)
 
     def join(self, left: Left, texts: list[bytes]) -> bytes:
         """The line that has these texts in the places of those cut out."""
@@ -101,7 +108,18 @@ def layout_of(line: bytes) -> Layout | None:
     def places(kind: Kind) -> tuple[int, ...]:
         return tuple(place for place, found in enumerate(kinds) if found == kind)
 
-    return Layout(tuple(steps), places("id")[0], places("patient")[0], places("day"), places("unread"))
+    days = places("day")
+    day = days[0] if len(days) == 1 else None
+    return Layout(tuple(steps), places("id")[0], places("patient")[0], day, days, places("unread"))
+
+
+def is_text(text: bytes) -> bool:
+    """Whether bytes between quotes are a text in JSON as it stands."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return _NO_TEXT.search(text) is None
 
 
 def is_full_date(text: bytes) -> bool:

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from typing import Literal
 
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import LineProbe
@@ -33,10 +35,9 @@ YEAR = b"1801-"
 """A line that has it is read by itself."""
 
 _SAID = re.compile(
-    rb"""("valueQuantity"\s*:\s*\{\s*"value"\s*:\s*)(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,}])
-    |("valueBoolean"\s*:\s*)(true|false)(?=[\s,}])
-    |("valueString"\s*:\s*)"([^"\\\x00-\x1f]+)\"""",
-    re.VERBOSE,
+    rb""""value(?:Quantity"\s*:\s*\{\s*"value"\s*:\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,}])"""
+    rb"""|Boolean"\s*:\s*(true|false)(?=[\s,}])"""
+    rb"""|String"\s*:\s*"([^"\\\x00-\x1f]+)")"""
 )
 """A value of an observation or a component that may be put in the place of another."""
 
@@ -67,18 +68,19 @@ class Probe:
         """Start anew, when too much is remembered."""
         self._said.clear()
 
-    def knows(self, line: bytes) -> bool:
-        """Whether a line with marks differs from one that was read in values at most."""
-        return _SAID.sub(_Values(), line) in self._said
-
-    def template(self, line: bytes, kind: str, days: Mapping[date | str, int]) -> Template | None:
+    def template(
+        self, line: bytes, kind: str, days: Mapping[date | str, int], only_known: bool
+    ) -> Template | Literal[False] | None:
         """The template of a line with marks; None where such lines are to be read by themselves.
 
-        `days` says of the marks of dates which date of the line they stand for.
+        `days` says of the marks of dates which date of the line they stand for. With `only_known`, False for a line
+        that differs in more than values from all that were read.
         """
         values = _Values()
         marked = _SAID.sub(values, line)
         if marked not in self._said:
+            if only_known:
+                return False
             self._said[marked] = self._read(marked, kind, len(values.found))
         said = self._said[marked]
         if said is None and marked != line:
@@ -137,18 +139,16 @@ class _Values:
         self.found: list[Scalar] = []
 
     def __call__(self, match: re.Match[bytes]) -> bytes:
-        before, number, named, flag, called, text = match.groups()
+        number, flag, text = match.groups()
         mark = f'"{_value_mark(len(self.found))}"'.encode()
-        if number is not None:
-            self.found.append(exact_number(number.decode()))
-            return bytes(before) + mark
-        if flag is not None:
-            self.found.append(flag == b"true")
-            return bytes(named) + mark
-        self.found.append(text.decode(errors="replace"))
-        return bytes(called) + mark
+        if text is not None:
+            self.found.append(text.decode(errors="replace"))
+            return match[0][: match.start(3) - match.start() - 1] + mark
+        self.found.append(exact_number(number.decode()) if number is not None else flag == b"true")
+        return match[0][: match.start(match.lastindex or 0) - match.start()] + mark
 
 
+@cache
 def _value_mark(number: int) -> str:
     return f"{_SIGN}-value-{number}"
 
