@@ -21,7 +21,7 @@ from sle_kg.ingest.fhir import Resource
 from sle_kg.ingest.omop_database import COLUMNS, REQUIRED, Database
 from sle_kg.ingest.pieces import Segment
 from sle_kg.ingest.rows import Row, Tell, row_segments
-from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOINC, RXNORM, SNOMED, UCUM
+from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RXNORM, SNOMED, UCUM
 from sle_kg.patients.elements import exact_number
 
 OMOP_CONCEPT = "https://fhir-terminology.ohdsi.org"
@@ -35,6 +35,7 @@ _VOCABULARIES = {
     "ICD10": ICD10,
     "CVX": CVX,
     "UCUM": UCUM,
+    "sle-kg": LOCAL_CODES,
 }
 """`vocabulary_id` of CONCEPT → code system."""
 
