@@ -279,8 +279,10 @@ def example_cohort(
     patients: Annotated[int, typer.Option("--patients", metavar="N", min=1, help="How many patients.")] = 20,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same patients.")] = 1,
     form: Annotated[
-        Literal["fhir", "parquet"],
-        typer.Option("--format", "-f", help="fhir: files of a bulk export (NDJSON); parquet: the fact tables."),
+        Literal["fhir", "omop", "parquet"],
+        typer.Option(
+            "--format", "-f", help="fhir: files of a bulk export (NDJSON); omop: CSV files; parquet: the fact tables."
+        ),
     ] = "fhir",
     population: Annotated[
         Literal["infused", "screening"],

@@ -2,7 +2,8 @@
 
 Two populations: `infused`, with a follow-up after CAR-T cells (`population` says who they are, `followup` what happens
 to them), and `screening`, as a lupus centre has them before any CAR-T cells (`centre`), part of them
-bent to the thresholds of the trials (`bent`) and made untidy (`untidy`). `fhir` and `parquet` say how they are written.
+bent to the thresholds of the trials (`bent`) and made untidy (`untidy`). `fhir`, `omop`
+and `parquet` say how they are written.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sle_kg.synthetic.followup import patient, scenarios
 from sle_kg.synthetic.population import distributions, draw
 from sle_kg.synthetic.records import SyntheticPatient
 
-Form = Literal["fhir", "parquet"]
+Form = Literal["fhir", "omop", "parquet"]
 Population = Literal["infused", "screening"]
 
 GROUP = 500
@@ -34,8 +35,9 @@ def write_cohort(
 ) -> list[Path]:
     """Write so many patients into a new or empty folder, and give the files written, README.txt first.
 
-    `fhir`: NDJSON as of a bulk export, `<type>.<group>.ndjson`; `parquet`: one file for each fact table. The same
-    arguments give the same bytes. Raises InputError for a folder that is not empty or cannot be made.
+    `fhir`: NDJSON as of a bulk export, `<type>.<group>.ndjson`; `omop`: CSV of the tables of CDM 5.4, as far as they
+    can carry the records; `parquet`: one file for each fact table. The same arguments give the same bytes.
+    Raises InputError for a folder that is not empty or cannot be made.
     """
     _make_empty(folder)
     made = cohort if population == "infused" else screening_cohort
@@ -48,6 +50,13 @@ def write_cohort(
                 for kind, content in _by_type(made(numbers, seed)).items()
             ]
         return written
+    if form == "omop":
+        from sle_kg.synthetic.omop import OmopWriter
+
+        database = OmopWriter(folder)
+        for numbers in groups:
+            database.add(made(numbers, seed))
+        return written + database.finish()
     from sle_kg.synthetic.parquet import TableWriter
 
     tables = TableWriter()
@@ -112,9 +121,17 @@ def _readme(patients: int, seed: int, form: Form, population: Population) -> str
 
 Made by sle-kg {__version__}: sle-kg example-cohort --patients {patients} --seed {seed} --format {form}{chosen}
 The same command gives the same files, byte by byte.
-
+{_omop() if form == "omop" else ""}
 {_infused() if population == "infused" else _screening()}
 """
+
+
+def _omop() -> str:
+    from sle_kg.synthetic.omop import LEFT_OUT
+
+    return f"""
+Tables of OMOP CDM 5.4. They do not hold, because OMOP cannot or because nothing reads it from there:
+{"".join(f"  {what}" + chr(10) for what in LEFT_OUT)}"""
 
 
 def _infused() -> str:

@@ -275,18 +275,27 @@ def _codes_of(system: str) -> dict[str, str]:
     return {key: code for key, (_, code) in found.items()}
 
 
+def code_of(key: str, wanted: str | None = None) -> tuple[str, str]:
+    """Code system and code of a concept as it is written, or its key in the local code system; see `_concept`."""
+    if "|" in key:
+        system, code, _ = key.split("|")
+        return system, code
+    if wanted in _HIERARCHIES and key in _codes_of(wanted):
+        return wanted, _codes_of(wanted)[key]
+    return _codes().get(key, (LOCAL_CODES, key))
+
+
 @cache
 def _concept(key: str, wanted: str | None = None) -> Resource:
     """The code of a concept, or its key in the local code system; its label as the display.
 
     `wanted`: one of the hierarchies, taken where it has a code. A key `<system>|<code>|<words>` is a code itself.
     """
+    system, code = code_of(key, wanted)
     if "|" in key:
-        system, code, words = key.split("|")
-        return {"coding": [{"system": system, "code": code, "display": words}]}
-    if wanted in _HIERARCHIES and key in _codes_of(wanted):
-        return _coded(wanted, _codes_of(wanted)[key])
-    system, code = _codes().get(key, (LOCAL_CODES, key))
+        return {"coding": [{"system": system, "code": code, "display": key.split("|")[2]}]}
+    if system == wanted:
+        return _coded(system, code)
     coding = {"system": system, "code": code}
     concept = concepts().get(key)
     return {"coding": [coding | ({"display": concept.label} if concept and system != SNOMED else {})]}
