@@ -32,6 +32,14 @@ def cohort(
     candidates: Annotated[
         int, typer.Option("--candidates", metavar="N", min=0, help="Candidates listed of each trial, at most.")
     ] = 100,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="FILE",
+            help="Judge only patients whose facts changed since this file was written; write it anew.",
+        ),
+    ] = None,
     what_if: Annotated[
         bool, typer.Option("--what-if", help="Count who would be gained by dropping a row or relaxing a threshold.")
     ] = False,
@@ -47,7 +55,7 @@ def cohort(
     output: given.Output = None,
 ) -> None:
     """Screen a whole cohort: who is left after each criterion, the candidates, and what would settle most patients."""
-    from sle_kg.cohort.run import run
+    from sle_kg.cohort.run import Wanted, run
     from sle_kg.cohort.suppress import suppressed
     from sle_kg.report.cohort import render_cohort
     from sle_kg.screening import Options
@@ -62,6 +70,10 @@ def cohort(
         readings=given.pairs(reading, "--reading", "AMBIGUITY=KEY"),
         engine=engine,
     )
+    counts: list[int] = []
+    wanted = Wanted(candidates, what_if, state)
     with given.progress_bar() as report:
-        summary = run(folder, options, verdicts, candidates, report, what_if=what_if)
+        summary = run(folder, options, verdicts, wanted, report, lambda *told: counts.extend(told))
+    if state is not None:
+        typer.echo(f"judged {counts[0]} of {counts[1]} patients; the others' facts are those of {state}", err=True)
     given.write(render_cohort(suppressed(summary, suppress_below), form, *given.terminal(output)), output)

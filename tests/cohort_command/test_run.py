@@ -15,7 +15,7 @@ import pytest
 
 from caselib import ON, Asked, Case, complete, consent, diagnosis, drug, example, flat, person
 from cohorts import GROUPS, Row, cohort_of, judged, screened, write_tables
-from sle_kg.cohort.run import VERDICT_COLUMNS, run
+from sle_kg.cohort.run import VERDICT_COLUMNS, Wanted, run
 from sle_kg.cohort.summary import CohortSummary
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.errors import InputError
@@ -148,7 +148,7 @@ def test_overlap_counts_patients_of_two_trials(whole: tuple[CohortSummary, list[
 
 @pytest.mark.slow
 def test_fewer_candidates_are_the_first_of_them(whole: tuple[CohortSummary, list[Row]], people: Path) -> None:
-    few = run(people, Options(on=ON), most=2, chunk=3)
+    few = run(people, Options(on=ON), wanted=Wanted(candidates=2), chunk=3)
     assert [trial.candidates for trial in few.trials] == [trial.candidates[:2] for trial in whole[0].trials]
 
 

@@ -57,7 +57,7 @@ def summaries(draw: st.DrawFn) -> CohortSummary:
     what_if = draw(st.lists(what_if_rows(), max_size=3))
     trial = TrialSummary(TRIAL, dict(verdicts), eligible, tuple(steps), candidates, left, work, tuple(what_if))
     both = Overlap((TRIAL.id, TRIAL.id), left, eligible)
-    return CohortSummary(ON, "sql", patients, (trial,), {"candidates": left, "eligible": eligible}, (both,), "all")
+    return CohortSummary(ON, "sql", patients, (trial,), {"candidates": left, "eligible": eligible}, (both,))
 
 
 def is_small(count: int | None, below: int) -> bool:
@@ -97,7 +97,7 @@ def test_a_suppressed_verdict_does_not_follow_from_the_others(summary: CohortSum
 def test_no_gain_tells_of_few_patients(row: WhatIfRow, below: int) -> None:
     """Neither by itself nor by its difference to the gain of the step before, or of the whole row."""
     trial = TrialSummary(TRIAL, dict.fromkeys(VERDICTS, 0), 0, (), (), 0, (), (row,))
-    summary = CohortSummary(ON, "sql", 99, (trial,), {}, (), "all")
+    summary = CohortSummary(ON, "sql", 99, (trial,), {}, ())
     (made,) = suppressed(summary, below).trials[0].what_if or ()
     shown = [gained for _, gained in made.relaxed[0].steps if gained.newly_eligible is not None]
     pairs = [*pairwise([Gained(0, 0, 0), *shown]), (Gained(0, 0, 0), made.dropped)]

@@ -12,7 +12,7 @@ import pytest
 from caselib import ON
 from cohorts import GROUPS, cohort_of
 from sle_kg.cohort.judge import JUDGED, SqlJudge
-from sle_kg.cohort.run import run
+from sle_kg.cohort.run import Wanted, run
 from sle_kg.cohort.summary import CohortSummary, Gained, TrialSummary
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.cohort.whatif import Change, changed_rules, changes_of, relaxed
@@ -36,7 +36,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(people: Path) -> CohortSummary:
-    return run(people, OPTIONS, what_if=True)
+    return run(people, OPTIONS, wanted=Wanted(what_if=True))
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,8 @@ FIRST_DAY = "first_day"
 MOST_PROBED = 500_000
 """Probes (a patient, a feature, a day) computed together."""
 
+_ANCHORS = "anchor_today"
+"""The table `anchor` as it was made for the screening date."""
 _ALIVE = "alive"
 """Intervals of days on which all rows followed so far pass: `number`, `first`, `last`."""
 _KNOWN = "known_day"
@@ -61,13 +63,14 @@ class FirstDays:
     def tell(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
         """Add to `FIRST_DAY` the patients of `WAITING` for whom there is such a day; `trial` is the place of the trial.
 
-        The connection is that of a chunk: fact tables, `ask` and `anchor` of the screening date, `WIDE`, `SAID`.
+        The connection is that of a chunk: fact and reference tables, `anchor` of the screening date, `WIDE`, `SAID`.
         """
         connection.execute(
             f"CREATE OR REPLACE TABLE {_ALIVE} AS SELECT number, 0 AS first, {HORIZON} AS last FROM {WAITING}"
         )
         if not _any(connection, _ALIVE):
             return
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {_ANCHORS} AS FROM anchor")
         self._prepare(connection)
         followed: set[str] = set()
         for top in self._cheapest_first():
@@ -89,11 +92,12 @@ class FirstDays:
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """The features of the trial as reference tables; the events as they are on the screening date."""
         load_references(connection, feature_references({one: [self.trial.id] for one in self.features}, self.options))
+        trials = list(self.patterns.judge.wanted)
         connection.execute(
-            f"""CREATE TABLE IF NOT EXISTS today_anchor AS
-            SELECT k.patient AS number, k.trial, anchor, first, last, record,
-                   record IS NULL OR first > {self.on} AS moves
-            FROM anchor JOIN ask k USING (ask) WHERE anchor <> 'screening';
+            f"""CREATE OR REPLACE TABLE event_today AS
+            SELECT number, anchor, first, last, record, record IS NULL OR first > {self.on} AS moves
+            FROM (SELECT ask // {len(trials)} AS number, * FROM {_ANCHORS}
+                  WHERE ask % {len(trials)} = {trials.index(self.trial.id)} AND anchor <> 'screening');
             CREATE OR REPLACE TABLE {_KNOWN}(number BIGINT, feature INTEGER, day INTEGER, low DECIMAL(38, 12),
                                              high DECIMAL(38, 12), truths VARCHAR)"""
         )
@@ -171,7 +175,7 @@ class FirstDays:
             FROM ask
             UNION ALL
             SELECT k.ask, e.anchor, {_moved("e.first")}, {_moved("e.last")}, e.record
-            FROM ask k JOIN today_anchor e ON e.number = k.patient AND e.trial = k.trial;
+            FROM ask k JOIN event_today e ON e.number = k.patient;
             CREATE OR REPLACE TABLE complete AS {COMPLETE};
             CREATE OR REPLACE TABLE found(number BIGINT, feature INTEGER, day INTEGER, low DECIMAL(38, 12),
                                           high DECIMAL(38, 12))"""
@@ -190,6 +194,7 @@ class FirstDays:
                 WHERE f.feature IN ({", ".join(map(str, asked))})"""
             )
             query = QUERIES[self.features[asked[0]].kind](self.features[asked[0]], self.options)
+            query = query if isinstance(query, str) else query.by_ask()
             connection.execute(
                 f"""INSERT INTO found
                 SELECT k.patient, q.feature, k.shift, lower, upper

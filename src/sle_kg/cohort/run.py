@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date, load_judged
-from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
+from sle_kg.cohort.patterns import CLEAR, Patterns
+from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
-from sle_kg.cohort.tables import CohortTables
+from sle_kg.cohort.tables import CodeMap, CohortTables
 from sle_kg.cohort.whatif import WhatIf
+from sle_kg.cohort.write import parquet_writer
 from sle_kg.criteria import Trial
 from sle_kg.engines import RowStatus
 from sle_kg.errors import InputError
-from sle_kg.features.database import load_rows
 from sle_kg.patients.facts import PatientData
-from sle_kg.profile import Profile
 from sle_kg.screening import Options, Session, check_options, chosen_trials
-from sle_kg.verdict import Status
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -33,10 +29,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 SHACL_PATIENTS = 100
 """Patients of a chunk that the shapes judge: they are slow, and progress should be seen."""
-SEARCHED = 2000
-"""Patients whose future is searched together."""
-MOST_SEARCHED = 5_000
-"""Ineligible patients, in all, for whom the first day of eligibility is searched; candidates always are."""
 ENGINES = ("sql", "shacl")
 VERDICT_COLUMNS = (
     "patient",
@@ -50,64 +42,162 @@ VERDICT_COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a cohort beside verdicts.
+
+    `candidates`: how many are kept of each trial; `what_if`: whether to count who would be gained by changing a trial;
+    `state`: the file from which results of patients with unchanged facts are taken, and that is written anew.
+    """
+
+    candidates: int = 100
+    what_if: bool = False
+    state: Path | None = None
+
+
 def run(
     folder: Path,
     options: Options,
     verdicts: Path | None = None,
-    most: int = 100,
+    wanted: Wanted | None = None,
     progress: Progress | None = None,
+    judged: Progress | None = None,
     chunk: int | None = None,
-    what_if: bool = False,
 ) -> CohortSummary:
     """Judge the patients of a folder, write the verdict table to `verdicts`, and give what it adds up to.
 
-    `most` candidates of each trial are kept; `what_if` also counts who would be gained by changing a trial. Raises
-    InputError for options and tables that cannot be used.
+    `progress` is told how many patients are done, of how many; `judged` at the end how many were judged, not taken from
+    a state. Raises InputError for options and tables that cannot be used.
     """
     from sle_kg.patients.codemap import read_code_map
     from sle_kg.terminology import terminology
 
     check_options(options)
+    wanted = wanted or Wanted()
     trials = chosen_trials(options.trials)
     engine = options.engine or "sql"
     if engine not in ENGINES:
         raise InputError(f"--engine: {engine!r} does not judge cohorts; choose among {', '.join(ENGINES)}")
     code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
     tables = CohortTables.open(folder)
-    cohort = _Cohort(trials, options, engine, most, what_if)
+    cohort = _Cohort(trials, options, engine, wanted)
     chunks = tables.chunks(chunk or (SHACL_PATIENTS if engine == "shacl" else None))
+    source = _Judging(cohort, tables, code_map) if wanted.state is None else _Keeping(cohort, tables, code_map, chunks)
     done = 0
-    with _verdict_writer(verdicts) as write:
+    with (
+        parquet_writer(verdicts, "--verdicts") as write,
+        parquet_writer(wanted.state, "--state", source.metadata) as keep,
+    ):
         for patients in chunks:
-            connection = cohort.add(patients, tables.read(patients, options.on, code_map))
+            connection, rows = source.counted(patients)
             if write is not None:
                 write(cohort.verdict_table(connection))
+            if keep is not None and rows is not None:
+                keep(rows)
             connection.close()
             done += len(patients)
             if progress is not None:
                 progress(done, len(tables.patients))
+    if judged is not None:
+        judged(source.judged, len(tables.patients))
     return cohort.summary()
 
 
-class _Cohort:
-    """What is kept from chunk to chunk."""
+class _Judging:
+    """Every patient is judged."""
 
-    def __init__(self, trials: Sequence[Trial], options: Options, engine: str, most: int, what_if: bool) -> None:
+    metadata: Mapping[bytes, bytes] | None = None
+
+    def __init__(self, cohort: _Cohort, tables: CohortTables, code_map: CodeMap) -> None:
+        self.cohort, self.tables, self.code_map = cohort, tables, code_map
+        self.judged = 0
+
+    def counted(self, patients: tuple[str, ...]) -> tuple[duckdb.DuckDBPyConnection, pa.Table | None]:
+        """A chunk that is judged and counted; no rows of a state."""
+        connection = self.judge(patients, self.tables.read(patients, self.cohort.options.on, self.code_map))
+        self.cohort.counts.add(connection)
+        return connection, None
+
+    def judge(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        """The database of some patients, judged."""
+        self.judged += len(patients)
+        return self.cohort.judge_chunk(patients, tables)
+
+
+class _Keeping(_Judging):
+    """Patients whose facts are those of the state are not judged again."""
+
+    def __init__(
+        self, cohort: _Cohort, tables: CohortTables, code_map: CodeMap, chunks: Sequence[tuple[str, ...]]
+    ) -> None:
+        super().__init__(cohort, tables, code_map)
+        file = cohort.wanted.state
+        assert file is not None
+        trials = [trial.id for trial in cohort.trials]
+        made_in = context(cohort.options, trials, cohort.engine, cohort.wanted.what_if)
+        self.metadata = {CONTEXT: made_in.encode()}
+        self.prints = fingerprints(tables)
+        self.state = State.read(file, made_in, self.prints)
+        self.columns = list(cohort.columns.values())
+        changed = [patient for chunk in chunks for patient in self._changed(chunk)]
+        most = max(map(len, chunks), default=0)
+        self.ahead = self._rows(tuple(changed)) if 0 < len(changed) <= most else None
+        """The rows of the patients who changed, where they are few enough to be judged in one chunk."""
+
+    def counted(self, patients: tuple[str, ...]) -> tuple[duckdb.DuckDBPyConnection, pa.Table | None]:
+        """A chunk counted, and its rows of the new state."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        changed, parts = self._changed(patients), []
+        if self.state is not None and len(changed) < len(patients):
+            parts.append(self.state.rows(patients))
+        if changed and self.ahead is not None:
+            parts.append(self.ahead.filter(pc.is_in(self.ahead["patient"], pa.array(changed, pa.string()))))
+        elif changed:
+            parts.append(self._rows(changed))
+        rows = pa.concat_tables([part.cast(parts[-1].schema) for part in parts]).sort_by("patient")
+        connection = database_of(rows, self.columns)
+        self.cohort.counts.add(connection)
+        return connection, rows
+
+    def _changed(self, patients: tuple[str, ...]) -> tuple[str, ...]:
+        if self.state is None:
+            return patients
+        same = self.state.same
+        return tuple(patient for patient in patients if patient not in same)
+
+    def _rows(self, patients: tuple[str, ...]) -> pa.Table:
+        """Some patients judged, as rows of a state."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        tables = self.tables.read(patients, self.cohort.options.on, self.code_map)
+        chosen = pa.array(patients, pa.string())
+        mine = {name: table.filter(pc.is_in(table["patient"], chosen)) for name, table in tables.items()}
+        connection = self.judge(patients, mine)
+        rows = rows_of(connection, self.columns, self.prints)
+        connection.close()
+        return rows
+
+
+class _Cohort:
+    """The trials as they are judged, and what is kept from chunk to chunk."""
+
+    def __init__(self, trials: Sequence[Trial], options: Options, engine: str, wanted: Wanted) -> None:
         from sle_kg.terminology import terminology
 
-        self.trials, self.options, self.engine = trials, options, engine
+        self.trials, self.options, self.engine, self.wanted = trials, options, engine, wanted
         self.judge = SqlJudge(trials, options, terminology())
         self.columns = {trial.id: self.judge.status_columns(trial.id) for trial in trials}
         self.patterns = [Patterns(trial, self.judge) for trial in trials]
         self.first_days = [FirstDays(patterns) for patterns in self.patterns]
-        self.what_if = [WhatIf(patterns) for patterns in self.patterns] if what_if else []
-        changes = [one.changes for one in self.what_if] if what_if else [[] for _ in trials]
-        self.counts = Counts(trials, [self.columns[trial.id] for trial in trials], changes, most)
-        self.searched = 0
-        self.unsearched = False
+        self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
+        changes = [one.changes for one in self.what_if] if wanted.what_if else [[] for _ in trials]
+        self.counts = Counts(trials, list(self.columns.values()), changes, wanted.candidates)
 
-    def add(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        """Judge and count a chunk; its database holds `PERSON`, `JUDGED` and `AHEAD`."""
+    def judge_chunk(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        """Judge a chunk; its database holds `PERSON`, `JUDGED`, `AHEAD` and the tables of `TOLD`."""
         connection = self.judge.judge(tables)
         if self.engine == "shacl":
             self._judge_by_shapes(connection, patients, tables)
@@ -120,14 +210,13 @@ class _Cohort:
         for place, what_if in enumerate(self.what_if):
             what_if.tell_gains(connection, place)
         self._tell_ahead(connection)
-        self.counts.add(connection)
         return connection
 
     def _judge_by_shapes(
         self, connection: duckdb.DuckDBPyConnection, patients: tuple[str, ...], tables: Mapping[str, pa.Table]
     ) -> None:
         """The statuses by pySHACL in place of those of the plan; comparisons stay, for what needs patterns."""
-        session = self._session(patients, tables, tuple(trial.id for trial in self.trials), "shacl")
+        session = self._session(patients, tables)
         asks = session.asks(patients)
         found: dict[int, Mapping[str, RowStatus]] = dict(session.statuses(session.profiles(asks)))
         connection.execute(f"ALTER TABLE {JUDGED} RENAME TO planned")
@@ -139,6 +228,11 @@ class _Cohort:
             JOIN {JUDGED} USING (number);
             DROP TABLE {JUDGED}; DROP TABLE planned; ALTER TABLE both_ways RENAME TO {JUDGED}"""
         )
+
+    def _session(self, patients: Sequence[str], tables: Mapping[str, pa.Table]) -> Session:
+        """A session of `screen` by the shapes over the facts of some patients; the code map is applied already."""
+        options = replace(self.options, trials=tuple(trial.id for trial in self.trials), code_map=None, engine="shacl")
+        return Session(PatientData(dict(tables), {}, list(patients)), options)
 
     def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
         """`AHEAD`: what every row of the verdict table needs beside statuses."""
@@ -153,64 +247,6 @@ class _Cohort:
             FROM ({asked}) LEFT JOIN {CLEAR} c USING (number, trial) LEFT JOIN {FIRST_DAY} f USING (number, trial)"""
         )
 
-    def _tell_first_days(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        place: int,
-        patients: tuple[str, ...],
-        tables: Mapping[str, pa.Table],
-    ) -> None:
-        """Add to `FIRST_DAY` the patients for whom time alone can help, searched as `screen` does."""
-        patterns, trial = self.patterns[place], self.trials[place]
-        columns = self.columns[trial.id]
-        patterns.tell_waiting(connection)
-        tops = ", ".join(columns.rows[top] for top in patterns.tops)
-        waiting: list[tuple[int, dict[str, Status]]] = []
-        query = f"SELECT number, {tops} FROM {JUDGED} SEMI JOIN {WAITING} USING (number) ORDER BY number"
-        for number, *status in connection.execute(query).fetchall():
-            if "fail" in status and self.searched >= MOST_SEARCHED:
-                self.unsearched = True
-                continue
-            self.searched += "fail" in status
-            waiting.append((number, dict(zip(patterns.tops, status, strict=True))))
-        found: dict[int, dt.date] = {}
-        for start in range(0, len(waiting), SEARCHED):
-            some = dict(waiting[start : start + SEARCHED])
-            chosen = [patients[number] for number in some]
-            session = self._session(chosen, tables, (trial.id,), self.engine)
-            asks = session.asks(chosen)
-            known = patterns.bounds_of(connection, list(some))
-            made = [
-                Profile(ask.id, ask.patient, trial.id, ask.on, *known[number])
-                for ask, number in zip(asks, some, strict=True)
-            ]
-            status_of = {ask.id: some[number] for ask, number in zip(asks, some, strict=True)}
-            numbers = {ask.id: number for ask, number in zip(asks, some, strict=True)}
-            found |= {numbers[ask]: day for ask, day in session.earliest(asks, made, status_of).items()}
-        rows = [(number, place, day) for number, day in found.items()]
-        load_rows(connection, "found_day", {"number": "whole", "trial": "whole", "day": "date"}, rows)
-        connection.execute(f"INSERT INTO {FIRST_DAY} FROM found_day")
-
-    def _session(
-        self, patients: Sequence[str], tables: Mapping[str, pa.Table], trials: tuple[str, ...], engine: str
-    ) -> Session:
-        """A session of `screen` with the facts of some patients; the code map is applied already."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        chosen = pa.array(patients, pa.string())
-        mine = {name: table.filter(pc.is_in(table["patient"], chosen)) for name, table in tables.items()}
-        options = Options(
-            trials=trials,
-            on=self.options.on,
-            events=self.options.events,
-            complete=self.options.complete,
-            windows=self.options.windows,
-            readings=self.options.readings,
-            engine=engine,
-        )
-        return Session(PatientData(mine, {}, list(patients)), options)
-
     def verdict_table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
         """The verdict table of the chunk: patients in the order of their ids, trials in the order asked for."""
         queries = [verdict_query(trial, self.columns[trial.id], place) for place, trial in enumerate(self.trials)]
@@ -220,43 +256,5 @@ class _Cohort:
 
     def summary(self) -> CohortSummary:
         """What all chunks add up to."""
-        dates_of = (
-            f"candidates and the first {MOST_SEARCHED} excluded patients whom time alone could help"
-            if self.unsearched
-            else "all"
-        )
         words = Words(ontology_label, self.judge.terminology.is_open, lambda kind: 0, self.options.on, {})
-        return self.counts.summary(self.options.on, self.engine, dates_of, words)
-
-
-@contextmanager
-def _verdict_writer(file: Path | None) -> Iterator[Callable[[pa.Table], None] | None]:
-    """A writer of the verdict table: beside the file first, renamed when all is there; nothing where `file` is None."""
-    if file is None:
-        yield None
-        return
-    import pyarrow.parquet as pq
-
-    writer: pq.ParquetWriter | None = None
-    temporary: Path | None = None
-    try:
-        descriptor, name = tempfile.mkstemp(dir=file.resolve().parent, prefix=f".{file.name}.")
-        os.close(descriptor)
-        temporary = Path(name)
-
-        def write(table: pa.Table) -> None:
-            nonlocal writer
-            writer = writer or pq.ParquetWriter(name, table.schema, compression="zstd")
-            writer.write_table(table)
-
-        yield write
-        if writer is not None:
-            writer.close()
-            temporary.chmod(0o644)
-            temporary.replace(file.resolve())
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror}); choose another --verdicts") from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink()
+        return self.counts.summary(self.options.on, self.engine, words)

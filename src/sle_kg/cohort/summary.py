@@ -148,7 +148,6 @@ class CohortSummary:
     """A whole cohort on one date. Counts that are None are suppressed: below `suppressed_below`, or telling of one.
 
     `in_any` counts patients whom at least one trial does not exclude (`candidates`) or takes (`eligible`).
-    `dates_of` says for whom the earliest date was looked for.
     """
 
     on: dt.date
@@ -157,7 +156,6 @@ class CohortSummary:
     trials: tuple[TrialSummary, ...]
     in_any: dict[str, int | None]
     overlap: tuple[Overlap, ...]
-    dates_of: str
     suppressed_below: int = 0
 
 
@@ -193,7 +191,8 @@ class Counts:
             self._steps[place] = [old + new for old, new in zip(self._steps[place], steps, strict=True)]
             self._add_candidates(connection, place)
             self._add_gains(connection, place)
-        self._clear.update(dict(connection.execute(f"SELECT trial, count(*) FROM {CLEAR} GROUP BY 1").fetchall()))
+        clear = f"SELECT trial, count(*) FROM {AHEAD} WHERE clear GROUP BY 1"
+        self._clear.update(dict(connection.execute(clear).fetchall()))
         asked = f"SELECT trial, row, kind, count(*), count(*) FILTER (WHERE settles) FROM {OPEN} GROUP BY ALL"
         for trial_place, row, kind, open_in, settled in connection.execute(asked).fetchall():
             self._open[trial_place, row, kind] += open_in
@@ -245,7 +244,7 @@ class Counts:
             else:
                 self._both[key] += count
 
-    def summary(self, on: dt.date, engine: str, dates_of: str, words: Words) -> CohortSummary:
+    def summary(self, on: dt.date, engine: str, words: Words) -> CohortSummary:
         """Everything counted; `words` name what thresholds are about."""
         return CohortSummary(
             on=on,
@@ -261,7 +260,6 @@ class Counts:
                 )
                 for a, b in combinations(range(len(self.trials)), 2)
             ),
-            dates_of=dates_of,
         )
 
     def _trial(self, place: int, words: Words) -> TrialSummary:

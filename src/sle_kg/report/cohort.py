@@ -10,7 +10,6 @@ from sle_kg.report.cohort_whatif import as_json
 
 CohortFormat = Literal["table", "json", "html"]
 
-DATES_SENTENCE = "First days of eligibility were looked for of: {}."
 WORK_SENTENCE = (
     '"settles" counts undetermined patients whose verdict is known as soon as this row is answered, either way; '
     '"open" those in whom it is open and decides.'
@@ -43,7 +42,6 @@ def render_json(summary: CohortSummary) -> bytes:
         "engine": summary.engine,
         "patients": summary.patients,
         "suppressedBelow": summary.suppressed_below or None,
-        "earliestEligibleOf": summary.dates_of,
         "inAnyTrial": summary.in_any,
         "trials": [_trial(trial, listed=not summary.suppressed_below) for trial in summary.trials],
         "overlap": [_overlap(one) for one in summary.overlap],

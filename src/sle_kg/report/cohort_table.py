@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
-from sle_kg.report.cohort import DATES_SENTENCE, FUNNEL_SENTENCE, WORK_SENTENCE, shown
+from sle_kg.report.cohort import FUNNEL_SENTENCE, WORK_SENTENCE, shown
 from sle_kg.report.cohort_whatif import WHAT_IF_SENTENCE, best
 from sle_kg.report.table import printed
 from sle_kg.report.text import (
@@ -32,7 +32,6 @@ def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
         parts += [_overlap(summary), Text("")]
     for trial in summary.trials:
         parts += _trial(summary, trial)
-    parts.append(Text(DATES_SENTENCE.format(summary.dates_of)))
     return printed(parts, width, colour)
 
 

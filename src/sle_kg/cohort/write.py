@@ -1,0 +1,57 @@
+"""Parquet files written table by table: beside the file first, renamed when all is there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sle_kg.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+Write = Callable[["pa.Table"], None]
+
+
+@contextmanager
+def parquet_writer(
+    file: Path | None, option: str, metadata: Mapping[bytes, bytes] | None = None
+) -> Iterator[Write | None]:
+    """A writer of tables into one file; None where `file` is None. Nothing is left half written.
+
+    `option` names the file in the message of the InputError that is raised where it cannot be written.
+    """
+    if file is None:
+        yield None
+        return
+    import pyarrow.parquet as pq
+
+    writer: pq.ParquetWriter | None = None
+    temporary: Path | None = None
+    try:
+        descriptor, name = tempfile.mkstemp(dir=file.resolve().parent, prefix=f".{file.name}.")
+        os.close(descriptor)
+        temporary = Path(name)
+
+        def write(table: pa.Table) -> None:
+            nonlocal writer
+            table = table.replace_schema_metadata(metadata)
+            writer = writer or pq.ParquetWriter(name, table.schema, compression="zstd")
+            writer.write_table(table)
+
+        yield write
+        if writer is not None:
+            writer.close()
+            temporary.chmod(0o644)
+            temporary.replace(file.resolve())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror}); choose another {option}") from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
