@@ -91,19 +91,20 @@ class PieceReader:
         """All resources of a segment, each line or document by itself; what cannot be read is rejected."""
         for place, reason in segment.rejects:
             self._part.reject(segment.source, place, None, reason)
+        content = segment.read()
         match segment.form:
             case "document":
-                self._read_text(segment.content, segment.source, segment.first)
+                self._read_text(content, segment.source, segment.first)
             case "lines":
-                lines: Iterable[Line] = enumerate(segment.content.split(b"\n"), segment.first)
+                lines: Iterable[Line] = enumerate(content.split(b"\n"), segment.first)
                 if self._forms is not None:
                     lines = self._forms(segment.source, lines, self._part.fill)
                 for number, line in lines:
                     self._read_text(line, segment.source, number)
             case "medicines":
-                self._read_medicines(segment.content)
+                self._read_medicines(content)
             case "events":
-                self._read_events(segment.content)
+                self._read_events(content)
         self.count()
 
     def count(self) -> None:

@@ -1,7 +1,8 @@
-"""Pieces of the input: runs of whole lines of about 32 MB, or several small files together, never a whole export.
+"""Pieces of the input: runs of whole lines of about 16 MB, or several small files together, never a whole export.
 
 Only this module reads the files. It cuts at line ends, passes over a line longer than the limit without holding it, and
-names what a damaged gzip file lost; nothing here understands the lines.
+names what a damaged gzip file lost; nothing here understands the lines. Of a plain file it tells other processes where
+to read, not what.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from sle_kg.errors import InputError
 
-PIECE = 32 << 20
+PIECE = 16 << 20
 """Bytes of input in a piece, about."""
 LIMIT = 64 << 20
 """Bytes of one line, or of one JSON document of several lines; longer ones are rejected unread."""
@@ -29,14 +30,44 @@ Form = Literal["lines", "document", "rows", "patients", "medicines", "events"]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A run of bytes of a file."""
+
+    file: Path
+    start: int
+    size: int
+
+    def read(self) -> bytes:
+        """The bytes. Raises InputError where they are not there any more."""
+        try:
+            with self.file.open("rb") as stream:
+                stream.seek(self.start)
+                content = stream.read(self.size)
+        except OSError as error:
+            raise InputError(f"{self.file}: cannot be read ({error.strerror or error})") from error
+        if len(content) != self.size:
+            raise InputError(f"{self.file}: the file became shorter while it was read: run the command again")
+        return content
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of bytes of one source, with the number of its first line and what could not be read in it."""
+    """A run of bytes of one source, or their place, with the number of its first line and what could not be read."""
 
     form: Form
     source: str
     first: int
-    content: bytes
+    content: bytes | Place
     rejects: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.content.size if isinstance(self.content, Place) else len(self.content)
+
+    def read(self) -> bytes:
+        """The content. Raises InputError where it cannot be read any more."""
+        return self.content.read() if isinstance(self.content, Place) else self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +76,23 @@ class Piece:
 
     segments: tuple[Segment, ...]
 
+    def loaded(self) -> Piece:
+        """The piece with its content. Raises InputError where it cannot be read any more."""
+        return Piece(tuple(replace(segment, content=segment.read()) for segment in self.segments))
+
     def key(self, context: bytes) -> str:
         """A name that changes with the content, its place, and the `context` (program version, code map)."""
-        digest = hashlib.blake2b(context, digest_size=20)
+        digest = hashlib.sha256(context)
         for segment in self.segments:
-            head = json.dumps([segment.form, segment.source, segment.first, segment.rejects, len(segment.content)])
-            digest.update(head.encode("utf-8", "surrogatepass"))
-            digest.update(segment.content)
-        return digest.hexdigest()
+            head = [segment.form, segment.source, segment.first, segment.rejects, segment.size]
+            digest.update(json.dumps(head).encode("utf-8", "surrogatepass"))
+            digest.update(segment.read())
+        return digest.hexdigest()[:40]
 
     @property
     def size(self) -> int:
         """Bytes of content."""
-        return sum(len(segment.content) for segment in self.segments)
+        return sum(segment.size for segment in self.segments)
 
 
 def pieces(segments: Iterable[Segment], size: int | None = None) -> Iterator[Piece]:
@@ -66,11 +101,11 @@ def pieces(segments: Iterable[Segment], size: int | None = None) -> Iterator[Pie
     room = size or PIECE
     held = 0
     for segment in segments:
-        if group and held + len(segment.content) > room:
+        if group and held + segment.size > room:
             yield Piece(tuple(group))
             group, held = [], 0
         group.append(segment)
-        held += len(segment.content)
+        held += segment.size
     if group:
         yield Piece(tuple(group))
 
@@ -86,7 +121,11 @@ def segments_of(file: Path, label: str, read: Callable[[int], None] = lambda siz
             document = _is_document(raw)
             raw.seek(0)
             place = 0
-            for segment in _document(raw, label) if document else _lines(raw, label):
+            if document:
+                found = _document(raw, label)
+            else:
+                found = _packed_lines(raw, label) if _is_packed(raw) else _plain_lines(raw, label, file)
+            for segment in found:
                 yield segment
                 read(raw.tell() - place)
                 place = raw.tell()
@@ -95,11 +134,16 @@ def segments_of(file: Path, label: str, read: Callable[[int], None] = lambda siz
         raise InputError(f"{label}: cannot be read ({error.strerror or error})") from error
 
 
-def _stream(raw: BinaryIO) -> BinaryIO:
-    """The bytes of a file, unpacked where it is gzipped."""
+def _is_packed(raw: BinaryIO) -> bool:
+    """Whether a file is gzipped; it is at its beginning again."""
     packed = raw.read(2) == b"\x1f\x8b"
     raw.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
+    return packed
+
+
+def _stream(raw: BinaryIO) -> BinaryIO:
+    """The bytes of a file, unpacked where it is gzipped."""
+    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if _is_packed(raw) else raw
 
 
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
@@ -141,8 +185,34 @@ def _document(raw: BinaryIO, label: str) -> Iterator[Segment]:
         yield Segment("document", label, 1, content)
 
 
-def _lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
-    """Runs of whole lines of about PIECE bytes."""
+def _plain_lines(raw: BinaryIO, label: str, file: Path) -> Iterator[Segment]:
+    """Runs of whole lines of about PIECE bytes, as places; the lines themselves where one of them is too long."""
+    start, number = 0, 1
+    while block := raw.read(PIECE):
+        if not block.endswith(b"\n"):
+            block += raw.readline(LIMIT + 1)
+        if len(block) > LIMIT and any(len(line) > LIMIT for line in block.split(b"\n")):
+            yield _without_long_lines(block, label, number)
+            if not block.endswith(b"\n") and _skip_line(raw, block):
+                number += 1
+        else:
+            yield Segment("lines", label, number, Place(file, start, len(block)))
+        number += block.count(b"\n")
+        start = raw.tell()
+
+
+def _without_long_lines(block: bytes, label: str, first: int) -> Segment:
+    """Lines of which those over the limit are blank, and rejected."""
+    lines = block.split(b"\n")
+    long = [place for place, line in enumerate(lines) if len(line) > LIMIT]
+    for place in long:
+        lines[place] = b""
+    rejects = tuple((first + place, f"the line is longer than {LIMIT >> 20} MB") for place in long)
+    return Segment("lines", label, first, b"\n".join(lines), rejects)
+
+
+def _packed_lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
+    """Runs of whole lines of about PIECE bytes of a gzip file, as far as it is not damaged."""
     stream = _stream(raw)
     held: list[bytes] = []
     rejects: list[tuple[int, str]] = []

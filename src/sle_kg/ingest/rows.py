@@ -40,7 +40,7 @@ class RowReader:
         """All rows of a segment: a line is one row as JSON."""
         for place, reason in segment.rejects:
             self._part.reject(segment.source, place, None, reason)
-        for number, line in enumerate(segment.content.splitlines(), segment.first):
+        for number, line in enumerate(segment.read().splitlines(), segment.first):
             row = json.loads(line)
             if segment.form == "patients":
                 self._patient(*row)

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -23,7 +23,7 @@ from sle_kg.ingest.parts import PartStore
 from sle_kg.ingest.pieces import Segment, pieces, segments_of
 from sle_kg.ingest.sources import Sources, find
 from sle_kg.ingest.table_map import read_table_map, table_segments
-from sle_kg.ingest.work import Job, read_pieces
+from sle_kg.ingest.work import Job, Readers
 from sle_kg.terminology import terminology
 
 PARTS = "parts"
@@ -82,24 +82,22 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
     store = PartStore(folder / PARTS)
     read = _Read(found.size, progress)
     segments, maps = _segments(found, how, read)
-    job = Job(store.folder, dict(how.code_map), maps)
     context = _context(how)
+    job = Job(store.folder, context, dict(how.code_map), maps)
     if (folder / DONE).exists():
         return _done_before(folder, context, segments)
     try:
-        first = read_pieces(pieces(segments), job, context, workers)
-        progress(0, 0, "Merging")
-        merge = Merge(store, first, workers)
-        try:
-            if not merge.patients():
-                raise InputError(_no_patient(found, merge.reasons()))
-            second = read_pieces(pieces(merge.waiting()), job, context, workers)
-            final = store.folder / "final"
-            final.mkdir(exist_ok=True)
-            rows = merge.write(final, second)
-            rejects, patients = merge.reasons(), merge.patients()
-        finally:
-            merge.close()
+        with Readers(job, workers) as readers:
+            first = readers.read(pieces(segments))
+            progress(0, 0, "Merging")
+            with closing(Merge(store, first, workers)) as merge:
+                if not merge.patients():
+                    raise InputError(_no_patient(found, merge.reasons()))
+                second = readers.read(pieces(merge.waiting()))
+                final = store.folder / "final"
+                final.mkdir(exist_ok=True)
+                rows = merge.write(final, second)
+                rejects, patients = merge.reasons(), merge.patients()
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise InputError(_no_room(folder, str(error).splitlines()[0])) from error
     rows.pop("rejects")

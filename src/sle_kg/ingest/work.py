@@ -10,13 +10,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.ingest.parts import PartBuilder, PartStore
 from sle_kg.ingest.pieces import Piece
+from sle_kg.patients.read import no_search_for_cycles
 from sle_kg.terminology import terminology
 
 if TYPE_CHECKING:
@@ -25,9 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every process needs: the folder of parts, the user's codes, and the maps of tables by source."""
+    """What every process needs: the folder of parts, the user's codes, and the maps of tables by source.
+
+    `context` is what the parts depend on beside their pieces: program version, codes and map.
+    """
 
     folder: Path
+    context: bytes = b""
     code_map: CodeMap = field(default_factory=dict)
     maps: dict[str, Any] = field(default_factory=dict)
 
@@ -40,9 +46,19 @@ def read_piece(job: Job, piece: Piece, key: str) -> None:
     part = PartBuilder()
     resources = PieceReader(terminology(), job.code_map, part, _forms_of(job).fill)
     rows = RowReader(terminology(), job.code_map, part, job.maps)
-    for segment in piece.segments:
-        (rows if segment.form in ("rows", "patients") else resources).read(segment)
-    PartStore(job.folder).write(key, part, {"bytes": piece.size})
+    with no_search_for_cycles():
+        for segment in piece.segments:
+            (rows if segment.form in ("rows", "patients") else resources).read(segment)
+        PartStore(job.folder).write(key, part, {"bytes": piece.size})
+
+
+def read_once(job: Job, piece: Piece) -> str:
+    """The key of a piece; it is read unless its part is there. Raises what `read_piece` raises."""
+    loaded = piece.loaded()
+    key = loaded.key(job.context)
+    if not PartStore(job.folder).has(key):
+        read_piece(job, loaded, key)
+    return key
 
 
 @cache
@@ -60,52 +76,61 @@ def _forms_of(job: Job) -> Forms:
     return _forms(tuple(sorted(job.code_map.items())))
 
 
-def read_pieces(pieces: Iterable[Piece], job: Job, context: bytes, workers: int) -> list[str]:
-    """The keys of all pieces, each read once.
+class Readers:
+    """Processes that read pieces; they begin when there is more than one piece to read, and end with the context."""
 
-    At most `workers` + 1 pieces are held at a time. Raises InputError where a process ends unexpectedly, and OSError
-    where a part cannot be written.
-    """
-    store = PartStore(job.folder)
-    keys: dict[str, None] = {}
-    if workers == 1:
-        for piece in pieces:
-            if not store.has(key := piece.key(context)):
-                read_piece(job, piece, key)
-            keys[key] = None
-        return list(keys)
-    method = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=method, initializer=_begin, initargs=(job,)) as pool:
-        running: set[Future[None]] = set()
+    def __init__(self, job: Job, workers: int) -> None:
+        self._job = job
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def read(self, pieces: Iterable[Piece]) -> list[str]:
+        """The keys of all pieces, each read once, in any order.
+
+        At most `workers` + 1 pieces are held at a time. Raises InputError where a process ends unexpectedly or a file
+        cannot be read any more, and OSError where a part cannot be written.
+        """
+        waiting = iter(pieces)
+        begin = list(islice(waiting, 2))
+        if self._workers == 1 or len(begin) < 2:
+            return list(dict.fromkeys(read_once(self._job, piece) for piece in chain(begin, waiting)))
+        keys: dict[str, None] = {}
+        running: set[Future[str]] = set()
         try:
-            for piece in pieces:
-                key = piece.key(context)
-                if store.has(key) or key in keys:
-                    keys[key] = None
-                    continue
-                keys[key] = None
-                running.add(pool.submit(_read_piece, piece, key))
-                if len(running) > workers:
-                    _collect(running)
+            for piece in chain(begin, waiting):
+                running.add(self._processes().submit(_read_once, piece))
+                if len(running) > self._workers:
+                    keys |= dict.fromkeys(_collected(running))
             while running:
-                _collect(running)
+                keys |= dict.fromkeys(_collected(running))
         except BrokenProcessPool as error:
             raise InputError(
                 "a process of the ingest ended unexpectedly, perhaps for want of memory: run the command again "
                 "with fewer --workers; what is done is kept"
             ) from error
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return list(keys)
+        return list(keys)
+
+    def _processes(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            method = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                self._workers, mp_context=method, initializer=_begin, initargs=(self._job,)
+            )
+        return self._pool
 
 
-def _collect(running: set[Future[None]]) -> None:
-    """Wait for a piece to be finished. Raises what the process raised."""
+def _collected(running: set[Future[str]]) -> list[str]:
+    """The keys of the next pieces that are finished. Raises what the process raised."""
     finished, _ = wait(running, return_when=FIRST_COMPLETED)
-    for future in finished:
-        running.discard(future)
-        future.result()
+    running -= finished
+    return [future.result() for future in finished]
 
 
 _job: Job
@@ -126,5 +151,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read_piece(piece: Piece, key: str) -> None:
-    read_piece(_job, piece, key)
+def _read_once(piece: Piece) -> str:
+    return read_once(_job, piece)

@@ -30,12 +30,12 @@ def read_patients(
     `code_map` gives the user's own codes (`codemap.read_code_map`). Raises InputError, one sentence naming the file,
     for what cannot be read as JSON or RDF and for files without a patient.
     """
-    with _no_search_for_cycles():
+    with no_search_for_cycles():
         return _read(files, terminology or installed_terminology(), code_map or {})
 
 
 @contextmanager
-def _no_search_for_cycles() -> Iterator[None]:
+def no_search_for_cycles() -> Iterator[None]:
     """Hold Python's search for unreachable cycles: records have none, and looking takes a third of the time."""
     searching = gc.isenabled()
     gc.disable()
