@@ -46,19 +46,11 @@ FROM (VALUES
     ('lvef', 'lvef', 90), ('lvef2d', 'lvef', 90), ('lvefUs', 'lvef', 90),   -- I06a: by echocardiography
     ('serumCreatinine', 'creatinine', 28), ('creatinineClearanceCG', 'clearance', 28),   -- I06b
     ('alt', 'alt', 28), ('ast', 'ast', 28),                     -- I06c
-    ('totalBilirubin', 'bilirubin', 28),                        -- I06d
+    ('totalBilirubin', 'bilirubin', 28), ('totalBilirubin', 'bilirubin with Gilbert', 28),                        -- I06d
     ('spo2', 'saturation', 28), ('sao2', 'saturation', 28)      -- I06e
 ) q (test, question, days);
 
-CREATE OR REPLACE TEMP TABLE oxygen AS
-SELECT patient, day, bool_and(NOT given) AS room_air, bool_and(given) AS given FROM (
-    SELECT patient, date_from AS day, positive AS given FROM source_measurement
-    WHERE test = 'supplementalOxygen' AND date_from = date_to
-    UNION ALL
-    SELECT patient, date_from, value FROM source_statement WHERE statement = 'supplementalOxygen' AND date_from = date_to)
-WHERE given IS NOT NULL GROUP BY patient, day;
-
-CREATE OR REPLACE TEMP TABLE single_result AS
+CREATE OR REPLACE TEMP TABLE answered AS       -- each question: all candidates say yes, all say no, else not known
 WITH seen AS (
     SELECT m.patient, q.question, m.test, coalesce(m.date_from, beginning()) AS day_lo,
            least(coalesce(m.date_to, judged_on()), judged_on()) AS day_hi, q.days, m.low, m.high, m.uln, m.positive,
@@ -66,71 +58,67 @@ WITH seen AS (
     FROM source_measurement m JOIN question q USING (test)
     WHERE coalesce(m.date_from, beginning()) <= judged_on()
       AND (q.question <> 'lvef' OR m.method = 'echocardiography') AND (m.test <> 'hiv1Ab' OR m.positive)),
+latest AS (SELECT patient, question, max(day_lo) AS last FROM seen GROUP BY patient, question),
 candidate AS (
-    SELECT *, day_lo >= judged_on() - days AS fresh FROM seen
-    QUALIFY day_hi >= max(day_lo) OVER (PARTITION BY patient, question)),
+    SELECT s.*, s.day_lo >= judged_on() - s.days AS fresh
+    FROM seen s JOIN latest l USING (patient, question) WHERE s.day_hi >= l.last),
 marked AS (
     SELECT *,
-        CASE WHEN NOT fresh THEN 0 ELSE CASE question
-            WHEN 'weight' THEN mark(low >= 40, high < 40)
-            WHEN 'pga' THEN mark(low >= 1, high < 1)
-            WHEN 'lvef' THEN mark(low >= 50, high < 50)
-            WHEN 'saturation' THEN mark(low >= 92, high < 92)
-            WHEN 'creatinine' THEN mark(times_limit_most(high, uln) <= 2000000000000, times_limit_least(low, uln) > 2000000000000)
-            WHEN 'bilirubin' THEN mark(times_limit_most(high, uln) <= 2000000000000, times_limit_least(low, uln) > 2000000000000)
-            WHEN 'alt' THEN mark(times_limit_most(high, uln) <= 3000000000000, times_limit_least(low, uln) > 3000000000000)
-            WHEN 'ast' THEN mark(times_limit_most(high, uln) <= 3000000000000, times_limit_least(low, uln) > 3000000000000)
-            WHEN 'hbvDna' THEN mark(is_quantified(below_quantification, positive, low, high), NOT is_quantified(below_quantification, positive, low, high))
-            WHEN 'cmvDna' THEN mark(is_quantified(below_quantification, positive, low, high), NOT is_quantified(below_quantification, positive, low, high))
-            WHEN 'ebvDna' THEN mark(is_quantified(below_quantification, positive, low, high), NOT is_quantified(below_quantification, positive, low, high))
+        CASE WHEN NOT fresh THEN 0 ELSE CASE
+            WHEN question = 'weight' THEN mark(low >= 40, high < 40)
+            WHEN question = 'pga' THEN mark(low >= 1, high < 1)
+            WHEN question = 'lvef' THEN mark(low >= 50, high < 50)
+            WHEN question = 'saturation' THEN mark(low >= 92, high < 92)
+            WHEN question IN ('creatinine', 'bilirubin') THEN mark(
+                times_limit_most(high, uln) <= 2000000000000, times_limit_least(low, uln) > 2000000000000)
+            WHEN question IN ('alt', 'ast', 'bilirubin with Gilbert') THEN mark(
+                times_limit_most(high, uln) <= 3000000000000, times_limit_least(low, uln) > 3000000000000)
+            WHEN question IN ('hbvDna', 'cmvDna', 'ebvDna') THEN mark(
+                is_quantified(below_quantification, positive, low, high),
+                NOT is_quantified(below_quantification, positive, low, high))
             ELSE mark(is_positive(test, positive, low, high, uln), NOT is_positive(test, positive, low, high, uln))
-        END END AS mark,
-        CASE WHEN question = 'bilirubin' AND fresh
-             THEN mark(times_limit_most(high, uln) <= 3000000000000, times_limit_least(low, uln) > 3000000000000)
-             ELSE 0 END AS gilbert_mark
+        END END AS mark
     FROM candidate)
-SELECT m.patient,
-    agreed(min(mark) FILTER (WHERE question = 'weight'), max(mark) FILTER (WHERE question = 'weight')) AS weight_40,
-    agreed(min(mark) FILTER (WHERE question = 'pga'), max(mark) FILTER (WHERE question = 'pga')) AS pga_1,
-    agreed(min(mark) FILTER (WHERE question = 'pregnancy'), max(mark) FILTER (WHERE question = 'pregnancy')) AS pregnancy_test,
-    bool_or(coalesce(is_positive(test, positive, low, high, uln), true) AND day_hi >= judged_on() - 300)
-        FILTER (WHERE question = 'pregnancy') AS pregnancy_doubtful,
-    agreed(min(mark) FILTER (WHERE question = 'blood pregnancy'), max(mark) FILTER (WHERE question = 'blood pregnancy')) AS blood_pregnancy_test,
-    agreed(min(mark) FILTER (WHERE question = 'hbsAg'), max(mark) FILTER (WHERE question = 'hbsAg')) AS hbs_ag,
-    agreed(min(mark) FILTER (WHERE question = 'hbvDna'), max(mark) FILTER (WHERE question = 'hbvDna')) AS hbv_dna,
-    agreed(min(mark) FILTER (WHERE question = 'hcv'), max(mark) FILTER (WHERE question = 'hcv')) AS hcv,
-    agreed(min(mark) FILTER (WHERE question = 'hiv'), max(mark) FILTER (WHERE question = 'hiv')) AS hiv,
-    agreed(min(mark) FILTER (WHERE question = 'cmvDna'), max(mark) FILTER (WHERE question = 'cmvDna')) AS cmv_dna,
-    agreed(min(mark) FILTER (WHERE question = 'ebvDna'), max(mark) FILTER (WHERE question = 'ebvDna')) AS ebv_dna,
-    agreed(min(mark) FILTER (WHERE question = 'syphilis'), max(mark) FILTER (WHERE question = 'syphilis')) AS syphilis,
-    agreed(min(mark) FILTER (WHERE question = 'igra'), max(mark) FILTER (WHERE question = 'igra')) AS igra,
-    agreed(min(mark) FILTER (WHERE question = 'ana'), max(mark) FILTER (WHERE question = 'ana')) AS ana_positive,
-    agreed(min(mark) FILTER (WHERE question = 'dsDna'), max(mark) FILTER (WHERE question = 'dsDna')) AS ds_dna,
-    agreed(min(mark) FILTER (WHERE question = 'lvef'), max(mark) FILTER (WHERE question = 'lvef')) AS lvef_50,
-    agreed(min(mark) FILTER (WHERE question = 'creatinine'), max(mark) FILTER (WHERE question = 'creatinine')) AS creatinine_2_uln,
-    agreed(min(mark) FILTER (WHERE question = 'alt'), max(mark) FILTER (WHERE question = 'alt')) AS alt_3_uln,
-    agreed(min(mark) FILTER (WHERE question = 'ast'), max(mark) FILTER (WHERE question = 'ast')) AS ast_3_uln,
-    agreed(min(mark) FILTER (WHERE question = 'bilirubin'), max(mark) FILTER (WHERE question = 'bilirubin')) AS bilirubin_2_uln,
-    agreed(min(gilbert_mark) FILTER (WHERE question = 'bilirubin'), max(gilbert_mark) FILTER (WHERE question = 'bilirubin')) AS bilirubin_3_uln,
-    agreed(min(mark) FILTER (WHERE question = 'saturation'), max(mark) FILTER (WHERE question = 'saturation')) AS saturation_92,
-    CASE WHEN bool_and(o.room_air) FILTER (WHERE question = 'saturation' AND day_lo = day_hi) THEN true
-         WHEN bool_and(o.given) FILTER (WHERE question = 'saturation' AND day_lo = day_hi) THEN false END AS room_air,
-    -- bounds for the creatinine clearance: nothing where a candidate is too old or open
-    CASE WHEN bool_and(fresh AND low IS NOT NULL) FILTER (WHERE question = 'weight')
-         THEN min(low) FILTER (WHERE question = 'weight') END AS weight_low,
-    CASE WHEN bool_and(fresh AND high IS NOT NULL) FILTER (WHERE question = 'weight')
-         THEN max(high) FILTER (WHERE question = 'weight') END AS weight_high,
-    CASE WHEN bool_and(fresh AND low IS NOT NULL) FILTER (WHERE question = 'creatinine')
-         THEN min(low) FILTER (WHERE question = 'creatinine') END AS creatinine_low,
-    CASE WHEN bool_and(fresh AND high IS NOT NULL) FILTER (WHERE question = 'creatinine')
-         THEN max(high) FILTER (WHERE question = 'creatinine') END AS creatinine_high,
-    coalesce(bool_or(true) FILTER (WHERE question = 'clearance'), false) AS clearance_recorded,
-    CASE WHEN bool_and(fresh AND low IS NOT NULL) FILTER (WHERE question = 'clearance')
-         THEN min(low) FILTER (WHERE question = 'clearance') END AS clearance_low,
-    CASE WHEN bool_and(fresh AND high IS NOT NULL) FILTER (WHERE question = 'clearance')
-         THEN max(high) FILTER (WHERE question = 'clearance') END AS clearance_high
-FROM marked m LEFT JOIN oxygen o ON m.question = 'saturation' AND o.patient = m.patient AND o.day = m.day_lo
-GROUP BY m.patient;
+SELECT patient, question, agreed(min(mark), max(mark)) AS answer,
+       CASE WHEN bool_and(fresh AND low IS NOT NULL) THEN min(low) END AS low,
+       CASE WHEN bool_and(fresh AND high IS NOT NULL) THEN max(high) END AS high,
+       bool_or(question = 'pregnancy' AND coalesce(is_positive(test, positive, low, high, uln), true)
+               AND day_hi >= judged_on() - 300) AS doubtful
+FROM marked GROUP BY patient, question;
+
+CREATE OR REPLACE TEMP TABLE saturation AS      -- I06e: no oxygen on the day of the latest saturation
+WITH seen AS (
+    SELECT patient, coalesce(date_from, beginning()) AS day_lo, least(coalesce(date_to, judged_on()), judged_on()) AS day_hi
+    FROM source_measurement WHERE test IN ('spo2', 'sao2') AND coalesce(date_from, beginning()) <= judged_on()),
+oxygen AS (
+    SELECT patient, date_from AS day, positive AS given FROM source_measurement
+    WHERE test = 'supplementalOxygen' AND date_from = date_to
+    UNION ALL
+    SELECT patient, date_from, value FROM source_statement WHERE statement = 'supplementalOxygen' AND date_from = date_to),
+latest AS (SELECT patient, max(day_lo) AS last FROM seen GROUP BY patient)
+SELECT s.patient, CASE WHEN bool_and(NOT o.given) THEN true WHEN bool_and(o.given) THEN false END AS room_air
+FROM seen s JOIN latest l USING (patient) JOIN oxygen o ON o.patient = s.patient AND o.day = s.day_lo
+WHERE s.day_hi >= l.last AND s.day_lo = s.day_hi GROUP BY s.patient;
+
+CREATE OR REPLACE TEMP TABLE single_result AS
+WITH answers AS (
+    PIVOT (SELECT patient, question, answer FROM answered) ON question IN (
+        'weight', 'pga', 'pregnancy', 'blood pregnancy', 'hbsAg', 'hbvDna', 'hcv', 'hiv', 'cmvDna', 'ebvDna', 'syphilis',
+        'igra', 'ana', 'dsDna', 'lvef', 'creatinine', 'alt', 'ast', 'bilirubin', 'bilirubin with Gilbert', 'saturation')
+    USING any_value(answer) GROUP BY patient)
+SELECT a.patient, a.weight AS weight_40, a.pga AS pga_1, a.pregnancy AS pregnancy_test, p.doubtful AS pregnancy_doubtful,
+       a."blood pregnancy" AS blood_pregnancy_test, a.hbsAg AS hbs_ag, a.hbvDna AS hbv_dna, a.hcv, a.hiv, a.cmvDna AS cmv_dna,
+       a.ebvDna AS ebv_dna, a.syphilis, a.igra, a.ana AS ana_positive, a.dsDna AS ds_dna, a.lvef AS lvef_50,
+       a.creatinine AS creatinine_2_uln, a.alt AS alt_3_uln, a.ast AS ast_3_uln, a.bilirubin AS bilirubin_2_uln,
+       a."bilirubin with Gilbert" AS bilirubin_3_uln, a.saturation AS saturation_92, s.room_air,
+       -- bounds for the creatinine clearance: nothing where a candidate is too old or open
+       k.low AS weight_low, k.high AS weight_high, c.low AS creatinine_low, c.high AS creatinine_high,
+       r.patient IS NOT NULL AS clearance_recorded, r.low AS clearance_low, r.high AS clearance_high
+FROM answers a LEFT JOIN saturation s USING (patient)
+LEFT JOIN (FROM answered WHERE question = 'weight') k USING (patient)
+LEFT JOIN (FROM answered WHERE question = 'creatinine') c USING (patient)
+LEFT JOIN (FROM answered WHERE question = 'clearance') r USING (patient)
+LEFT JOIN (FROM answered WHERE question = 'pregnancy') p USING (patient);
 
 -- ---- scores: a recorded total and the items of one day; SELENA-SLEDAI (I05a), SLEDAI-2K (I03.1c2, I03g, I04) ----
 

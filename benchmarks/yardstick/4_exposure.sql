@@ -53,6 +53,9 @@ SELECT patient,
     bool_or(taken AND biologic AND began AND judged_on() - end_lo < washout5) AS biologic,
     bool_or(biologic IS NOT NULL AND coalesce(judged_on() - end_hi < washout5, true)) AS biologic_maybe,
     bool_or(taken AND lupus_biologic AND began) AS lupus_biologic, bool_or(lupus_biologic IS NOT NULL) AS lupus_biologic_maybe,
+    -- one record that lasts long enough by itself
+    bool_or(taken AND standard AND end_lo >= judged_on() - 7 AND end_lo - start_hi >= 56) AS standard_long,
+    bool_or(taken AND named AND end_lo - start_hi >= 92) AS named_long,
     -- two different conventional immunosuppressants
     min(moiety) FILTER (WHERE taken AND conventional AND began) < max(moiety) FILTER (WHERE taken AND conventional AND began)
         AS two_conventional,
@@ -69,26 +72,39 @@ GROUP BY patient;
 
 -- ---- how long: courses joined over gaps ----
 
--- course: standard I06, anticoagulant E28b, tb E12, mycophenolate I03.2d, named I03f: days from first to last;
--- mycophenolate and cyclophosphamide in 6 months (I03.3f): both ends count, a pulse lasts one gap beyond its last known dose
+-- standard I06, anticoagulant E28b, tb E12, mycophenolate I03.2d, named I03f: days from first to last;
+-- mycophenolate and cyclophosphamide in 6 months (I03.3f): both ends count, a pulse lasts one gap beyond its last known dose.
+-- Where one record lasts long enough, nothing is joined; what is possible matters only where medications are complete.
+CREATE TYPE course AS ENUM
+    ('standard', 'anticoagulant', 'tb', 'mycophenolate', 'named', 'mycophenolate run', 'cyclophosphamide run');
+
 CREATE OR REPLACE TEMP TABLE lasted AS
 WITH course AS (
-    SELECT patient, unnest(list_filter([
-               CASE WHEN standard IS NOT NULL THEN {'name': 'standard', 'sure': taken AND standard, 'gap': 7, 'more': 0} END,
-               CASE WHEN anticoagulant IS NOT NULL THEN {'name': 'anticoagulant', 'sure': taken AND anticoagulant, 'gap': 7, 'more': 0} END,
-               CASE WHEN tb IS NOT NULL THEN {'name': 'tb', 'sure': taken AND tb, 'gap': 1, 'more': 0} END,
-               CASE WHEN mycophenolate IS NOT NULL THEN {'name': 'mycophenolate', 'sure': taken AND mycophenolate, 'gap': 30, 'more': 0} END,
-               CASE WHEN named IS NOT NULL THEN {'name': 'named', 'sure': taken AND named, 'gap': 1, 'more': 0} END,
-               CASE WHEN mycophenolate IS NOT NULL THEN {'name': 'mycophenolate run', 'sure': taken AND mycophenolate, 'gap': 7, 'more': 0} END,
-               CASE WHEN cyclophosphamide IS NOT NULL THEN {'name': 'cyclophosphamide run', 'sure': taken AND cyclophosphamide, 'gap': 35, 'more': 35} END
-           ], lambda c: c IS NOT NULL)) AS c, start_lo, start_hi, end_lo, end_hi
-    FROM taking),
-interval AS (
-    SELECT patient, c.name AS name, c.gap AS gap, true AS sure, start_hi AS first, end_lo AS last
-    FROM course WHERE c.sure AND start_hi <= end_lo
+    SELECT t.patient, 'standard'::course AS name, 7 AS gap, taken AND standard AS sure, start_lo, start_hi, end_lo, end_hi
+    FROM taking t JOIN took k USING (patient) WHERE standard IS NOT NULL AND k.standard_long IS DISTINCT FROM true
     UNION ALL
-    SELECT patient, c.name, c.gap, false, start_lo, least(end_hi + c.more, judged_on())
-    FROM course WHERE start_lo <= least(end_hi + c.more, judged_on())),
+    SELECT t.patient, 'named', 1, taken AND named, start_lo, start_hi, end_lo, end_hi
+    FROM taking t JOIN took k USING (patient) WHERE named IS NOT NULL AND k.named_long IS DISTINCT FROM true
+    UNION ALL
+    SELECT patient, 'anticoagulant', 7, taken AND anticoagulant, start_lo, start_hi, end_lo, end_hi
+    FROM taking WHERE anticoagulant IS NOT NULL
+    UNION ALL
+    SELECT patient, 'tb', 1, taken AND tb, start_lo, start_hi, end_lo, end_hi FROM taking WHERE tb IS NOT NULL
+    UNION ALL
+    SELECT patient, 'mycophenolate', 30, taken AND mycophenolate, start_lo, start_hi, end_lo, end_hi
+    FROM taking WHERE mycophenolate IS NOT NULL
+    UNION ALL
+    SELECT patient, 'mycophenolate run', 7, taken AND mycophenolate, start_lo, start_hi, end_lo, end_hi
+    FROM taking WHERE mycophenolate IS NOT NULL
+    UNION ALL
+    SELECT patient, 'cyclophosphamide run', 35, taken AND cyclophosphamide, start_lo, start_hi, end_lo,
+           least(end_hi + 35, judged_on())
+    FROM taking WHERE cyclophosphamide IS NOT NULL),
+interval AS (
+    SELECT patient, name, gap, true AS sure, start_hi AS first, end_lo AS last FROM course WHERE sure AND start_hi <= end_lo
+    UNION ALL
+    SELECT c.patient, name, gap, false, start_lo, end_hi
+    FROM course c JOIN person p USING (patient) WHERE p.medications_complete AND start_lo <= end_hi),
 marked AS (
     SELECT *, CASE WHEN first <= max(last) OVER earlier + gap THEN 0 ELSE 1 END AS begins FROM interval
     WINDOW earlier AS (PARTITION BY patient, name, sure ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
@@ -388,13 +404,13 @@ SELECT p.patient,
     CASE WHEN p.leukapheresis_from IS NOT NULL THEN
         presence(false, study_drug, study_drug_maybe, medications_until >= p.leukapheresis_to AND p.leukapheresis_to <= judged_on()) END
         AS study_drug_28_days,
-    reaches(standard_least, standard_most, 56, medications_complete) AS standard_56_days,
+    standard_long IS TRUE OR reaches(standard_least, standard_most, 56, medications_complete) AS standard_56_days,
     CASE WHEN anticoagulant_least >= 92 THEN true
          WHEN medications_complete AND coalesce(anticoagulant_most, 0) < 89 THEN false END AS anticoagulant_3_months,
     reaches(tb_least, tb_most, 28, medications_complete) AS tb_28_days,
     CASE WHEN mycophenolate_least >= 92 THEN true
          WHEN medications_complete AND coalesce(mycophenolate_most, 0) < 89 THEN false END AS mycophenolate_3_months,
-    CASE WHEN named_least >= 92 THEN true
+    CASE WHEN named_long OR named_least >= 92 THEN true
          WHEN medications_complete AND coalesce(named_most, 0) < 89 THEN false END AS named_3_months,
     reaches(mycophenolate_run_least, mycophenolate_run_most, 14, medications_complete) AS mycophenolate_14_days,
     reaches(cyclophosphamide_run_least, cyclophosphamide_run_most, 14, medications_complete) AS cyclophosphamide_14_days,
