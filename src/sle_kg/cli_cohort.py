@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from sle_kg import cli_options as given
+from sle_kg.errors import InputError
 
 
 def cohort(
@@ -43,6 +45,20 @@ def cohort(
     what_if: Annotated[
         bool, typer.Option("--what-if", help="Count who would be gained by dropping a row or relaxing a threshold.")
     ] = False,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--evidence", metavar="PATIENT", help="Explain every row of this patient, with records (repeatable)."
+        ),
+    ] = None,
+    evidence_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--evidence-of",
+            metavar="TRIAL/ROW",
+            help="Explain this row, of the patients of --evidence or of the candidates listed (repeatable).",
+        ),
+    ] = None,
     suppress_below: Annotated[
         int,
         typer.Option(
@@ -55,6 +71,8 @@ def cohort(
     output: given.Output = None,
 ) -> None:
     """Screen a whole cohort: who is left after each criterion, the candidates, and what would settle most patients."""
+    from sle_kg.cohort.evidence import evidence as explained
+    from sle_kg.cohort.evidence import rows_asked
     from sle_kg.cohort.run import Wanted, run
     from sle_kg.cohort.suppress import suppressed
     from sle_kg.report.cohort import render_cohort
@@ -70,10 +88,15 @@ def cohort(
         readings=given.pairs(reading, "--reading", "AMBIGUITY=KEY"),
         engine=engine,
     )
+    if suppress_below and (evidence or evidence_of):
+        raise InputError("--evidence: single patients are explained only where nothing is suppressed; run it twice")
+    rows = rows_asked(evidence_of or (), options)
     counts: list[int] = []
     wanted = Wanted(candidates, what_if, state)
     with given.progress_bar() as report:
         summary = run(folder, options, verdicts, wanted, report, lambda *told: counts.extend(told))
     if state is not None:
         typer.echo(f"judged {counts[0]} of {counts[1]} patients; the others' facts are those of {state}", err=True)
+    if evidence or rows:
+        summary = replace(summary, evidence=explained(folder, options, evidence or (), rows, summary))
     given.write(render_cohort(suppressed(summary, suppress_below), form, *given.terminal(output)), output)

@@ -169,13 +169,7 @@ class _Keeping(_Judging):
 
     def _rows(self, patients: tuple[str, ...]) -> pa.Table:
         """Some patients judged, as rows of a state."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        tables = self.tables.read(patients, self.cohort.options.on, self.code_map)
-        chosen = pa.array(patients, pa.string())
-        mine = {name: table.filter(pc.is_in(table["patient"], chosen)) for name, table in tables.items()}
-        connection = self.judge(patients, mine)
+        connection = self.judge(patients, self.tables.read_only(patients, self.cohort.options.on, self.code_map))
         rows = rows_of(connection, self.columns, self.prints)
         connection.close()
         return rows

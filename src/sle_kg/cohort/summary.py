@@ -21,7 +21,7 @@ from sle_kg.cohort.whatif import GAIN, Change
 from sle_kg.criteria import Operator, Trial
 from sle_kg.features.sql import text
 from sle_kg.features.wide import PERSON
-from sle_kg.verdict import OpenKind, VerdictWord
+from sle_kg.verdict import OpenKind, Verdict, VerdictWord
 
 if TYPE_CHECKING:
     import duckdb
@@ -147,7 +147,8 @@ class Overlap:
 class CohortSummary:
     """A whole cohort on one date. Counts that are None are suppressed: below `suppressed_below`, or telling of one.
 
-    `in_any` counts patients whom at least one trial does not exclude (`candidates`) or takes (`eligible`).
+    `in_any` counts patients whom at least one trial does not exclude (`candidates`) or takes (`eligible`). `evidence`
+    are the verdicts of the patients asked for, explained.
     """
 
     on: dt.date
@@ -157,6 +158,7 @@ class CohortSummary:
     in_any: dict[str, int | None]
     overlap: tuple[Overlap, ...]
     suppressed_below: int = 0
+    evidence: tuple[Verdict, ...] = ()
 
 
 class Counts:

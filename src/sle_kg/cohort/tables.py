@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,9 +69,22 @@ class CohortTables:
         import pyarrow.compute as pc
 
         mine = (pc.field("patient") >= patients[0]) & (pc.field("patient") <= patients[-1])
+        return self._read(mine, on, code_map, UNSEEN)
+
+    def read_only(
+        self, patients: Sequence[str], on: dt.date, code_map: CodeMap, evidence: bool = False
+    ) -> dict[str, pa.Table]:
+        """The tables of some patients wherever they stand, with their evidence lines where those are asked for."""
+        import pyarrow.compute as pc
+
+        return self._read(pc.field("patient").isin(list(patients)), on, code_map, () if evidence else UNSEEN)
+
+    def _read(self, mine: ds.Expression, on: dt.date, code_map: CodeMap, unseen: Sequence[str]) -> dict[str, pa.Table]:
+        import pyarrow.compute as pc
+
         made = {}
         for name in COLUMNS:
-            if name not in self.tables or name in UNSEEN:
+            if name not in self.tables or name in unseen:
                 made[name] = schema(name).empty_table()
                 continue
             wanted = mine

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from sle_kg.cohort.summary import Candidate, CohortSummary, Overlap, Step, TrialSummary, Work
 from sle_kg.report.cohort_whatif import as_json
+from sle_kg.report.json_report import verdict_object
+from sle_kg.verdict import Evidence
 
 CohortFormat = Literal["table", "json", "html"]
 
@@ -45,6 +47,7 @@ def render_json(summary: CohortSummary) -> bytes:
         "inAnyTrial": summary.in_any,
         "trials": [_trial(trial, listed=not summary.suppressed_below) for trial in summary.trials],
         "overlap": [_overlap(one) for one in summary.overlap],
+        "evidence": [verdict_object(verdict) for verdict in summary.evidence],
     }
     text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
     return text.encode("utf-8", "backslashreplace") + b"\n"
@@ -103,6 +106,12 @@ def _work(one: Work) -> dict[str, Any]:
 
 def _overlap(one: Overlap) -> dict[str, Any]:
     return {"trials": list(one.trials), "candidates": one.candidates, "eligible": one.eligible}
+
+
+def record_line(evidence: Evidence) -> str:
+    """One record: what it is, its value, its date, its id."""
+    words = " ".join(filter(None, (evidence.what, evidence.value, evidence.date)))
+    return f"{words} ({evidence.record})"
 
 
 def shown(count: int | None, below: int) -> str:

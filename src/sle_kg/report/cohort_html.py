@@ -15,10 +15,13 @@ from sle_kg.report.html import environment, page_values
 from sle_kg.report.text import (
     AID_SENTENCE,
     NOTHING_AGAINST_SENTENCE,
+    STATUS_MARKS,
     caveats_of,
     quotation,
+    reason_sentence,
     recruitment_sentence,
     shorten,
+    verdict_phrase,
 )
 
 LISTED = 100
@@ -66,6 +69,9 @@ def render_html(summary: CohortSummary) -> bytes:
             flow=flow,
             what_if=what_if,
             path=what_if.path,
+            marks=STATUS_MARKS,
+            reason_sentence=reason_sentence,
+            verdict_phrase=verdict_phrase,
             listed=LISTED,
             shown=lambda count: words.shown(count, summary.suppressed_below),
         )

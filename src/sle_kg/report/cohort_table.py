@@ -8,18 +8,22 @@ from rich.table import Table
 from rich.text import Text
 
 from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
-from sle_kg.report.cohort import FUNNEL_SENTENCE, WORK_SENTENCE, shown
+from sle_kg.report.cohort import FUNNEL_SENTENCE, WORK_SENTENCE, record_line, shown
 from sle_kg.report.cohort_whatif import WHAT_IF_SENTENCE, best
 from sle_kg.report.table import printed
 from sle_kg.report.text import (
     AID_SENTENCE,
     NOTHING_AGAINST_SENTENCE,
+    STATUS_MARKS,
     caveats_of,
     plain,
     quotation,
+    reason_sentence,
     recruitment_sentence,
     shorten,
+    verdict_phrase,
 )
+from sle_kg.verdict import Verdict
 
 LISTED = 20
 """Candidates and open rows that the table shows of each trial; the JSON form has more."""
@@ -32,6 +36,8 @@ def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
         parts += [_overlap(summary), Text("")]
     for trial in summary.trials:
         parts += _trial(summary, trial)
+    for verdict in summary.evidence:
+        parts += _evidence(verdict)
     return printed(parts, width, colour)
 
 
@@ -102,6 +108,18 @@ def _what_if(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
         counts = (gained.no_longer_excluded, gained.newly_eligible, gained.newly_undetermined)
         table.add_row(line.row, shorten(line.change, 60), *(shown(count, below) for count in counts))
     return [table, Text(WHAT_IF_SENTENCE), Text("")]
+
+
+def _evidence(verdict: Verdict) -> list[RenderableType]:
+    """The rows of one patient for one trial, with reasons and records."""
+    heading = f"{shorten(verdict.patient, 40)}  {verdict.trial}: {verdict_phrase(verdict)}"
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for name in ("row", "status", "why"):
+        table.add_column(name, overflow="fold")
+    for row in verdict.criteria:
+        records = "".join(f"\n  {record_line(item)}" for item in row.evidence)
+        table.add_row(row.id, STATUS_MARKS[row.status], Text(reason_sentence(row) + records))
+    return [Rule(plain(heading), align="left", characters="─"), table, Text("")]
 
 
 def _table(title: str, first: str, *numbers: str, words: bool = False) -> Table:

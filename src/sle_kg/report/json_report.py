@@ -12,12 +12,13 @@ from sle_kg.verdict import RowVerdict, Verdict
 
 def render_json(verdicts: Iterable[Verdict]) -> bytes:
     """A JSON array with one object for each patient and trial, in the order given, as UTF-8."""
-    text = json.dumps([_verdict(verdict) for verdict in verdicts], ensure_ascii=False, indent=1, allow_nan=False)
+    text = json.dumps([verdict_object(verdict) for verdict in verdicts], ensure_ascii=False, indent=1, allow_nan=False)
     # A lone surrogate of hostile input has no UTF-8; its backslash form is the JSON escape of the same character.
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def verdict_object(verdict: Verdict) -> dict[str, Any]:
+    """One verdict as a JSON object."""
     return {
         "patient": verdict.patient,
         "trial": verdict.trial,
