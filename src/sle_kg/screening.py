@@ -22,7 +22,7 @@ from sle_kg.evaluate import Bound, Bounds, RuleSet
 from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
 from sle_kg.patients.facts import SECTIONS
 from sle_kg.profile import Profile
-from sle_kg.timeline import Case, Probe, changing_leaves, courses, may_pass_later, only_rising
+from sle_kg.timeline import Case, Probe, courses, may_pass_later
 from sle_kg.verdict import Evidence, Status, Unread, Verdict
 from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, statuses
 from sle_kg.wording import Words, ontology_label
@@ -283,37 +283,6 @@ class Session:
             )
         return self.confirmed(asks, dates)
 
-    def earliest(
-        self, asks: Sequence[Ask], made: Sequence[Profile], status: Mapping[int, Mapping[str, Status]]
-    ) -> dict[int, dt.date]:
-        """The first date on which a patient, not eligible today, would be, by ask, where there is one.
-
-        These are the dates of `judge`; `made` and `status` are the profiles and statuses of today. Patients are left
-        out as soon as one row is found that never passes, rows that need few features first.
-        """
-        cases = {p.ask: Case(p.ask, self.rules[p.trial], p.bounds, p.attestations) for p in made}
-        probe = partial(self.probe, {ask.id: ask for ask in asks})
-        for trial in self.trials:
-            for top in _cheapest_first(self.rules[trial.id]):
-                against = [
-                    case
-                    for number, case in cases.items()
-                    if case.rules.trial is trial and status[number][top] in ("fail", "unknown")
-                ]
-                ahead = courses(against, {case.id: [top] for case in against}, True, probe)
-                for case in against:
-                    if case.id not in ahead or ahead[case.id].first_pass(top) is None:
-                        del cases[case.id]
-        waiting = {number: _waiting(case, status[number]) for number, case in cases.items()}
-        ahead = courses(list(cases.values()), waiting, True, probe)
-        days = {number: day for number, course in ahead.items() if (day := course.first_eligible()) is not None}
-        left = [ask for ask in asks if ask.id in days]
-        dates = {ask.id: Dates(earliest_eligible=ask.on + dt.timedelta(days=days[ask.id])) for ask in left}
-        confirmed = self.confirmed(left, dates)
-        return {
-            number: some.earliest_eligible for number, some in confirmed.items() if some.earliest_eligible is not None
-        }
-
     def probe(self, asks: Mapping[int, Ask], probes: Sequence[Probe], features: Sequence[Feature]) -> list[Bounds]:
         """The bounds of features some days later (see `timeline.Prober`)."""
         later = [asks[probe.case].moved(number, probe.days, probe.repeat) for number, probe in enumerate(probes)]
@@ -439,13 +408,6 @@ def _latest(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The facts that no other one is certainly later than."""
     latest = max((fact["date_from"] for fact in facts if fact["date_from"]), default=dt.date.min)
     return [fact for fact in facts if fact["date_to"] is None or fact["date_to"] >= latest]
-
-
-def _cheapest_first(rules: RuleSet) -> list[str]:
-    """The top-level rows, those first whose course over time is found with the fewest probes of the fewest features."""
-    blank = Case(0, rules, {}, {})
-    leaves = {row.id: changing_leaves(blank, [row.id], True) for row in rules.trial.criteria if row.parent is None}
-    return sorted(leaves, key=lambda row: (not only_rising(leaves[row]), len({leaf.feature for leaf in leaves[row]})))
 
 
 def _waiting(case: Case, status: Mapping[str, Status]) -> list[str]:

@@ -1,9 +1,9 @@
 """The first day on which a patient would be eligible, for all patients of a chunk at once.
 
-It is the day that `screening.Session.earliest` finds for each of them: features are probed on a grid of days and,
-between two days on which a comparison differs, ever more finely (`timeline.py`). Here the database probes, for all
-patients and days of a round together; top-level rows are followed one after the other, those first that need the
-fewest features, and a patient leaves as soon as there is no day on which all rows followed so far pass.
+It is the day that `screen` finds for each of them (`timeline.py`): features are probed on a grid of days and, between
+two days on which a comparison differs, ever more finely. Here the database probes, for all patients and days of a round
+together; top-level rows are followed one after the other, those first that need the fewest features, and a patient
+leaves as soon as there is no day on which all rows followed so far pass.
 """
 
 from __future__ import annotations
