@@ -21,7 +21,7 @@ MACROS: dict[str, tuple[tuple[str, ...], str]] = {
         ("x",),
         "CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT)",
     ),
-    "inexact": (("x",), "TRY_CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12))"),
+    "inexact": (("x",), "TRY_CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(12, 12))"),
     "below": (("numerator", "denominator"), "numerator // denominator"),
     "above": (("numerator", "denominator"), "(numerator + denominator - 1) // denominator"),
     "mg_below": (("units",), f"inexact(below(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}))"),
