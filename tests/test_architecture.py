@@ -26,6 +26,7 @@ LAYERS = [
     {"features", "ingest"},
     {"evaluate", "shapes", "profile"},
     {"sql_plan"},
+    {"spark"},
     {"engines", "timeline", "wording", "verdicts"},
     {"screening"},
     {"cohort"},

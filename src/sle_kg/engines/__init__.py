@@ -60,4 +60,8 @@ def get_engine(name: str) -> Engine:
         from sle_kg.engines.sql import SqlEngine
 
         return SqlEngine()
-    raise MissingToolError(f"There is no engine {name!r} in this installation; use --engine shacl or --engine sql.")
+    if name == "spark":
+        from sle_kg.engines.spark import SparkEngine
+
+        return SparkEngine()
+    raise MissingToolError(f"There is no engine {name!r} in this installation; use --engine shacl, sql or spark.")

@@ -44,7 +44,7 @@ class SqlEngine:
         """See `Engine`. The bounds of the profiles are loaded as they are, DECIMAL(38, 12)."""
         key = (trial, tuple(sorted(readings.items())))
         if key not in self._plans:
-            plan = _plan(trial, readings)
+            plan = plan_of(trial, readings)
             self._plans[key] = (plan, plan.sql())
         plan, query = self._plans[key]
         columns = plan.trials[trial.id].rows
@@ -59,7 +59,7 @@ class SqlEngine:
         }
 
 
-def _plan(trial: Trial, readings: Mapping[str, str]) -> Plan:
+def plan_of(trial: Trial, readings: Mapping[str, str]) -> Plan:
     """The plan of one trial over `wide_table`."""
     rules = RuleSet.of(trial, readings)
     feature = {some.slug: number for number, some in enumerate(trial.features())}
