@@ -155,11 +155,11 @@ def diagnosis_count(feature: Feature) -> Query:
     found = f"""
         SELECT d.ask,
                greatest(
-                   count(DISTINCT CASE WHEN d.day_from = d.day_to THEN d.day_from END) FILTER (WHERE {proven}),
-                   CASE WHEN bool_or({proven}) THEN 1 ELSE 0 END) AS certain,
+                   count(DISTINCT CASE WHEN d.day_from = d.day_to THEN d.day_from END) FILTER (WHERE d.proven),
+                   CASE WHEN bool_or(d.proven) THEN 1 ELSE 0 END) AS certain,
                count(*) FILTER (WHERE d.status <> 'refuted') AS possible,
                records_where(d.record, d.status <> 'refuted') AS records
-        FROM d GROUP BY d.ask"""
+        FROM (SELECT d.*, {proven} AS proven FROM d) d GROUP BY d.ask"""
     return Query(
         f"{window(feature)}, {condition_rows()}",
         found,
