@@ -96,13 +96,22 @@ class Plan:
         return self.query.sql(dialect=dialect)
 
 
-def compile_plan(rule_sets: Sequence[RuleSet], source: str, key: Sequence[str], bounds: Columns, said: Columns) -> Plan:
+def compile_plan(
+    rule_sets: Sequence[RuleSet],
+    source: str,
+    key: Sequence[str],
+    bounds: Columns,
+    said: Columns,
+    *,
+    truths: bool = True,
+) -> Plan:
     """The plan that judges every row of the table `source` by the rules of some trials.
 
     `key` are columns handed on; `bounds` names the lower and upper bound of a feature, `said` the columns (never null)
-    that tell whether a row is attested true and attested false.
+    that tell whether a row is attested true and attested false. Without `truths` the query gives statuses, comparisons
+    and verdicts, but not the truths of rows (`data`, `met`, `exempt`).
     """
-    return _Compiler(source, tuple(key), bounds, said).compile(rule_sets)
+    return _Compiler(source, tuple(key), bounds, said, truths).compile(rule_sets)
 
 
 def comparison(columns: Pair, leaf: Leaf) -> str:
@@ -120,6 +129,7 @@ class _Compiler:
     key: tuple[str, ...]
     bounds: Columns
     said: Columns
+    truths: bool
     levels: list[dict[str, exp.Expr]] = field(default_factory=list)
     place: dict[Node, tuple[str, int]] = field(default_factory=dict)
     uses: dict[Node, int] = field(default_factory=dict)
@@ -149,7 +159,8 @@ class _Compiler:
         for columns in made.values():
             names += columns.leaves.values()
             for row in columns.rows.values():
-                names += [name for name in (row.data, row.met, row.exempt, row.status) if name is not None]
+                truths = (row.data, row.met, row.exempt) if self.truths else ()
+                names += [name for name in (*truths, row.status) if name is not None]
             names += [columns.verdict, columns.unknown]
         return list(dict.fromkeys(names))
 
@@ -297,7 +308,9 @@ def _comparison(bounds: Pair, operator: str, met: Decimal, unmet: Decimal) -> ex
 
 
 def _exact(number: Decimal) -> exp.Expr:
-    """A threshold as DECIMAL(38, 12). Raises TrialFileError for one with more decimals."""
+    """A threshold: a whole number as it is, else DECIMAL(38, 12). Raises TrialFileError for one with more decimals."""
+    if number == number.to_integral_value():
+        return exp.Literal.number(int(number))
     text = format(number, "f")
     if len(text.partition(".")[2].rstrip("0")) > SCALE:
         raise TrialFileError(f"The threshold {text} has more than {SCALE} decimals.")

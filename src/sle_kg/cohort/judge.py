@@ -53,7 +53,7 @@ class SqlJudge:
         }
         self.columns: WideColumns = wide_columns(self.wanted)
         self.plan: Plan = compile_plan(
-            list(self.rules.values()), "asked", ["number"], self.columns.bounds, self.said_columns
+            list(self.rules.values()), "asked", ["number"], self.columns.bounds, self.said_columns, truths=False
         )
         self._query = self.plan.sql()
         asked = FeatureOptions(frozenset(options.complete), options.windows)

@@ -109,6 +109,25 @@ ONE_QUERY_FOR_ALL = frozenset(
 )
 """Kinds whose query reads every parameter from columns, so that it bounds all features of the kind at once."""
 
+FLAGS = frozenset(
+    {
+        *("SexCondition", "StatementCondition", "ContraindicationCondition", "FertilityCondition"),
+        *("NoChildbearingPotentialCondition", "PregnancyCondition", "ConsentCondition", "RoomAirCondition"),
+        *("PositiveTestCondition", "QuantifiedCondition", "ClassificationCondition", "BiopsyClassCondition"),
+        *("BiopsyCondition", "BiopsyAgeCondition", "DiagnosisCondition", "ProcedureCondition"),
+        *("ImmunizationCondition", "ExposureCondition", "WashoutCondition", "AllergyCondition"),
+        "RenalWorseningCondition",
+    }
+)
+"""Kinds whose features are 0 or 1."""
+COUNTS = frozenset(
+    {
+        *("AgeCondition", "DaysSinceDiagnosisCondition", "DiagnosisCountCondition", "DrugCountCondition"),
+        *("DoseDurationCondition", "TreatmentDurationCondition"),
+    }
+)
+"""Kinds whose features are whole numbers: years, days, records."""
+
 _ALWAYS_NEEDED = ("sleDiagnosis", "pregnancyCondition", "bloodDonationAny")
 
 

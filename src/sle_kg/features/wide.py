@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sle_kg.criteria import Feature
-from sle_kg.features import QUERIES, batches, value_sets_of
+from sle_kg.features import COUNTS, FLAGS, QUERIES, batches, value_sets_of
 from sle_kg.features.asks import EVENTS, STAND_INS, FeatureOptions
 from sle_kg.features.database import (
     COMPLETE,
@@ -204,7 +204,7 @@ class WideScript:
     def _wide(self, found: Sequence[str]) -> str:
         """SELECT of `WIDE`: what follows for every patient from what was found."""
         columns = [
-            f"CAST({side} AS DECIMAL(38, 12)) AS {slot.stem}_{word}"
+            f"CAST({side} AS {_type(slot.feature)}) AS {slot.stem}_{word}"
             for batch, query in zip(self._batches, self._queries, strict=True)
             for slot in batch
             for side, word in zip(self._sides(slot, query), ("low", "high"), strict=True)
@@ -298,6 +298,13 @@ def _fact(name: str) -> str:
     return f"""
     SELECT p.number AS patient, {columns}, s.row_id
     FROM (SELECT *, row_number() OVER () AS row_id FROM source_{name}) s JOIN {PERSON} p ON p.patient = s.patient"""
+
+
+def _type(feature: Feature) -> str:
+    """The narrowest type of column that holds every bound of the feature exactly."""
+    if feature.kind in FLAGS:
+        return "TINYINT"
+    return "INTEGER" if feature.kind in COUNTS else "DECIMAL(38, 12)"
 
 
 def _literal(value: object) -> str:
