@@ -195,6 +195,13 @@ def _cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-40])
 
 
+def test_an_ingest_that_is_not_finished_is_refused(people: Path, tmp_path: Path) -> None:
+    folder = write_tables(tmp_path / "tables", {"patient": pq.read_table(people / "patient.parquet")})
+    (folder / "parts").mkdir()
+    with pytest.raises(InputError, match="not finished"):
+        run(folder, Options(on=ON))
+
+
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no folder"):
         CohortTables.open(tmp_path / "nowhere")

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
-from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date, load_judged
-from sle_kg.cohort.patterns import CLEAR, Patterns
+from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine
+from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
+from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
-from sle_kg.cohort.tables import CodeMap, CohortTables
 from sle_kg.cohort.whatif import WhatIf
 from sle_kg.cohort.write import parquet_writer
-from sle_kg.criteria import Trial
-from sle_kg.engines import RowStatus
 from sle_kg.errors import InputError
-from sle_kg.patients.facts import PatientData
-from sle_kg.screening import Options, Session, check_options, chosen_trials
+from sle_kg.screening import Options, check_options, chosen_trials
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -27,9 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Progress = Callable[[int, int], None]
-SHACL_PATIENTS = 100
-"""Patients of a chunk that the shapes judge: they are slow, and progress should be seen."""
-ENGINES = ("sql", "shacl")
 VERDICT_COLUMNS = (
     "patient",
     "trial",
@@ -74,15 +68,12 @@ def run(
 
     check_options(options)
     wanted = wanted or Wanted()
-    trials = chosen_trials(options.trials)
-    engine = options.engine or "sql"
-    if engine not in ENGINES:
-        raise InputError(f"--engine: {engine!r} does not judge cohorts; choose among {', '.join(ENGINES)}")
     code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
-    tables = CohortTables.open(folder)
-    cohort = _Cohort(trials, options, engine, wanted)
-    chunks = tables.chunks(chunk or (SHACL_PATIENTS if engine == "shacl" else None))
-    source = _Judging(cohort, tables, code_map) if wanted.state is None else _Keeping(cohort, tables, code_map, chunks)
+    judge = SqlJudge(chosen_trials(options.trials), options, terminology())
+    engine = get_cohort_engine(options.engine or "sql", judge, folder, options, code_map)
+    cohort = _Cohort(judge, engine, wanted)
+    chunks = engine.chunks(chunk)
+    source = _Judging(cohort) if wanted.state is None else _Keeping(cohort, wanted.state, chunks)
     done = 0
     with (
         parquet_writer(verdicts, "--verdicts") as write,
@@ -97,10 +88,64 @@ def run(
             connection.close()
             done += len(patients)
             if progress is not None:
-                progress(done, len(tables.patients))
+                progress(done, engine.patients)
     if judged is not None:
-        judged(source.judged, len(tables.patients))
+        judged(source.judged, engine.patients)
     return cohort.summary()
+
+
+class _Cohort:
+    """The trials as they are judged, and what is kept from chunk to chunk."""
+
+    def __init__(self, judge: SqlJudge, engine: CohortEngine, wanted: Wanted) -> None:
+        self.trials, self.options = judge.trials, judge.options
+        self.judge, self.engine, self.wanted = judge, engine, wanted
+        self.columns = [judge.status_columns(trial.id) for trial in self.trials]
+        self.patterns = [Patterns(trial, judge) for trial in self.trials]
+        self.first_days = [FirstDays(patterns) for patterns in self.patterns]
+        self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
+        changes = [one.changes for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
+        self.counts = Counts(self.trials, self.columns, changes, wanted.candidates)
+
+    def tell(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+        """Add to the database of a judged chunk what statuses do not tell: `AHEAD` and the tables of `TOLD`."""
+        for name, columns in TOLD.items():
+            connection.execute(f"CREATE TABLE {name}({columns})")
+        for place, patterns in enumerate(self.patterns):
+            patterns.tell_open(connection, place)
+            patterns.tell_waiting(connection)
+            if connection.execute(f"SELECT 1 FROM {WAITING} LIMIT 1").fetchall():
+                self.engine.load_facts(connection)
+                self.first_days[place].tell(connection, place)
+        for place, what_if in enumerate(self.what_if):
+            what_if.tell_gains(connection, place)
+        self._tell_ahead(connection)
+        return connection
+
+    def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """`AHEAD`: what every row of the verdict table needs beside statuses."""
+        on = iso_date(self.options.on)
+        asked = " UNION ALL ".join(
+            f"SELECT number, {place} AS trial, {columns.verdict} = 'eligible' AS eligible FROM {JUDGED}"
+            for place, columns in enumerate(self.columns)
+        )
+        connection.execute(
+            f"""CREATE TABLE {AHEAD} AS
+            SELECT number, trial, c.number IS NOT NULL AS clear, CASE WHEN eligible THEN {on} ELSE f.day END AS earliest
+            FROM ({asked}) LEFT JOIN {CLEAR} c USING (number, trial) LEFT JOIN {FIRST_DAY} f USING (number, trial)"""
+        )
+
+    def verdict_table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
+        """The verdict table of the chunk: patients in the order of their ids, trials in the order asked for."""
+        queries = [verdict_query(trial, self.columns[place], place) for place, trial in enumerate(self.trials)]
+        return connection.sql(
+            f"SELECT {', '.join(VERDICT_COLUMNS)} FROM ({' UNION ALL '.join(queries)}) ORDER BY number, place"
+        ).to_arrow_table()
+
+    def summary(self) -> CohortSummary:
+        """What all chunks add up to."""
+        words = Words(ontology_label, self.judge.terminology.is_open, lambda kind: 0, self.options.on, {})
+        return self.counts.summary(self.options.on, self.engine.name, words)
 
 
 class _Judging:
@@ -108,37 +153,31 @@ class _Judging:
 
     metadata: Mapping[bytes, bytes] | None = None
 
-    def __init__(self, cohort: _Cohort, tables: CohortTables, code_map: CodeMap) -> None:
-        self.cohort, self.tables, self.code_map = cohort, tables, code_map
+    def __init__(self, cohort: _Cohort) -> None:
+        self.cohort = cohort
         self.judged = 0
 
     def counted(self, patients: tuple[str, ...]) -> tuple[duckdb.DuckDBPyConnection, pa.Table | None]:
         """A chunk that is judged and counted; no rows of a state."""
-        connection = self.judge(patients, self.tables.read(patients, self.cohort.options.on, self.code_map))
+        self.judged += len(patients)
+        connection = self.cohort.tell(self.cohort.engine.judge(patients))
         self.cohort.counts.add(connection)
         return connection, None
-
-    def judge(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        """The database of some patients, judged."""
-        self.judged += len(patients)
-        return self.cohort.judge_chunk(patients, tables)
 
 
 class _Keeping(_Judging):
     """Patients whose facts are those of the state are not judged again."""
 
-    def __init__(
-        self, cohort: _Cohort, tables: CohortTables, code_map: CodeMap, chunks: Sequence[tuple[str, ...]]
-    ) -> None:
-        super().__init__(cohort, tables, code_map)
-        file = cohort.wanted.state
-        assert file is not None
+    def __init__(self, cohort: _Cohort, file: Path, chunks: Sequence[tuple[str, ...]]) -> None:
+        super().__init__(cohort)
+        if not isinstance(cohort.engine, DuckEngine):
+            raise InputError(f"--state: cannot be kept by --engine {cohort.engine.name}; use sql")
+        self.engine = cohort.engine
         trials = [trial.id for trial in cohort.trials]
-        made_in = context(cohort.options, trials, cohort.engine, cohort.wanted.what_if)
+        made_in = context(cohort.options, trials, self.engine.name, cohort.wanted.what_if)
         self.metadata = {CONTEXT: made_in.encode()}
-        self.prints = fingerprints(tables)
+        self.prints = fingerprints(self.engine.tables)
         self.state = State.read(file, made_in, self.prints)
-        self.columns = list(cohort.columns.values())
         changed = [patient for chunk in chunks for patient in self._changed(chunk)]
         most = max(map(len, chunks), default=0)
         self.ahead = self._rows(tuple(changed)) if 0 < len(changed) <= most else None
@@ -157,7 +196,7 @@ class _Keeping(_Judging):
         elif changed:
             parts.append(self._rows(changed))
         rows = pa.concat_tables([part.cast(parts[-1].schema) for part in parts]).sort_by("patient")
-        connection = database_of(rows, self.columns)
+        connection = database_of(rows, self.cohort.columns)
         self.cohort.counts.add(connection)
         return connection, rows
 
@@ -169,86 +208,8 @@ class _Keeping(_Judging):
 
     def _rows(self, patients: tuple[str, ...]) -> pa.Table:
         """Some patients judged, as rows of a state."""
-        connection = self.judge(patients, self.tables.read_only(patients, self.cohort.options.on, self.code_map))
-        rows = rows_of(connection, self.columns, self.prints)
+        self.judged += len(patients)
+        connection = self.cohort.tell(self.engine.judge_only(patients))
+        rows = rows_of(connection, self.cohort.columns, self.prints)
         connection.close()
         return rows
-
-
-class _Cohort:
-    """The trials as they are judged, and what is kept from chunk to chunk."""
-
-    def __init__(self, trials: Sequence[Trial], options: Options, engine: str, wanted: Wanted) -> None:
-        from sle_kg.terminology import terminology
-
-        self.trials, self.options, self.engine, self.wanted = trials, options, engine, wanted
-        self.judge = SqlJudge(trials, options, terminology())
-        self.columns = {trial.id: self.judge.status_columns(trial.id) for trial in trials}
-        self.patterns = [Patterns(trial, self.judge) for trial in trials]
-        self.first_days = [FirstDays(patterns) for patterns in self.patterns]
-        self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
-        changes = [one.changes for one in self.what_if] if wanted.what_if else [[] for _ in trials]
-        self.counts = Counts(trials, list(self.columns.values()), changes, wanted.candidates)
-
-    def judge_chunk(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        """Judge a chunk; its database holds `PERSON`, `JUDGED`, `AHEAD` and the tables of `TOLD`."""
-        connection = self.judge.judge(tables)
-        if self.engine == "shacl":
-            self._judge_by_shapes(connection, patients, tables)
-        for name, columns in TOLD.items():
-            connection.execute(f"CREATE TABLE {name}({columns})")
-        for place, patterns in enumerate(self.patterns):
-            patterns.tell_open(connection, place)
-            patterns.tell_waiting(connection)
-            self.first_days[place].tell(connection, place)
-        for place, what_if in enumerate(self.what_if):
-            what_if.tell_gains(connection, place)
-        self._tell_ahead(connection)
-        return connection
-
-    def _judge_by_shapes(
-        self, connection: duckdb.DuckDBPyConnection, patients: tuple[str, ...], tables: Mapping[str, pa.Table]
-    ) -> None:
-        """The statuses by pySHACL in place of those of the plan; comparisons stay, for what needs patterns."""
-        session = self._session(patients, tables)
-        asks = session.asks(patients)
-        found: dict[int, Mapping[str, RowStatus]] = dict(session.statuses(session.profiles(asks)))
-        connection.execute(f"ALTER TABLE {JUDGED} RENAME TO planned")
-        by_patient = {(ask.patient, ask.trial): found[ask.id] for ask in asks}
-        load_judged(connection, patients, self.trials, self.columns, by_patient)
-        same = [name for one in self.columns.values() for name in (*one.rows.values(), one.verdict, one.unknown)]
-        connection.execute(
-            f"""CREATE TABLE both_ways AS SELECT * FROM (SELECT * EXCLUDE ({", ".join(same)}) FROM planned)
-            JOIN {JUDGED} USING (number);
-            DROP TABLE {JUDGED}; DROP TABLE planned; ALTER TABLE both_ways RENAME TO {JUDGED}"""
-        )
-
-    def _session(self, patients: Sequence[str], tables: Mapping[str, pa.Table]) -> Session:
-        """A session of `screen` by the shapes over the facts of some patients; the code map is applied already."""
-        options = replace(self.options, trials=tuple(trial.id for trial in self.trials), code_map=None, engine="shacl")
-        return Session(PatientData(dict(tables), {}, list(patients)), options)
-
-    def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """`AHEAD`: what every row of the verdict table needs beside statuses."""
-        on = iso_date(self.options.on)
-        asked = " UNION ALL ".join(
-            f"SELECT number, {place} AS trial, {self.columns[trial.id].verdict} = 'eligible' AS eligible FROM {JUDGED}"
-            for place, trial in enumerate(self.trials)
-        )
-        connection.execute(
-            f"""CREATE TABLE {AHEAD} AS
-            SELECT number, trial, c.number IS NOT NULL AS clear, CASE WHEN eligible THEN {on} ELSE f.day END AS earliest
-            FROM ({asked}) LEFT JOIN {CLEAR} c USING (number, trial) LEFT JOIN {FIRST_DAY} f USING (number, trial)"""
-        )
-
-    def verdict_table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
-        """The verdict table of the chunk: patients in the order of their ids, trials in the order asked for."""
-        queries = [verdict_query(trial, self.columns[trial.id], place) for place, trial in enumerate(self.trials)]
-        return connection.sql(
-            f"SELECT {', '.join(VERDICT_COLUMNS)} FROM ({' UNION ALL '.join(queries)}) ORDER BY number, place"
-        ).to_arrow_table()
-
-    def summary(self) -> CohortSummary:
-        """What all chunks add up to."""
-        words = Words(ontology_label, self.judge.terminology.is_open, lambda kind: 0, self.options.on, {})
-        return self.counts.summary(self.options.on, self.engine, words)

@@ -1,0 +1,128 @@
+"""Engines of cohorts: who judges a chunk of patients. One protocol; DuckDB and the shapes here, Spark beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from sle_kg.cohort.judge import JUDGED, SqlJudge, load_judged
+from sle_kg.cohort.tables import CodeMap, CohortTables
+from sle_kg.engines import RowStatus
+from sle_kg.errors import InputError
+from sle_kg.patients.facts import PatientData
+from sle_kg.screening import Options, Session
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+SHACL_PATIENTS = 100
+"""Patients of a chunk that the shapes judge: they are slow, and progress should be seen."""
+
+
+class CohortEngine(Protocol):
+    """Judges the patients of one cohort, a chunk at a time."""
+
+    name: str
+
+    @property
+    def patients(self) -> int:
+        """How many there are."""
+        ...
+
+    def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
+        """All patients, in the order of their ids, in chunks (of at most `most`)."""
+        ...
+
+    def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+        """A DuckDB database with `PERSON`, `WIDE`, `SAID` and `JUDGED` of the patients of a chunk."""
+        ...
+
+    def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Add the fact tables, reference tables and `anchor` of (at least) the patients in `WAITING`, by number."""
+        ...
+
+
+class DuckEngine:
+    """The plan, run by DuckDB in this process."""
+
+    name = "sql"
+
+    def __init__(self, judge: SqlJudge, tables: CohortTables, options: Options, code_map: CodeMap) -> None:
+        self.sql, self.tables, self.options, self.code_map = judge, tables, options, code_map
+
+    @property
+    def patients(self) -> int:
+        """How many there are."""
+        return len(self.tables.patients)
+
+    def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
+        """The patients in chunks that fit into memory."""
+        return self.tables.chunks(most)
+
+    def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+        """The database of neighbouring patients, fact tables included."""
+        return self._judge(patients, self.tables.read(patients, self.options.on, self.code_map))
+
+    def judge_only(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+        """The database of patients who need not be neighbours."""
+        return self._judge(patients, self.tables.read_only(patients, self.options.on, self.code_map))
+
+    def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """They are there."""
+
+    def _judge(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        return self.sql.judge(tables)
+
+
+class ShapesEngine(DuckEngine):
+    """The statuses by the shapes themselves (pySHACL), all else by the plan."""
+
+    name = "shacl"
+
+    def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
+        """The patients in small chunks."""
+        return self.tables.chunks(most or SHACL_PATIENTS)
+
+    def _judge(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        connection = self.sql.judge(tables)
+        trials = self.sql.trials
+        options = replace(self.options, trials=tuple(trial.id for trial in trials), code_map=None, engine=self.name)
+        session = Session(PatientData(dict(tables), {}, list(patients)), options)
+        asks = session.asks(patients)
+        found: dict[int, Mapping[str, RowStatus]] = dict(session.statuses(session.profiles(asks)))
+        by_patient = {(ask.patient, ask.trial): found[ask.id] for ask in asks}
+        columns = {trial.id: self.sql.status_columns(trial.id) for trial in trials}
+        same = [name for one in columns.values() for name in (*one.rows.values(), one.verdict, one.unknown)]
+        connection.execute(f"ALTER TABLE {JUDGED} RENAME TO planned")
+        load_judged(connection, patients, trials, columns, by_patient)
+        connection.execute(
+            f"""CREATE TABLE both_ways AS SELECT * FROM (SELECT * EXCLUDE ({", ".join(same)}) FROM planned)
+            JOIN {JUDGED} USING (number);
+            DROP TABLE {JUDGED}; DROP TABLE planned; ALTER TABLE both_ways RENAME TO {JUDGED}"""
+        )
+        return connection
+
+
+ENGINES: dict[str, Callable[[SqlJudge, CohortTables, Options, CodeMap], CohortEngine]] = {
+    "sql": DuckEngine,
+    "shacl": ShapesEngine,
+}
+
+
+def get_cohort_engine(name: str, judge: SqlJudge, folder: Path, options: Options, code_map: CodeMap) -> CohortEngine:
+    """The engine of this name over a folder. Raises InputError where there is none, or where the folder is not whole."""
+    if name not in ENGINES:
+        raise InputError(f"--engine: {name!r} does not judge cohorts; choose among {', '.join(ENGINES)}")
+    _check_finished(folder)
+    return ENGINES[name](judge, CohortTables.open(folder), options, code_map)
+
+
+def _check_finished(folder: Path) -> None:
+    """Raises InputError for a folder into which an ingest was begun and not finished: its tables are not all there."""
+    from sle_kg.ingest.run import DONE, PARTS
+
+    if (folder / PARTS).is_dir() and not (folder / DONE).exists():
+        raise InputError(f"{folder}: an ingest into it is not finished; run the same sle-kg ingest-cohort again")
