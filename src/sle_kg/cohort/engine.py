@@ -113,7 +113,7 @@ ENGINES: dict[str, Callable[[SqlJudge, CohortTables, Options, CodeMap], CohortEn
 
 
 def get_cohort_engine(name: str, judge: SqlJudge, folder: Path, options: Options, code_map: CodeMap) -> CohortEngine:
-    """The engine of this name over a folder. Raises InputError where there is none, or where the folder is not whole."""
+    """The engine of this name over a folder. Raises InputError where there is none, or the folder is unfinished."""
     if name not in ENGINES:
         raise InputError(f"--engine: {name!r} does not judge cohorts; choose among {', '.join(ENGINES)}")
     _check_finished(folder)
