@@ -24,7 +24,7 @@ test-engines: $(VENV)/ready-engines  ## the same verdicts from other SHACL engin
 test-postgres: $(VENV)/ready-postgres  ## the plan and OMOP on a PostgreSQL server that starts for these tests
 	$(BIN)/pytest -n 2 --dist worksteal tests/postgres
 
-test-identity: $(VENV)/ready  ## long random comparisons: shapes, direct evaluator, FHIR and RDF
+test-identity: $(VENV)/ready-engines  ## long random comparisons: 10,000 patients and random criteria before every engine
 	$(BIN)/pytest -n 2 tests/identity
 
 lint: $(VENV)/ready  ## style of the Python code
