@@ -162,7 +162,8 @@ class Patterns:
     ) -> dict[int, tuple[dict[str, Bound], Attested]]:
         """The bounds of some patients, and what is attested of them."""
         slugs = [feature.slug for feature in self.judge.wanted[self.trial.id]]
-        columns = [name for slug in slugs for name in self.judge.columns.bounds(self.trial.id, slug)]
+        names = [name for slug in slugs for name in self.judge.columns.bounds(self.trial.id, slug)]
+        columns = [f"CAST({name} AS DECIMAL(38, 12))" for name in names]
         known = _rows(connection, WIDE, columns, numbers)
         rows = [row.id for row in self.trial.criteria]
         columns = [name for row in rows for name in self.judge.said_columns(self.trial.id, row)]
