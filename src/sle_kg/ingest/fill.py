@@ -1,29 +1,48 @@
-"""Rows by templates, column by column: what a line says that is known already, for another patient, id and days."""
+"""Lines by templates: what a line says that is known already, of another patient, with another id, on other days.
+
+A part keeps the two apart, so that what is said often stands there once: its lines, each with the key of its template,
+and the rows of the templates. The merge puts them together.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sle_kg.patients.facts import COLUMNS
+from sle_kg.patients.facts import COLUMNS, schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+DAYS = ("day1", "day2", "day3", "day4")
+"""Columns of the dates of a line."""
+DATED = {table: [name for name, kind in columns.items() if kind == "date"] for table, columns in COLUMNS.items()} | {
+    "record": ["value", "date"]
+}
+"""Columns of each table that may hold a date of the line."""
+KEY_BYTES = 15
+"""A key is a hash of what a template says, of less than 38 digits."""
+
+
+def which_day(column: str) -> str:
+    """Column of a template that says which date of the line (1 for the first) stands in a column of the table."""
+    return f"{column}_day"
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateRow:
     """A row of a table without patient and record: its cells and its ordinal.
 
-    `days` says of a cell that is a date of the line which of them it is; the cell itself is None.
+    `days` gives the number of a date of the line, from 1, by the column that holds it; the cell itself is None.
     """
 
     cells: tuple[Any, ...]
     ordinal: int
-    days: Mapping[int, int]
+    days: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,65 +54,72 @@ class Template:
     skipped: Counter[str]
     rows: dict[str, list[TemplateRow]] = field(default_factory=dict)
 
+    def key(self) -> Decimal:
+        """The same for all templates that have the same rows."""
+        told = repr(sorted(self.rows.items())).encode("utf-8", "surrogatepass")
+        return Decimal(int.from_bytes(hashlib.blake2b(told, digest_size=KEY_BYTES).digest()))
+
 
 class Templates:
-    """All templates that a process remembers, by number, as columns."""
+    """All templates that a process remembers, by number, and their rows by table."""
 
     def __init__(self) -> None:
         self.all: list[Template] = []
-        self._tables: dict[str, _Rows] = {}
+        self.keys: list[Decimal] = []
+        self._rows: dict[str, _Rows] = {}
 
     def add(self, template: Template) -> int:
         """The number of a new template."""
         self.all.append(template)
+        self.keys.append(template.key())
         return len(self.all) - 1
 
     def forget(self) -> None:
         """Start anew with numbers."""
         self.all.clear()
-        self._tables.clear()
+        self.keys.clear()
+        self._rows.clear()
 
-    def rows(self, table: str) -> _Rows:
-        """The rows of all templates in a table."""
-        known = self._tables.get(table) or _Rows(table)
-        self._tables[table] = known = known.extended(self.all)
-        return known
+    def rows(self, table: str, numbers: pa.Array) -> pa.Table:
+        """The rows of these templates in a table."""
+        rows = self._rows.setdefault(table, _Rows(table))
+        rows.extend(self.all, self.keys)
+        return rows.of(numbers)
 
 
 class _Rows:
-    """Rows of templates in one table, as columns: where those of each template are, cells, places of dates, ordinals.
-
-    A place of a date is its number among the dates of a line; null where the cell is the same for all lines.
-    """
+    """The rows of all templates in one table, as columns; those of a template end where those of the next begin."""
 
     def __init__(self, table: str) -> None:
+        self._table = table
+        self._ends = [0]
+        self._rows = template_schema(table).empty_table()
+
+    def extend(self, templates: Sequence[Template], keys: Sequence[Decimal]) -> None:
+        """Take in templates that are new since the last time."""
         import pyarrow as pa
 
-        from sle_kg.ingest.parts import part_schema
+        dated = DATED[self._table]
+        known = len(self._ends) - 1
+        new = []
+        for template, key in zip(templates[known:], keys[known:], strict=True):
+            rows = template.rows.get(self._table, ())
+            new += [(key, *row.cells, row.ordinal, *map(row.days.get, dated)) for row in rows]
+            self._ends.append(self._ends[-1] + len(rows))
+        if new:
+            columns = zip(*new, strict=True)
+            arrays = [pa.array(list(cells), kind) for cells, kind in zip(columns, self._rows.schema.types, strict=True)]
+            more = pa.Table.from_arrays(arrays, schema=self._rows.schema)
+            self._rows = pa.concat_tables([self._rows, more]).combine_chunks()
 
-        self.table = table
-        self.ends = [0]
-        self.kinds = part_schema(table).types[2:]
-        self.cells = [pa.array([], kind) for kind in self.kinds]
-        self.days = [pa.array([], pa.int32()) for _ in COLUMNS[table]]
-
-    def extended(self, templates: Sequence[Template]) -> _Rows:
-        """With the rows of templates that are new."""
+    def of(self, numbers: pa.Array) -> pa.Table:
+        """The rows of these templates."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
-        new = [template.rows.get(self.table, []) for template in templates[len(self.ends) - 1 :]]
-        self.ends.extend(accumulate(map(len, new), initial=self.ends.pop()))
-        if rows := [row for group in new for row in group]:
-            told = zip(*((*row.cells, row.ordinal) for row in rows), strict=True)
-            self.cells = [
-                pa.concat_arrays([held, pa.array(cells, kind)])
-                for held, cells, kind in zip(self.cells, told, self.kinds, strict=True)
-            ]
-            self.days = [
-                pa.concat_arrays([held, pa.array([row.days.get(place) for row in rows], pa.int32())])
-                for place, held in enumerate(self.days)
-            ]
-        return self
+        places = pa.array(range(self._ends[-1]), pa.int32())
+        every = pa.ListArray.from_arrays(pa.array(self._ends, pa.int32()), places)
+        return self._rows.take(pc.list_flatten(every.take(numbers)))
 
 
 class Fill:
@@ -124,70 +150,48 @@ class Fill:
     def skipped(self) -> Counter[str]:
         """What was passed over in all lines."""
         total: Counter[str] = Counter()
-        for template, lines in Counter(line[0] for line in self.lines).items():
-            for what, number in self._templates.all[template].skipped.items():
+        silent = {number: one.skipped for number, one in enumerate(self._templates.all) if one.skipped}
+        for template, lines in Counter(line[0] for line in self.lines if line[0] in silent).items():
+            for what, number in silent[template].items():
                 total[what] += number * lines
         return total
 
-    def tables(self) -> dict[str, list[pa.Array]]:
-        """The columns of each fact table that has rows, with patient, record and ordinal; `_source`, of the records."""
+    def records(self) -> list[pa.Array]:
+        """The lines that count as records: patient, record, source, number, key of the template, days."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if not self.lines:
-            return {}
         every, numbers, patients, identifiers, days = zip(*self.lines, strict=True)
         template = pa.array(every, pa.int32())
         kinds = pa.array([f"{one.kind}/" for one in self._templates.all], pa.string()).take(template)
-        lines = _Lines(
-            template=template,
-            patient=pa.array(self._names, pa.string()).take(pa.array(patients, pa.int32())),
-            record=pc.binary_join_element_wise(kinds, pa.array(identifiers, pa.binary()).cast(pa.string()), ""),
-            first_day=pa.array(accumulate(map(len, days[:-1]), initial=0), pa.int32(), size=len(days)),
-            days=pa.array(list(chain.from_iterable(days)), pa.int32()).cast(pa.date32()),
-        )
-        found = {table: lines.filled(self._templates.rows(table)) for table in COLUMNS}
-        return {table: columns for table, columns in found.items() if columns} | {
-            "_source": self._records(lines, numbers)
-        }
-
-    def _records(self, lines: _Lines, numbers: Sequence[int]) -> list[pa.Array]:
-        """Patient, record, source and number of the lines that count as records."""
-        import pyarrow as pa
-
         ends = [start for _, start in self._sources[1:]] + [len(self.lines)]
         sources = [pa.repeat(name, end - start) for (name, start), end in zip(self._sources, ends, strict=True)]
-        noted = pa.array([template.noted for template in self._templates.all]).take(lines.template)
-        columns = [lines.patient, lines.record, pa.concat_arrays(sources), pa.array(numbers, pa.int64())]
+        most = max(map(len, days))
+        told = [[one[place] if place < len(one) else None for one in days] for place in range(most)]
+        columns = [
+            pa.array(self._names, pa.string()).take(pa.array(patients, pa.int32())),
+            pc.binary_join_element_wise(kinds, pa.array(identifiers, pa.binary()).cast(pa.string()), ""),
+            pa.concat_arrays(sources),
+            pa.array(numbers, pa.int64()),
+            pa.array(self._templates.keys, pa.decimal128(38, 0)).take(template),
+            *(pa.array(day, pa.int32()).cast(pa.date32()) for day in told),
+            *(pa.nulls(len(every), pa.date32()) for _ in DAYS[most:]),
+        ]
+        noted = pa.array([one.noted for one in self._templates.all]).take(template)
         return [column.filter(noted) for column in columns]
 
-
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """Columns of lines: number of the template, place of the first of its dates among `days`, the dates of all."""
-
-    template: pa.Array
-    patient: pa.Array
-    record: pa.Array
-    first_day: pa.Array
-    days: pa.Array
-
-    def filled(self, rows: _Rows) -> list[pa.Array] | None:
-        """The columns of a table: the rows of each line's template, line after line; None where there are none."""
+    def templates(self) -> dict[str, pa.Table]:
+        """The rows of each table in all templates that lines have."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        places = pa.array(range(rows.ends[-1]), pa.int32())
-        every = pa.ListArray.from_arrays(pa.array(rows.ends, pa.int32()), places).take(self.template)
-        row, line = pc.list_flatten(every), pc.list_parent_indices(every)
-        if not len(row):
-            return None
-        first_day = self.first_day.take(line)
-        columns = [self.patient.take(line), self.record.take(line)]
-        for cells, days in zip(rows.cells, [*rows.days, None], strict=True):
-            column = cells.take(row)
-            if days is not None and days.null_count < len(days):
-                told = self.days.take(pc.add(first_day, days.take(row))).cast(cells.type)
-                column = pc.coalesce(told, column)
-            columns.append(column)
-        return columns
+        numbers = pa.array({line[0] for line in self.lines}, pa.int32())
+        return {table: self._templates.rows(table, numbers) for table in COLUMNS}
+
+
+def template_schema(table: str) -> pa.Schema:
+    """The Arrow schema of a table's rows in templates: key, the table's own columns, ordinal, which dates."""
+    import pyarrow as pa
+
+    own = list(schema(table))[2:]
+    days = [pa.field(which_day(name), pa.int32()) for name in DATED[table]]
+    return pa.schema([pa.field("template", pa.decimal128(38, 0)), *own, pa.field("ordinal", pa.int32()), *days])

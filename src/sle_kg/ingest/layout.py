@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sle_kg.ingest.fill import DAYS
+
 Kind = Literal["id", "patient", "day", "unread"]
 """What is cut out: the id of the resource, the reference to its patient, a full date, a text that no rule reads."""
 Path = tuple[str | int, ...]
@@ -22,7 +24,6 @@ UNREAD = frozenset(
 """Elements that no rule of reading looks at, whatever the type of the resource."""
 _ABOUT = frozenset({"derivedFrom", "focus", "hasMember", "partOf"})
 """Elements by which records refer to others: that they do may matter, but not to which, for one read by itself."""
-_MOST_DAYS = 8
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|[{}\[\],:]|[^\s"{}\[\],:]+')
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T[^\"\\]*)?")
 _NO_TEXT = re.compile(rb'["\\\x00-\x1f]')
@@ -93,7 +94,7 @@ def layout_of(line: bytes) -> Layout | None:
     """Where a line of JSON is cut; None where it has no id or patient, or its texts cannot be found by markers."""
     texts = _texts(line.decode("latin-1"))
     kinds = [text.kind for text in texts]
-    if kinds.count("id") != 1 or kinds.count("patient") != 1 or kinds.count("day") > _MOST_DAYS:
+    if kinds.count("id") != 1 or kinds.count("patient") != 1 or kinds.count("day") > len(DAYS):
         return None
     steps = []
     after = 0

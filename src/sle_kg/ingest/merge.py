@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sle_kg.ingest.filling import Filling, quoted
 from sle_kg.ingest.parts import BOOKS, ORDINAL, PartStore, book_schema, part_schema
 from sle_kg.ingest.pieces import PIECE, Segment
 from sle_kg.patients.facts import COLUMNS, schema
@@ -64,9 +65,9 @@ class Merge:
               FROM _about b LEFT JOIN alias a ON a.alias = b.patient
               LEFT JOIN (SELECT record, min(patient) patient FROM event GROUP BY record) e ON e.record = b.event;
             CREATE TABLE source AS
-              SELECT coalesce(a.patient, s.patient) patient, s.record, s.file, s.line
+              SELECT coalesce(a.patient, s.patient) patient, s.* EXCLUDE (patient)
               FROM _source s LEFT JOIN alias a ON a.alias = s.patient
-              UNION ALL SELECT patient, record, file, line FROM about;
+              UNION ALL BY NAME SELECT patient, record, file, line FROM about;
             CREATE TABLE twice AS
               SELECT patient, record FROM source GROUP BY patient, record HAVING count(*) > 1;
             CREATE TABLE versions (patient VARCHAR, record VARCHAR);
@@ -74,6 +75,7 @@ class Merge:
         )
         self._aliases = bool(self._rows("SELECT 1 FROM alias LIMIT 1"))
         self._repeats = bool(self._rows("SELECT 1 FROM twice LIMIT 1"))
+        self._filling = Filling(self._db, store, self._keys)
 
     def patients(self) -> int:
         """How many patients there are who do not contradict themselves."""
@@ -133,9 +135,10 @@ class Merge:
         counts = {}
         for table in COLUMNS:
             self._register(table, part_schema(table))
+            self._filling.register(table)
             if self._repeats:
                 self._note_versions(table)
-            batches = self._db.sql(self._final(table)).to_arrow_reader(_BATCH)
+            batches = self._filling.batches(table, self._final(table))
             counts[table] = _write(folder / f"{table}.parquet", schema(table), batches)
         self._register("_reject", book_schema("reject"))
         batches = self._db.sql(self._rejects()).to_arrow_reader(_BATCH)
@@ -160,16 +163,18 @@ class Merge:
 
     def _kept(self, table: str) -> str:
         """The rows of all parts that belong to a known patient, under the patient's id."""
-        columns = ", ".join(f"t.{_q(name)}" for name in ("record", *COLUMNS[table], ORDINAL))
+        columns = ", ".join(f"t.{quoted(name)}" for name in ("record", *COLUMNS[table], ORDINAL))
         patient, join = "t.patient", ""
         if self._aliases:
             patient, join = "coalesce(a.patient, t.patient)", "LEFT JOIN alias a ON a.alias = t.patient"
-        rows = f"SELECT {patient} AS patient, {columns} FROM {_q(table)} t {join}"
-        return f"SELECT * FROM ({rows}) SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)"
+        rows = f"SELECT {patient} AS patient, {columns} FROM {quoted(table)} t {join}"
+        kept = f"SELECT * FROM ({rows}) SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)"
+        filled = self._filling.one_by_one(table)
+        return f"{kept} UNION ALL {filled}" if filled else kept
 
     def _final(self, table: str) -> str:
         """The rows of a final table: each record once, in order."""
-        facts = [_q(name) for name in COLUMNS[table]]
+        facts = [quoted(name) for name in COLUMNS[table]]
         every = self._kept(table)
         if self._repeats:
             every = f"""WITH kept AS ({every}), repeated AS (FROM kept SEMI JOIN twice USING (patient, record))
@@ -228,15 +233,10 @@ def _once(table: str) -> str:
             return f"""SELECT patient, record, min(what) what, string_agg(DISTINCT value, '; ' ORDER BY value) "value",
                          min("date") "date", 0 AS {ORDINAL} FROM repeated GROUP BY patient, record"""
         case "unread":
-            order = ", ".join(_q(name) for name in (*COLUMNS[table], ORDINAL))
+            order = ", ".join(quoted(name) for name in (*COLUMNS[table], ORDINAL))
             return f"""SELECT * FROM repeated
                        QUALIFY row_number() OVER (PARTITION BY patient, record, why ORDER BY {order}) = 1"""
     return "SELECT DISTINCT * FROM repeated"
-
-
-def _q(name: str) -> str:
-    """A column or table of ours, quoted, for some are words of SQL."""
-    return f'"{name}"'
 
 
 def _segments(form: Any, rows: Iterable[tuple[Any, ...]]) -> Iterator[Segment]:

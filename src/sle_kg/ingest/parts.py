@@ -11,10 +11,11 @@ import os
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sle_kg.ingest.fill import Fill
+from sle_kg.ingest.fill import DAYS, Fill
 from sle_kg.patients.facts import COLUMNS, FactBuilder, schema
 from sle_kg.patients.raw import RawRecord
 
@@ -26,7 +27,14 @@ ORDINAL = "ordinal"
 
 BOOKS: dict[str, dict[str, str]] = {
     "person": {"patient": "text", "birth": "text", "gender": "text", "alias": "text", "file": "text", "line": "count"},
-    "source": {"patient": "text", "record": "text", "file": "text", "line": "count"},
+    "source": {
+        "patient": "text",
+        "record": "text",
+        "file": "text",
+        "line": "count",
+        "template": "key",
+        **dict.fromkeys(DAYS, "day"),
+    },
     "medication": {"reference": "text", "resource": "text"},
     "medicine": {"patient": "text", "reference": "text", "short": "text", "resource": "text"},
     "about": {
@@ -40,7 +48,8 @@ BOOKS: dict[str, dict[str, str]] = {
     "event": {"patient": "text", "record": "text", "url": "text", "resource": "text"},
     "reject": {"file": "text", "line": "count", "record": "text", "reason": "text"},
 }
-"""Tables of a part beside facts. `source` names each record's place; `person` holds what Patient resources say, and the
+"""Tables of a part beside facts. `source` names each record's place, and its
+template and dates where its rows are to be filled by one; `person` holds what Patient resources say, and the
 URL (`alias`) by which a bundle names the patient; the others hold resources that wait for what they refer to."""
 
 
@@ -52,7 +61,7 @@ def book_schema(book: str) -> pa.Schema:
     """The Arrow schema of a table of BOOKS."""
     import pyarrow as pa
 
-    types = {"text": pa.string(), "count": pa.int64()}
+    types = {"text": pa.string(), "count": pa.int64(), "key": pa.decimal128(38, 0), "day": pa.date32()}
     return pa.schema([(name, types[kind]) for name, kind in BOOKS[book].items()])
 
 
@@ -99,8 +108,8 @@ class PartBuilder(FactBuilder):
             self._facts[table].append(row)
 
     def note(self, book: str, *values: Any) -> None:
-        """One row of a bookkeeping table."""
-        self._books[book].append(values)
+        """One row of a bookkeeping table; columns at its end that are not given are null."""
+        self._books[book].append((*values, *[None] * (len(BOOKS[book]) - len(values))))
 
     def reject(self, file: str, line: int, record: str | None, reason: str) -> None:
         """A record left out, with the place where it stands and why."""
@@ -122,17 +131,20 @@ class PartBuilder(FactBuilder):
         """The tables that have rows."""
         import pyarrow as pa
 
-        schemas = {table: part_schema(table) for table in COLUMNS} | {_book(book): book_schema(book) for book in BOOKS}
-        rows = self._facts | {_book(book): lines for book, lines in self._books.items()}
-        filled = self.fill.tables()
-        found = {}
-        for table, columns in schemas.items():
-            parts = [_table(rows[table], columns)] if rows[table] else []
-            if table in filled:
-                parts.append(pa.Table.from_arrays(filled[table], schema=columns))
-            if parts:
-                found[table] = pa.concat_tables(parts)
+        told = {table: (rows, part_schema(table)) for table, rows in self._facts.items()}
+        told |= {_book(book): (rows, book_schema(book)) for book, rows in self._books.items()}
+        found = {name: _table(rows, columns) for name, (rows, columns) in told.items() if rows}
+        if self.fill.lines:
+            said = self.fill.templates()
+            found |= {template_name(table): rows for table, rows in said.items() if rows.num_rows}
+            lines = pa.Table.from_arrays(self.fill.records(), schema=book_schema("source"))
+            found["_source"] = pa.concat_tables([lines, found["_source"]] if "_source" in found else [lines])
         return found
+
+
+def template_name(table: str) -> str:
+    """The name under which a part holds the rows of templates for a table."""
+    return f"template-{table}"
 
 
 def _book(name: str) -> str:
@@ -191,7 +203,7 @@ class PartStore:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def files(self, table: str, keys: list[str]) -> list[Path]:
+    def files(self, table: str, keys: Sequence[str]) -> list[Path]:
         """The files of one table (`measurement`, `_person`) in these parts."""
         return [file for key in keys if (file := self.folder / key / f"{table}.parquet").exists()]
 

@@ -17,10 +17,11 @@ from typing import Literal
 
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import LineProbe
-from sle_kg.ingest.fill import Template, TemplateRow
+from sle_kg.ingest.fill import DATED, Template, TemplateRow
 from sle_kg.ingest.layout import Layout, Signature
 from sle_kg.ingest.parts import PartBuilder
 from sle_kg.patients.elements import exact_number
+from sle_kg.patients.facts import COLUMNS
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.terminology import Terminology
@@ -92,7 +93,7 @@ class Probe:
         """A line as raw records; None where it is no record by itself, or its values do not come out as they are."""
         raws, books, skipped = self._reader.raws(line)
         notes = books.pop("source", [])
-        if any(books.values()) or notes not in ([], [(_PATIENT, f"{kind}/{_ID}", "", 2)]):
+        if any(books.values()) or [note[:2] for note in notes] not in ([], [(_PATIENT, f"{kind}/{_ID}")]):
             return None
         names = {
             text: (number, name)
@@ -125,7 +126,7 @@ class Probe:
         for table, rows in facts.items():
             template.rows[table] = filled = []
             for patient, record, *cells, ordinal in rows:
-                row = _row(cells, ordinal, days)
+                row = _row(table, cells, ordinal, days)
                 if (patient, record) != (_PATIENT, f"{kind}/{_ID}") or row is None:
                     return None
                 filled.append(row)
@@ -159,8 +160,8 @@ def marks(layout: Layout, signature: Signature) -> tuple[list[bytes], dict[date 
     texts[layout.id], texts[layout.patient] = _ID, f"Patient/{_PATIENT}"
     number = len(layout.days)
     days: dict[date | str, int] = {}
-    for which, place in enumerate(layout.days):
-        timed, rank = signature[which], signature[number + which] if number > 1 else 0
+    for which, place in enumerate(layout.days, 1):
+        timed, rank = signature[which - 1], signature[number + which - 1] if number > 1 else 0
         day = _FIRST_DAY + timedelta(days=rank)
         texts[place] = f"{day}T00:00:{which:02}Z" if timed else f"{day}"
         days.setdefault(day, which)
@@ -168,14 +169,16 @@ def marks(layout: Layout, signature: Signature) -> tuple[list[bytes], dict[date 
     return [text.encode() for text in texts], days
 
 
-def _row(cells: Sequence[object], ordinal: int, days: Mapping[date | str, int]) -> TemplateRow | None:
-    """A row of a template; None where a mark stands in it that is no whole cell."""
-    places: dict[int, int] = {}
+def _row(table: str, cells: Sequence[object], ordinal: int, days: Mapping[date | str, int]) -> TemplateRow | None:
+    """A row of a template; None where a mark stands in it that is no whole cell, or where no date is looked for."""
+    places: dict[str, int] = {}
     kept = list(cells)
-    for place, cell in enumerate(cells):
+    for place, (name, cell) in enumerate(zip(COLUMNS[table], cells, strict=True)):
         if isinstance(cell, date | str):
             if cell in days:
-                places[place] = days[cell]
+                if name not in DATED[table]:
+                    return None
+                places[name] = days[cell]
                 kept[place] = None
             elif isinstance(cell, str) and (_SIGN in cell or YEAR.decode() in cell):
                 return None

@@ -1,0 +1,195 @@
+"""Rows of lines by their templates, in the order of the final tables, together with rows that were read one by one.
+
+The lines of all parts are sorted once, by patient and record. Then each table goes through them: the rows of a line's
+template are taken as columns, thousands of lines at a time, and rows that were read one by one stand where their record
+belongs. Templates beyond those that may be held, and records that the sources hold twice, become such rows in DuckDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sle_kg.ingest.fill import DATED, DAYS, template_schema, which_day
+from sle_kg.ingest.parts import ORDINAL, PartStore, template_name
+from sle_kg.patients.facts import COLUMNS, schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+HELD = 300_000
+"""Templates that are held in memory, those of most lines: about 150 MB."""
+BATCH = 1 << 15
+"""Lines that are filled in at a time."""
+
+
+def quoted(name: str) -> str:
+    """A column or table of ours, quoted, for some are words of SQL."""
+    return f'"{name}"'
+
+
+class Filling:
+    """The lines of some parts, of known patients, in order.
+
+    The connection has the tables `source`, `twice` and `known` of the merge.
+    """
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, store: PartStore, keys: Sequence[str]) -> None:
+        self._db = db
+        self._store = store
+        self._keys = keys
+        db.execute(
+            f"""
+            CREATE TABLE template AS
+              SELECT template, row_number() OVER (ORDER BY count(*) DESC, template) - 1 AS number
+              FROM source WHERE template IS NOT NULL GROUP BY template;
+            CREATE TABLE line AS
+              SELECT s.patient, s.record, t.template, t.number::INTEGER AS number, {", ".join(DAYS)},
+                     w.record IS NOT NULL OR t.number >= {HELD} AS alone
+              FROM source s JOIN template t USING (template)
+              SEMI JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
+              LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record
+              ORDER BY s.patient, s.record;
+            """
+        )
+        [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
+
+    def register(self, table: str) -> None:
+        """Make the rows of templates for a table known to the connection, each once."""
+        import pyarrow.dataset as ds
+
+        files = [str(file) for file in self._store.files(template_name(table), self._keys)]
+        columns = template_schema(table)
+        told = ds.dataset(files, schema=columns, format="parquet") if files else columns.empty_table()
+        self._db.register(template_name(table), told)
+        name = quoted(f"{template_name(table)}-rows")
+        self._db.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT DISTINCT * FROM {quoted(template_name(table))}")
+
+    def one_by_one(self, table: str) -> str | None:
+        """The rows of those lines that are not taken as columns, with their ordinals; None where there are none."""
+        if not self._alone:
+            return None
+        cells = ", ".join(f"{_cell(table, name)} AS {quoted(name)}" for name in COLUMNS[table])
+        return f"""SELECT l.patient, l.record, {cells}, t.{ORDINAL} FROM line l
+                   JOIN {quoted(f"{template_name(table)}-rows")} t USING (template) WHERE l.alone"""
+
+    def batches(self, table: str, rows: str) -> Iterator[pa.RecordBatch]:
+        """The rows of a final table in order; `rows` is the query of those that were read one by one, in order."""
+        db = self._db
+        held = self._held(table)
+        db.execute(f"CREATE OR REPLACE TABLE plain AS {rows}")
+        [(plain, most)] = db.execute(
+            "SELECT (SELECT count(*) FROM plain), (SELECT count(*) FROM template WHERE number < ?)", [HELD]
+        ).fetchall()
+        with db.cursor() as other:
+            own = other.sql("FROM plain").to_arrow_reader(BATCH)
+            if not held.num_rows:
+                yield from own
+                return
+            lines = f"SELECT patient, record, number, {', '.join(DAYS)}, 0 AS rows FROM line WHERE NOT alone"
+            if plain:
+                lines = f"""{lines} UNION ALL BY NAME
+                            SELECT patient, record, count(*)::INTEGER AS rows FROM plain GROUP BY patient, record
+                            ORDER BY patient, record"""
+            templates, rest = _Templates(table, held, most), _Rest(own, schema(table))
+            for batch in db.sql(lines).to_arrow_reader(BATCH):
+                yield from templates.filled(batch, rest)
+
+    def _held(self, table: str) -> pa.Table:
+        """The rows of the templates that are held, by number."""
+        return self._db.sql(
+            f"""SELECT number::INTEGER AS number, r.* EXCLUDE (template)
+                FROM {quoted(f"{template_name(table)}-rows")} r JOIN template USING (template)
+                WHERE number < {HELD} ORDER BY number, {ORDINAL}"""
+        ).to_arrow_table()
+
+
+def _cell(table: str, column: str) -> str:
+    """The SQL of a cell of a line: a date of the line, or what the template says."""
+    if column not in DATED[table]:
+        return f"t.{quoted(column)}"
+    days = " ".join(f"WHEN {number} THEN l.{day}" for number, day in enumerate(DAYS, 1))
+    day = f"CASE t.{quoted(which_day(column))} {days} END"
+    if COLUMNS[table][column] == "text":
+        day = f"{day}::VARCHAR"
+    return f"CASE WHEN t.{quoted(which_day(column))} IS NULL THEN t.{quoted(column)} ELSE {day} END"
+
+
+class _Rest:
+    """Rows that were read one by one, taken in order."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], columns: pa.Schema) -> None:
+        self._batches = batches
+        self._held = columns.empty_table()
+
+    def take(self, number: int) -> pa.Table:
+        """The next rows."""
+        import pyarrow as pa
+
+        while self._held.num_rows < number:
+            more = pa.Table.from_batches([next(self._batches)]).cast(self._held.schema)
+            self._held = pa.concat_tables([self._held, more])
+        taken = self._held.slice(0, number)
+        self._held = self._held.slice(number)
+        return taken
+
+
+class _Templates:
+    """The rows of templates for a table as columns, those of a template together.
+
+    `starts` and `counts` say where those of each template are, by its number.
+    """
+
+    def __init__(self, table: str, rows: pa.Table, number: int) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        counts = [0] * number
+        for found in pc.value_counts(rows["number"]).to_pylist():
+            counts[found["values"]] = found["counts"]
+        self.schema = schema(table)
+        self.number = rows.num_rows
+        self.counts = pa.array(counts, pa.int32())
+        self.starts = pc.subtract(pc.cumulative_sum(self.counts), self.counts)
+        self.cells = {name: rows[name].combine_chunks().cast(self.schema.field(name).type) for name in COLUMNS[table]}
+        self.which = {name: rows[which_day(name)].combine_chunks().fill_null(0) for name in DATED[table]}
+
+    def filled(self, lines: pa.RecordBatch, rest: _Rest) -> Iterator[pa.RecordBatch]:
+        """The rows of a batch of lines: of its template where a line has one, else its number of the other rows."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        number, rows = lines["number"], lines["rows"]
+        others = rest.take(pc.sum(rows).as_py() or 0)
+        counts = pc.coalesce(self.counts.take(number), rows)
+        total = pc.sum(counts).as_py()
+        if not total:
+            return
+        before = pc.subtract(pc.cumulative_sum(counts), counts)
+        start = pc.add(pc.subtract(pc.cumulative_sum(rows), rows), pa.scalar(self.number, pa.int32()))
+        shift = pc.subtract(pc.coalesce(self.starts.take(number), start), before)
+        ends = pa.concat_arrays([before, pa.array([total], pa.int32())])
+        line = pc.list_parent_indices(pa.ListArray.from_arrays(ends, pa.nulls(total)))
+        row = pc.add(pa.array(range(total), pa.int32()), shift.take(line))
+        columns = [lines["patient"].take(line), lines["record"].take(line)]
+        for name, cells in self.cells.items():
+            every = pa.concat_arrays([cells, *others[name].chunks]) if others.num_rows else cells
+            column = every.take(row)
+            if name in self.which:
+                column = self._with_days(name, column, lines, line, row)
+            columns.append(column)
+        yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _with_days(self, name: str, column: pa.Array, lines: pa.RecordBatch, line: pa.Array, row: pa.Array) -> pa.Array:
+        """A column with the dates of the lines in the places that are theirs."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        others = pa.repeat(pa.scalar(0, pa.int32()), max(0, (pc.max(row).as_py() or 0) + 1 - self.number))
+        which = pa.concat_arrays([self.which[name], others]).take(row)
+        for place, day in enumerate(DAYS, 1):
+            if pc.any(pc.equal(self.which[name], place)).as_py():
+                told = lines[day].take(line).cast(column.type)
+                column = pc.if_else(pc.equal(which, place), told, column)
+        return column
