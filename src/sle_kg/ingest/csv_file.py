@@ -12,7 +12,7 @@ from typing import Any, Literal, TextIO
 
 from sle_kg.errors import InputError
 from sle_kg.ingest.pieces import DAMAGE, LIMIT, damage
-from sle_kg.ingest.rows import LINE, Row
+from sle_kg.ingest.rows import LINE, REJECT, Row
 
 
 class CsvFile:
@@ -20,7 +20,7 @@ class CsvFile:
 
     def __init__(self, file: Path, delimiter: str | None = None) -> None:
         self.file = file
-        self.rejects: list[tuple[int, str]] = []
+        self._rejects: list[tuple[int, str]] = []
         try:
             with self._open() as stream:
                 first = stream.readline(LIMIT).rstrip("\r\n")
@@ -35,17 +35,24 @@ class CsvFile:
             raise InputError(f"{file}, line 1: the column {twice[0]!r} stands twice: keep one")
 
     def rows(self, wanted: Collection[str]) -> Iterator[Row]:
-        """The wanted columns of every row, with the line (LINE); what cannot be read goes to `rejects`."""
+        """The wanted columns of every row, with the line (LINE); what cannot be read as a row with the reason."""
         try:
             with self._open() as stream:
                 reader = self._reader(self._lines(stream))
                 next(reader, None)
                 while (cells := self._next(reader)) is not None:
+                    yield from self._told()
                     if len(cells) == len(self.header):
                         row = {name: cell for name, cell in zip(self.header, cells, strict=True) if name in wanted}
                         yield row | {LINE: str(reader.line_num)}
+                yield from self._told()
         except OSError as error:
             raise InputError(f"{self.file}: cannot be read ({error.strerror or error})") from error
+
+    def _told(self) -> Iterator[Row]:
+        """What could not be read since the last call."""
+        yield from ({LINE: str(line), REJECT: reason} for line, reason in self._rejects)
+        self._rejects.clear()
 
     def _open(self) -> TextIO:
         """The text of the file; bytes that are not UTF-8 are marked, to be rejected with their line."""
@@ -65,15 +72,15 @@ class CsvFile:
         except StopIteration:
             return None
         except csv.Error as error:
-            self.rejects.append((reader.line_num, f"not readable as CSV ({error})"))
+            self._rejects.append((reader.line_num, f"not readable as CSV ({error})"))
             return []
         if not any(cells):
             return []
         if any("\udc80" <= sign <= "\udcff" for cell in cells if not cell.isascii() for sign in cell):
-            self.rejects.append((reader.line_num, "the line is not UTF-8: save the file as UTF-8"))
+            self._rejects.append((reader.line_num, "the line is not UTF-8: save the file as UTF-8"))
             return []
         if len(cells) != len(self.header):
-            self.rejects.append((reader.line_num, f"{len(cells)} cells instead of {len(self.header)}: mend the line"))
+            self._rejects.append((reader.line_num, f"{len(cells)} cells instead of {len(self.header)}: mend the line"))
         return cells
 
     def _lines(self, stream: TextIO) -> Iterator[str]:
@@ -85,9 +92,9 @@ class CsvFile:
                 if len(line) <= LIMIT:
                     yield line
                     continue
-                self.rejects.append((number, f"the line is longer than {LIMIT >> 20} MB"))
+                self._rejects.append((number, f"the line is longer than {LIMIT >> 20} MB"))
                 while line and not line.endswith("\n"):
                     line = stream.readline(1 << 20)
                 yield "\n"
         except DAMAGE as error:
-            self.rejects.append((number + 1, damage(error)))
+            self._rejects.append((number + 1, damage(error)))

@@ -313,12 +313,10 @@ def omop_segments(database: Database) -> Iterator[Segment]:
 
 
 def _segments_of(database: Database, table: str) -> Iterator[Segment]:
-    """The rows of one table, then what of it cannot be read."""
+    """The rows of one table."""
     there = [column for column in COLUMNS[table] if column in database.columns[table]]
     missing = [column for column in COLUMNS[table][:REQUIRED] if column not in there]
     if missing:
         raise InputError(f"{database.name}: the table {table} lacks the column {missing[0]} of OMOP CDM 5")
     label = database.label(table)
     yield from row_segments(label, database.table(table, there))
-    if damaged := database.damaged(table):
-        yield Segment("rows", label, 1, b"", tuple(damaged))

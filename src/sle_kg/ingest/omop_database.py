@@ -69,9 +69,6 @@ class Database(Protocol):
     def table(self, table: str, columns: list[str]) -> Iterator[Row]:
         """The rows of a table of ours, streamed."""
 
-    def damaged(self, table: str) -> list[tuple[int, str]]:
-        """Lines of a table that could not be read, and why."""
-
     def close(self) -> None:
         """Let the database go."""
 
@@ -186,16 +183,13 @@ class DuckDatabase:
         return str(Path(self.name) / self._files[table].name) if table in self._files else f"{self.name}: {table}"
 
     def table(self, table: str, columns: list[str]) -> Iterator[Row]:
-        """The rows of a table: of a CSV file with their lines."""
+        """The rows of a table: of a CSV file with their lines, and with what cannot be read."""
         if table not in self._csv:
             return _selected(self, table, columns)
         header = {name.lower(): name for name in self._csv[table].header}
         names = {header[column]: column for column in columns}
         rows = self._csv[table].rows(names)
         return ({names.get(name, name): value for name, value in row.items()} for row in rows)
-
-    def damaged(self, table: str) -> list[tuple[int, str]]:
-        return self._csv[table].rejects if table in self._csv else []
 
     def close(self) -> None:
         self._db.close()
@@ -258,9 +252,6 @@ class PostgresDatabase:
 
     def table(self, table: str, columns: list[str]) -> Iterator[Row]:
         return _selected(self, table, columns)
-
-    def damaged(self, table: str) -> list[tuple[int, str]]:
-        return []
 
     def close(self) -> None:
         self._db.close()

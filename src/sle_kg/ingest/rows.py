@@ -23,6 +23,8 @@ Convert = Callable[[Row, int, Tell], Iterable[tuple[str, Resource]]]
 """Patient and resource for each record of a row with its number. Raises ValueError, saying why the row is of no use."""
 LINE = ""
 """Key of a row for the line that it stands in, where that is not its number."""
+REJECT = " "
+"""Key of a row that cannot be read, for the reason: no column is named so, for names are stripped of blanks."""
 
 
 class RowReader:
@@ -46,6 +48,9 @@ class RowReader:
                 self._patient(*row)
                 continue
             place = int(row.pop(LINE, number))
+            if (reason := row.get(REJECT)) is not None:
+                self._part.reject(segment.source, place, None, reason)
+                continue
             try:
                 tell = partial(self._cell, segment.source, place)
                 resources = list(self._maps[segment.source](row, place, tell))

@@ -369,7 +369,7 @@ def _only(place: str, told: Mapping[Any, Any], allowed: tuple[str, ...]) -> None
 
 
 def table_segments(file: Path, mapping: TableMap, skipped: Counter[str]) -> Iterator[Segment]:
-    """The rows of a CSV file, then what of it cannot be read; columns that the map does not name are counted.
+    """The rows of a CSV file, and what of it cannot be read; columns that the map does not name are counted.
 
     Raises InputError for a file that cannot be read, and where a column of the map is missing.
     """
@@ -383,5 +383,3 @@ def table_segments(file: Path, mapping: TableMap, skipped: Counter[str]) -> Iter
         if name not in mapping.ignored.union(wanted):
             skipped[f"column {name!r} of a table, which the map does not name"] += 1
     yield from row_segments(text_of_path(file), table.rows(wanted), 2)
-    if table.rejects:
-        yield Segment("rows", text_of_path(file), 1, b"", tuple(table.rejects))
