@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-engines test-postgres test-identity lint types check bench generated documents clean
+.PHONY: help demo test test-slow test-engines test-postgres test-identity lint types check bench bench-cohort generated documents clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -40,6 +40,9 @@ check: $(VENV)/ready  ## ontology, trial files, shapes and queries
 bench: $(VENV)/ready  ## the table of benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
+bench-cohort: $(VENV)/ready-bench  ## the table of cohorts in benchmarks/README.md: a million patients, about half an hour
+	$(BIN)/python -m benchmarks.cohort
+
 generated: $(VENV)/ready  ## renew the committed files that are made from others: shapes, inferred types
 	$(BIN)/python -m sle_kg.shapes
 	$(BIN)/python -m sle_kg.reason
@@ -63,4 +66,8 @@ $(VENV)/ready-engines: $(VENV)/ready
 
 $(VENV)/ready-postgres: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test-postgres]'
+	touch $@
+
+$(VENV)/ready-bench: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@

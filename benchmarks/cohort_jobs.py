@@ -1,4 +1,5 @@
-"""The jobs of the table of cohorts: `python -m benchmarks.cohort_jobs NAME [ARGUMENT…]` prints seconds, and those of processors.
+"""The jobs of the table of cohorts. `python -m benchmarks.cohort_jobs NAME [ARGUMENT…]` runs one and prints its seconds
+and those of processors.
 
 A job prepares, starts the clock, does the work, stops the clock; each has a process of its own.
 """
@@ -20,21 +21,24 @@ if TYPE_CHECKING:
     from sle_kg.criteria import Trial
 
 ON = dt.date(2026, 11, 21)
+SCAN_KEYS = ("test", "concept", "statement", "section", "event", "criterion")
+"""What rows are told apart by, beside the patient."""
 Work = Callable[[], object]
 
 
 def resident(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
     """The fact tables of a folder as tables of the database, under the names that the cohort script reads."""
+    import pyarrow.dataset as ds
+
     from sle_kg.patients.facts import COLUMNS, schema
 
     connection.execute("SET threads = 2")
     for name in COLUMNS:
         file = Path(folder) / f"{name}.parquet"
-        source = f"'{file}'"
-        if name in UNREAD:
-            connection.register(f"empty_{name}", schema(name).empty_table())
-            source = f"empty_{name}"
-        connection.execute(f"CREATE TABLE source_{name} AS FROM {source}")
+        rows = schema(name).empty_table() if name in UNREAD else ds.dataset(file, format="parquet")
+        connection.register("arrow_rows", rows)
+        connection.execute(f"CREATE TABLE source_{name} AS FROM arrow_rows")
+        connection.unregister("arrow_rows")
 
 
 def yardstick(folder: str) -> Work:
@@ -57,34 +61,27 @@ def program(folder: str) -> Work:
     """The compiled script over resident fact tables, codes and features included."""
     from sle_kg.trials import screenable
 
-    return _script(folder, list(screenable().values()))
+    return _script(folder, lambda: list(screenable().values()))
 
 
 def invented(folder: str, count: str) -> Work:
     """The script of so many synthetic trials."""
     from benchmarks.cohort_trials import invented_trials
 
-    return _script(folder, invented_trials(int(count)))
+    return _script(folder, lambda: invented_trials(int(count)))
 
 
-def _script(folder: str, trials: list[Trial]) -> Work:
-    import duckdb
-
+def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
     from sle_kg.cohort.judge import SqlJudge
     from sle_kg.features.database import concepts_query, empty_database, load_references
     from sle_kg.screening import Options
     from sle_kg.terminology import terminology
 
-    with duckdb.connect() as reader:
-        resident(reader, folder)
-        connection = empty_database()
-        for (name,) in reader.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall():
-            connection.register("arrow_table", reader.execute(f"FROM {name}").to_arrow_table())
-            connection.execute(f"CREATE TABLE {name} AS FROM arrow_table")
-            connection.unregister("arrow_table")
-    judge = SqlJudge(trials, Options(on=ON), terminology())
+    connection, chosen = empty_database(), trials()
+    resident(connection, folder)
 
     def work() -> None:
+        judge = SqlJudge(chosen, Options(on=ON), terminology())
         concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
         load_references(connection, judge.references(concepts))
         for statement in judge.statements():
@@ -117,7 +114,7 @@ def _scan_query(name: str, folder: str) -> str:
     from sle_kg.patients.facts import COLUMNS
 
     kinds = COLUMNS[name]
-    key = next((column for column in ("test", "concept", "statement", "section", "event", "criterion") if column in kinds), None)
+    key = next((column for column in SCAN_KEYS if column in kinds), None)
     day = next((column for column in kinds if column.endswith("_from")), None)
     made = ["count(*) AS n", "max(record) AS record"]
     for column, kind in kinds.items():
@@ -171,9 +168,7 @@ def parse(folder: str) -> Work:
     return work
 
 
-JOBS: dict[str, Callable[..., Work]] = {
-    job.__name__: job for job in (yardstick, program, invented, scan, bare, parse)
-}
+JOBS: dict[str, Callable[..., Work]] = {job.__name__: job for job in (yardstick, program, invented, scan, bare, parse)}
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ COMMAND = str(Path(sys.executable).with_name("sle-kg"))
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds (the median of the runs), peak memory in MiB (the highest), processor seconds of all cores (the median)."""
+    """Seconds and processor seconds of all cores (medians of the runs), peak memory in MiB (the highest)."""
 
     seconds: float
     memory: float
@@ -72,7 +72,7 @@ def whole(*command: str, runs: int = 3) -> Cost:
 
 
 def job(*name: str, runs: int = 3, module: str = "benchmarks.jobs") -> Cost:
-    """The cost of the timed part of a job, which it prints (seconds, processor seconds); memory is that of its process."""
+    """The cost of the timed part of a job, which prints seconds (of processors too); memory is that of its process."""
     return _middle([_timed(*run(PYTHON, "-m", module, *name)) for _ in range(runs)])
 
 

@@ -20,6 +20,7 @@ from sle_kg.patients.facts import COLUMNS, schema
 Row = dict[str, Any]
 EDGES = (0, 1, 2, 3, 7, 13, 14, 15, 27, 28, 29, 55, 56, 57, 90, 91, 168, 184, 185, 300, 301, 365, 366, 1826, -1, -14)
 """Days before screening at which windows of the trials begin or end, and days beside them."""
+DOSES = ("5", "7.5", "10", "45", "50", "75", "100", "500", "1500")
 FACTORS = tuple(map(Decimal, ("0", "0.5", "0.7", "1", "2", "3", "10")))
 WORDS: Mapping[str, tuple[str | None, ...]] = {
     "condition.status": ("confirmed", "confirmed", "refuted", "uncertain"),
@@ -150,11 +151,9 @@ def perturbed(tables: Mapping[str, pa.Table], patients: int, seed: int, on: dt.d
         wild = chance.choice((0.02, 0.1, 0.3))
         for name in tables:
             mine = [dict(row) for row in rows[name].get(one, ()) if name == "patient" or chance.random() > wild / 2]
-            mine += [
-                dict(chance.choice(everything[name]))
-                for _ in range(chance.choice((0, 1, 8) if name == "measurement" else (0, 0, 1, 3)))
-                if everything.get(name)
-            ]
+            if everything.get(name):
+                more = chance.choice((0, 1, 8) if name == "measurement" else (0, 0, 1, 3))
+                mine += [dict(chance.choice(everything[name])) for _ in range(more)]
             for row in mine:
                 row["patient"] = new
                 if chance.random() < wild:

@@ -1,4 +1,4 @@
-"""The yardstick: the three screenable trials written by hand as SQL for DuckDB, as an analyst would who knows them well.
+"""The yardstick: the three screenable trials written by hand as SQL for DuckDB, by somebody who knows them well.
 
 It reads the same fact tables as the program, under default readings and windows, and gives the status of every row and
 the verdict of every trial for each patient. It has no evidence, no search of dates, no other readings or trials: what
@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from sle_kg.criteria import Feature, Trial
-from sle_kg.features.database import CLASSIFICATION_SETS, names_of
+from sle_kg.features.database import load_rows, names_of
 from sle_kg.terminology import terminology
 from sle_kg.trials import screenable
 
@@ -49,19 +49,19 @@ DRUGS = {
 }
 """Columns of `drug_code` and the value sets that they tell of."""
 ATTRIBUTES = {
-    "moiety": "VARCHAR",
-    "prednisone_numerator": "INTEGER",
-    "prednisone_denominator": "INTEGER",
-    "mmf_numerator": "INTEGER",
-    "mmf_denominator": "INTEGER",
-    "ambiguous_mmf": "BOOLEAN",
-    "washout3": "INTEGER",
-    "washout5": "INTEGER",
+    "moiety": "text",
+    "prednisone_numerator": "whole",
+    "prednisone_denominator": "whole",
+    "mmf_numerator": "whole",
+    "mmf_denominator": "whole",
+    "ambiguous_mmf": "flag",
+    "washout3": "whole",
+    "washout5": "whole",
 }
 
 
 def load_codes(connection: duckdb.DuckDBPyConnection) -> None:
-    """The reference tables: which concepts that occur in the fact tables are in which value set, and weights of scores."""
+    """The reference tables: which concepts of the fact tables are in which value set, and weights of scores."""
     _load_diagnoses_and_procedures(connection)
     _load_drugs(connection)
     _load_other_codes(connection)
@@ -106,11 +106,7 @@ def _concepts(connection: duckdb.DuckDBPyConnection, *tables: str) -> list[str]:
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Iterable[Any]) -> None:
-    listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-    connection.execute(f"CREATE OR REPLACE TABLE {name} ({listed})")
-    made = [tuple(row) for row in rows]
-    if made:
-        connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", made)
+    load_rows(connection, name, columns, [tuple(row) for row in rows])
 
 
 def _features(kinds: Iterable[str]) -> list[Feature]:
@@ -130,14 +126,14 @@ def _load_diagnoses_and_procedures(connection: duckdb.DuckDBPyConnection) -> Non
     )
     member = {(concept, name): status for concept, name, status in terms.membership(concepts, wanted)}
     refuting = set(terms.refuting(concepts, wanted))
-    columns = {"concept": "VARCHAR", "value_set": "VARCHAR", "status": "VARCHAR", "refutes": "BOOLEAN"}
+    columns = {"concept": "text", "value_set": "text", "status": "text", "refutes": "flag"}
     rows = [(*pair, member.get(pair, "outside"), pair in refuting) for pair in sorted({*member, *refuting})]
     _fill(connection, "diagnosis_code", columns, rows)
     concepts = _concepts(connection, "source_procedure")
-    columns = {"concept": "VARCHAR", "value_set": "VARCHAR", "status": "VARCHAR"}
+    columns = {"concept": "text", "value_set": "text", "status": "text"}
     _fill(connection, "procedure_code", columns, terms.membership(concepts, procedures))
     donations = sorted({concept for concept, *_ in terms.membership(concepts, ["bloodDonationAny"])})
-    _fill(connection, "donation_code", {"concept": "VARCHAR"}, [(concept,) for concept in donations])
+    _fill(connection, "donation_code", {"concept": "text"}, [(concept,) for concept in donations])
 
 
 def _load_drugs(connection: duckdb.DuckDBPyConnection) -> None:
@@ -145,7 +141,7 @@ def _load_drugs(connection: duckdb.DuckDBPyConnection) -> None:
     member = {(concept, name): status == "in" for concept, name, status in terms.membership(concepts, DRUGS.values())}
     drugs = {drug.concept: drug for drug in terms.drug_attributes(concepts)}
     used = sorted({concept for concept, _ in member})
-    columns = {"concept": "VARCHAR"} | dict.fromkeys(DRUGS, "BOOLEAN") | ATTRIBUTES
+    columns = {"concept": "text"} | dict.fromkeys(DRUGS, "flag") | ATTRIBUTES
     rows = [
         (
             concept,
@@ -161,11 +157,11 @@ def _load_other_codes(connection: duckdb.DuckDBPyConnection) -> None:
     terms = terminology()
     vaccines = terms.membership(_concepts(connection, "source_immunization"), ["liveVaccineAny"])
     rows = [(concept, status) for concept, _, status in vaccines]
-    _fill(connection, "vaccine_code", {"concept": "VARCHAR", "status": "VARCHAR"}, rows)
+    _fill(connection, "vaccine_code", {"concept": "text", "status": "text"}, rows)
     allergens: dict[str, str] = {}
     for concept, _, status in terms.membership(_concepts(connection, "source_allergy"), ALLERGENS):
         allergens[concept] = min(status, allergens.get(concept, status))
-    _fill(connection, "allergy_code", {"concept": "VARCHAR", "status": "VARCHAR"}, sorted(allergens.items()))
+    _fill(connection, "allergy_code", {"concept": "text", "status": "text"}, sorted(allergens.items()))
     prefix = "contraindication:"
     found = connection.execute(
         f"SELECT DISTINCT statement FROM source_statement WHERE statement LIKE '{prefix}%'"
@@ -175,7 +171,7 @@ def _load_other_codes(connection: duckdb.DuckDBPyConnection) -> None:
         (key, name): key == name for key, name, status in terms.membership(keys, CONTRAINDICATED) if status == "in"
     }
     single |= {(name, name): True for name in CONTRAINDICATED}
-    columns = {"statement": "VARCHAR", "value_set": "VARCHAR", "single": "BOOLEAN"}
+    columns = {"statement": "text", "value_set": "text", "single": "flag"}
     rows = [(prefix + key, name, alone) for (key, name), alone in sorted(single.items())]
     _fill(connection, "contraindication_code", columns, rows)
 
@@ -188,7 +184,7 @@ def _load_scores(connection: duckdb.DuckDBPyConnection) -> None:
         for name, total in (("sledai2k", "sledai2kTotal"), ("selenaSledai", "selenaSledaiTotal"))
         for item in ontology.instruments()[name].items
     ]
-    _fill(connection, "score_item", {"test": "VARCHAR", "total": "VARCHAR", "weight": "INTEGER"}, rows)
+    _fill(connection, "score_item", {"test": "text", "total": "text", "weight": "whole"}, rows)
 
 
-__all__ = ["CLASSIFICATION_SETS", "column", "judge", "load_codes", "statements"]
+__all__ = ["column", "judge", "load_codes", "statements"]

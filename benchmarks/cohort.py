@@ -1,0 +1,170 @@
+"""Prints the table of cohorts in benchmarks/README.md, every figure from one run: `python -m benchmarks.cohort`.
+
+`--patients N` sets the size of the cohort (1,000,000), `--exported N` the patients of the FHIR export (500; and four
+times as many), `--trials N…` the numbers of synthetic trials. `--data DIR` keeps the populations for the next run.
+Names of parts print these parts alone: `resident`, `parquet`, `ingest`, `patients`, `trials`, `spark`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.cohort_data import bulk_export, population
+from benchmarks.measure import COMMAND, Cost, Line, job, whole
+
+MODULE = "benchmarks.cohort_jobs"
+ON = "2026-11-21"
+PYSHACL_PATIENTS = 50
+"""Patients that pySHACL judges."""
+TRIAL_PATIENTS = 1_000
+"""Patients that the synthetic trials judge: how a plan grows shows on few, for 300 trials have 12,000 rows."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured, and where the populations are."""
+
+    data: Path
+    patients: int
+    exported: int
+    trials: Sequence[int]
+    measured: dict[str, Cost] = field(default_factory=dict)
+
+    def timed(self, *name: str) -> Cost:
+        """A job, once in this run of the table."""
+        key = " ".join(name)
+        if key not in self.measured:
+            self.measured[key] = job(*name, runs=1, module=MODULE)
+        return self.measured[key]
+
+
+Part = Callable[[Sizes], Iterator[Line | str]]
+
+
+def resident(sizes: Sizes) -> Iterator[Line | str]:
+    """The compiled script beside SQL written by hand, and beside pySHACL."""
+    folder, count = str(population(sizes.data, sizes.patients)), f"{sizes.patients:,}"
+    hand = sizes.timed("yardstick", folder)
+    yield Line(f"hand-written SQL, resident tables, three trials: {count} patients", hand)
+    ours = sizes.timed("program", folder)
+    what = f"`cohort`'s script, resident tables, three trials: {count} patients"
+    yield Line(what, ours, "hand-written", ours.seconds / hand.seconds, 1.3)
+    slow = sizes.timed("bare", str(PYSHACL_PATIENTS))
+    ratio = (sizes.patients / ours.seconds) / (PYSHACL_PATIENTS / slow.seconds)
+    yield Line(f"bare `pyshacl`, the same shapes, ready profiles: {PYSHACL_PATIENTS} patients", slow)
+    yield Line("patients a second: `cohort`'s script, features included", ours, "pyshacl's", ratio, 10_000, least=True)
+
+
+def parquet(sizes: Sizes) -> Iterator[Line | str]:
+    """The command on Parquet files beside reading them."""
+    folder, count = str(population(sizes.data, sizes.patients)), f"{sizes.patients:,}"
+    scan = sizes.timed("scan", folder)
+    yield Line(f"scan of the same columns with groups, Parquet: {count} patients", scan)
+    verdicts = str(sizes.data / "verdicts.parquet")
+    command = (
+        COMMAND,
+        "cohort",
+        folder,
+        "--on",
+        ON,
+        "--verdicts",
+        verdicts,
+        "--output",
+        str(sizes.data / "summary.txt"),
+    )
+    ours = whole(*command, runs=1)
+    yield Line(f"`cohort`, Parquet to verdicts: {count} patients", ours, "scan", ours.seconds / scan.seconds, 1.5)
+    yield Line("its peak memory", ours, "2 GiB", ours.memory / 2048, 1)
+
+
+def ingest(sizes: Sizes) -> Iterator[Line | str]:
+    """FHIR NDJSON to tables beside its parser, and memory at four times the input."""
+    if find_spec("orjson") is None:
+        yield "| FHIR NDJSON to tables: needs `pip install sle-kg[bench]` |  |  |  |  |"
+        return
+    memory = 0.0
+    for patients in (sizes.exported, 4 * sizes.exported):
+        folder = bulk_export(sizes.data, patients)
+        size = sum(file.stat().st_size for file in folder.iterdir()) // 2**20
+        parse = sizes.timed("parse", str(folder))
+        yield Line(f"orjson alone, {size} MiB of FHIR NDJSON, one thread", parse)
+        with tempfile.TemporaryDirectory(dir=sizes.data) as tables:
+            ours = whole(COMMAND, "ingest-cohort", str(folder), "-o", f"{tables}/tables", runs=1)
+        yield Line(f"`ingest-cohort`, {size} MiB", ours, "orjson", ours.seconds / parse.seconds, 3)
+        if memory:
+            yield Line(
+                "its peak memory, main process", ours, "that of a quarter of the input", ours.memory / memory, 1.2
+            )
+        memory = ours.memory
+
+
+def patients(sizes: Sizes) -> Iterator[Line | str]:
+    """Growth with the patients: the script over resident tables."""
+    steps = [sizes.patients // 100, sizes.patients // 10, sizes.patients]
+    costs = [sizes.timed("program", str(population(sizes.data, step))) for step in steps]
+    for step, cost in zip(steps, costs, strict=True):
+        each = cost.seconds / step * 1e6
+        yield Line(
+            f"script, {step:,} patients: {each:.0f} µs each, {cost.processor / step * 1e6:.0f} µs of processor", cost
+        )
+    yield _exponent("patients", steps, costs)
+
+
+def trials(sizes: Sizes) -> Iterator[Line | str]:
+    """Growth with the trials: synthetic ones on few patients, compilation included."""
+    folder = str(population(sizes.data, TRIAL_PATIENTS))
+    costs = [sizes.timed("invented", folder, str(number)) for number in sizes.trials]
+    for number, cost in zip(sizes.trials, costs, strict=True):
+        each = cost.seconds / number * 1e3
+        yield Line(
+            f"{number} synthetic trials, {TRIAL_PATIENTS:,} patients, with compilation: {each:.0f} ms a trial", cost
+        )
+    yield _exponent("trials", sizes.trials, costs)
+
+
+def spark(sizes: Sizes) -> Iterator[Line | str]:
+    """Spark beside DuckDB."""
+    if find_spec("pyspark") is None:
+        yield "| Spark: needs `pip install sle-kg[spark]` |  |  |  |  |"
+        return
+    yield "| Spark: no job yet |  |  |  |  |"
+
+
+def _exponent(of: str, sizes: Sequence[int], costs: Sequence[Cost]) -> str:
+    """The slope of log time over log size, by least squares."""
+    xs, ys = [math.log(size) for size in sizes], [math.log(cost.seconds) for cost in costs]
+    x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
+    slope = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True)) / sum((x - x_mean) ** 2 for x in xs)
+    return f"| growth with the number of {of}: time ∝ n^{slope:.2f} |  |  |  |  |"
+
+
+PARTS: dict[str, Part] = {part.__name__: part for part in (resident, parquet, ingest, patients, trials, spark)}
+
+
+def main() -> None:
+    """Print the parts named on the command line, or all, line by line as they are measured."""
+    parser = argparse.ArgumentParser(description="The table of cohorts.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--patients", type=int, default=1_000_000)
+    parser.add_argument("--exported", type=int, default=500)
+    parser.add_argument("--trials", type=int, nargs="+", default=[3, 30, 300])
+    parser.add_argument("--data", type=Path, help="keep the populations here")
+    given = parser.parse_args()
+    print("| what | seconds | MiB | ratio | limit |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.data or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        sizes = Sizes(folder, given.patients, given.exported, given.trials)
+        for name in given.parts or PARTS:
+            for line in PARTS[name](sizes):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
