@@ -1,6 +1,6 @@
 """Prints the table of cohorts in benchmarks/README.md, every figure from one run: `python -m benchmarks.cohort`.
 
-`--patients N` sets the size of the cohort (1,000,000), `--exported N` the patients of the FHIR export (500; and four
+`--patients N` sets the size of the cohort (1,000,000), `--exported N` the patients of the FHIR export (2,000; and four
 times as many), `--trials N…` the numbers of synthetic trials. `--data DIR` keeps the populations for the next run.
 Names of parts print these parts alone: `resident`, `parquet`, `ingest`, `patients`, `trials`, `spark`.
 """
@@ -152,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The table of cohorts.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--patients", type=int, default=1_000_000)
-    parser.add_argument("--exported", type=int, default=500)
+    parser.add_argument("--exported", type=int, default=2_000)
     parser.add_argument("--trials", type=int, nargs="+", default=[3, 30, 300])
     parser.add_argument("--data", type=Path, help="keep the populations here")
     given = parser.parse_args()

@@ -21,24 +21,42 @@ if TYPE_CHECKING:
     from sle_kg.criteria import Trial
 
 ON = dt.date(2026, 11, 21)
+CHUNK = 100_000
+"""Patients that are judged together, so that memory holds what is made of them: by the script and by the yardstick."""
 SCAN_KEYS = ("test", "concept", "statement", "section", "event", "criterion")
 """What rows are told apart by, beside the patient."""
 Work = Callable[[], object]
 
 
-def resident(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
-    """The fact tables of a folder as tables of the database, under the names that the cohort script reads."""
+def resident(connection: duckdb.DuckDBPyConnection, folder: str) -> list[str]:
+    """The fact tables of a folder as tables named as the cohort script names them, in a schema for each chunk."""
+    import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
     from sle_kg.patients.facts import COLUMNS, schema
 
     connection.execute("SET threads = 2")
-    for name in COLUMNS:
-        file = Path(folder) / f"{name}.parquet"
-        rows = schema(name).empty_table() if name in UNREAD else ds.dataset(file, format="parquet")
-        connection.register("arrow_rows", rows)
-        connection.execute(f"CREATE TABLE source_{name} AS FROM arrow_rows")
-        connection.unregister("arrow_rows")
+    found = {name: ds.dataset(Path(folder) / f"{name}.parquet") for name in COLUMNS if name not in UNREAD}
+    ids = found["patient"].to_table(columns=["patient"])["patient"].to_pylist()
+    chunks = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+    for number, chunk in enumerate(chunks):
+        mine = (pc.field("patient") >= chunk[0]) & (pc.field("patient") <= chunk[-1])
+        connection.execute(f"CREATE SCHEMA chunk{number}")
+        for name in COLUMNS:
+            empty = schema(name).empty_table()
+            rows = found[name].scanner(filter=mine).to_reader() if name in found else empty
+            connection.register("arrow_rows", rows)
+            connection.execute(f"CREATE TABLE chunk{number}.source_{name} AS FROM arrow_rows")
+            connection.unregister("arrow_rows")
+    return [f"chunk{number}" for number in range(len(chunks))]
+
+
+def by_chunk(connection: duckdb.DuckDBPyConnection, chunks: list[str], judge: Callable[[], None]) -> None:
+    """Judge chunk after chunk; each is dropped with all that was made of it."""
+    for name in chunks:
+        connection.execute(f"SET search_path = '{name},main'")
+        judge()
+        connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 def yardstick(folder: str) -> Work:
@@ -48,13 +66,13 @@ def yardstick(folder: str) -> Work:
     from benchmarks.yardstick import judge, load_codes
 
     connection = duckdb.connect()
-    resident(connection, folder)
+    chunks = resident(connection, folder)
 
     def work() -> None:
         load_codes(connection)
         judge(connection, ON)
 
-    return work
+    return lambda: by_chunk(connection, chunks, work)
 
 
 def program(folder: str) -> Work:
@@ -77,15 +95,19 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
     from sle_kg.screening import Options
     from sle_kg.terminology import terminology
 
-    connection, chosen = empty_database(), trials()
-    resident(connection, folder)
+    connection, chosen, terms = empty_database(), trials(), terminology()
+    chunks = resident(connection, folder)
 
     def work() -> None:
-        judge = SqlJudge(chosen, Options(on=ON), terminology())
-        concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
-        load_references(connection, judge.references(concepts))
-        for statement in judge.statements():
-            connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+        judge = SqlJudge(chosen, Options(on=ON), terms)
+
+        def each() -> None:
+            concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
+            load_references(connection, judge.references(concepts))
+            for statement in judge.statements():
+                connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+
+        by_chunk(connection, chunks, each)
 
     return work
 

@@ -75,7 +75,7 @@ GROUP BY patient;
 -- standard I06, anticoagulant E28b, tb E12, mycophenolate I03.2d, named I03f: days from first to last;
 -- mycophenolate and cyclophosphamide in 6 months (I03.3f): both ends count, a pulse lasts one gap beyond its last known dose.
 -- Where one record lasts long enough, nothing is joined; what is possible matters only where medications are complete.
-CREATE TYPE course AS ENUM
+CREATE OR REPLACE TYPE course AS ENUM
     ('standard', 'anticoagulant', 'tb', 'mycophenolate', 'named', 'mycophenolate run', 'cyclophosphamide run');
 
 CREATE OR REPLACE TEMP TABLE lasted AS

@@ -2,7 +2,7 @@
 -- Columns are named by trial and row: a_ NCT06106906, b_ NCT06150651, c_ NCT06892145. Null is unknown; `AND NULL`, `OR NULL`
 -- stand for what only a person can judge.
 
-CREATE TYPE row_status AS ENUM ('pass', 'fail', 'unknown', 'not-applicable');
+CREATE OR REPLACE TYPE row_status AS ENUM ('pass', 'fail', 'unknown', 'not-applicable');
 
 CREATE OR REPLACE TEMP TABLE fact AS
 WITH joined AS (
