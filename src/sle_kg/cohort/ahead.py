@@ -153,7 +153,7 @@ class FirstDays:
                 SELECT number, feature, CAST(day AS INTEGER) AS day FROM asked_probe
                 WHERE place > {start} AND place <= {start + MOST_PROBED}"""
             )
-            self._compute(connection, features)
+            self._compute(connection)
             known = " ".join(
                 f"WHEN {self.number[feature.slug]} THEN {_truths(self._leaves[feature.slug])}" for feature in features
             )
@@ -163,7 +163,7 @@ class FirstDays:
             )
         return bool(count)
 
-    def _compute(self, connection: duckdb.DuckDBPyConnection, features: Iterable[Feature]) -> None:
+    def _compute(self, connection: duckdb.DuckDBPyConnection) -> None:
         """`found`: the bounds of what `probe` asks for (number, feature, day), results taken as repeated that day."""
         connection.execute(
             f"""CREATE OR REPLACE TABLE ask AS
@@ -180,7 +180,8 @@ class FirstDays:
             CREATE OR REPLACE TABLE found(number BIGINT, feature INTEGER, day INTEGER, low DECIMAL(38, 12),
                                           high DECIMAL(38, 12))"""
         )
-        wanted, count = {self.number[feature.slug] for feature in features}, len(self.features)
+        count = len(self.features)
+        wanted = {number for (number,) in connection.execute("SELECT DISTINCT feature FROM probe").fetchall()}
         parameters = ", ".join(f"f.{name}" for name in FEATURE_COLUMNS if name != "trials")
         for batch in batches(self.features):
             asked = [number for number in batch if number in wanted]
@@ -251,7 +252,7 @@ class FirstDays:
             FROM (SELECT number, CAST(min(first) AS INTEGER) AS day FROM {_ALIVE} GROUP BY number)
             CROSS JOIN (SELECT unnest(range({len(self.features)})) AS feature)"""
         )
-        self._compute(connection, self.features)
+        self._compute(connection)
         plan, rules = self._plan(None)
         bounds = ", ".join(
             f"max({side}) FILTER (WHERE feature = {number}) AS b{number}_{side}"

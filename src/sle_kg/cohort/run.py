@@ -41,16 +41,18 @@ class Wanted:
     """What is asked of a cohort beside verdicts.
 
     `candidates`: how many are kept of each trial; `what_if`: whether to count who would be gained by changing a trial;
-    `state`: the file from which results of patients with unchanged facts are taken, and that is written anew.
+    `state`: the file from which results of patients with unchanged facts are taken, and that is written anew;
+    `master`: the cluster on which Spark judges.
     """
 
     candidates: int = 100
     what_if: bool = False
     state: Path | None = None
+    master: str | None = None
 
 
 def run(
-    folder: Path,
+    folder: Path | str,
     options: Options,
     verdicts: Path | None = None,
     wanted: Wanted | None = None,
@@ -70,7 +72,7 @@ def run(
     wanted = wanted or Wanted()
     code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
     judge = SqlJudge(chosen_trials(options.trials), options, terminology())
-    engine = get_cohort_engine(options.engine or "sql", judge, folder, options, code_map)
+    engine = get_cohort_engine(options.engine or "sql", judge, str(folder), options, code_map, wanted.master)
     cohort = _Cohort(judge, engine, wanted)
     chunks = engine.chunks(chunk)
     source = _Judging(cohort) if wanted.state is None else _Keeping(cohort, wanted.state, chunks)
@@ -137,10 +139,16 @@ class _Cohort:
 
     def verdict_table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
         """The verdict table of the chunk: patients in the order of their ids, trials in the order asked for."""
+        import pyarrow as pa
+
         queries = [verdict_query(trial, self.columns[place], place) for place, trial in enumerate(self.trials)]
-        return connection.sql(
-            f"SELECT {', '.join(VERDICT_COLUMNS)} FROM ({' UNION ALL '.join(queries)}) ORDER BY number, place"
+        table = connection.sql(
+            f"SELECT * EXCLUDE (number, place) FROM ({' UNION ALL '.join(queries)}) ORDER BY number, place"
         ).to_arrow_table()
+        rows, status = (table[name].combine_chunks() for name in ("rows", "status"))
+        # Arrow makes the maps of whole columns; DuckDB would look for repeated keys in every row.
+        maps = pa.MapArray.from_arrays(status.offsets, rows.values, status.values)
+        return table.set_column(table.schema.get_field_index("status"), "status", maps).select(VERDICT_COLUMNS)
 
     def summary(self) -> CohortSummary:
         """What all chunks add up to."""

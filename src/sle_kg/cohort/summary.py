@@ -189,7 +189,7 @@ class Counts:
         for place, (trial, columns) in enumerate(zip(self.trials, self.columns, strict=True)):
             rows = connection.execute(f"SELECT {columns.verdict}, count(*) FROM {JUDGED} GROUP BY 1").fetchall()
             self._verdicts[place].update(dict(rows))
-            steps = _one(connection, _steps_query([columns.rows[row] for row in _tops(trial)]))
+            steps = _steps(connection, [columns.rows[row] for row in _tops(trial)])
             self._steps[place] = [old + new for old, new in zip(self._steps[place], steps, strict=True)]
             self._add_candidates(connection, place)
             self._add_gains(connection, place)
@@ -321,36 +321,36 @@ class Counts:
 
 
 def verdict_query(trial: Trial, columns: StatusColumns, place: int) -> str:
-    """SQL: the rows of the verdict table (CONTRACT section 6) of one trial."""
+    """SQL: the rows of the verdict table of one trial, with `number` and `place`; ids of `rows` beside their status."""
     rows = [row.id for row in trial.criteria]
     names, values = ", ".join(map(text, rows)), ", ".join(columns.rows[row] for row in rows)
     return f"""SELECT p.patient, {text(trial.id)} AS trial, {columns.verdict} AS verdict, a.clear AS nothing_against,
         {str(trial.source_complete).lower()} AS source_complete, a.earliest AS earliest_eligible,
-        CAST({columns.unknown} AS INTEGER) AS unknown_count, MAP([{names}], [{values}]) AS status, j.number,
+        CAST({columns.unknown} AS INTEGER) AS unknown_count, [{names}] AS rows, [{values}] AS status, j.number,
         {place} AS place
     FROM {JUDGED} j JOIN {PERSON} p USING (number) JOIN {AHEAD} a ON a.number = j.number AND a.trial = {place}"""
 
 
-def _steps_query(tops: Sequence[str]) -> str:
-    """SQL: of each top-level row the five numbers of `Step`: first to fail, first not to pass, fail, unknown, alone."""
-    fails = [f"{column} = 'fail'" for column in tops]
-    opens = [f"{column} IN ('fail', 'unknown')" for column in tops]
-    first_fail = " ".join(f"WHEN {test} THEN {number}" for number, test in enumerate(fails))
-    first_open = " ".join(f"WHEN {test} THEN {number}" for number, test in enumerate(opens))
-    failed = " + ".join(f"CAST({test} AS INTEGER)" for test in fails)
-    counts = []
-    for number, column in enumerate(tops):
-        for test in (
-            f"first_fail = {number}",
-            f"first_open = {number}",
-            f"{column} = 'fail'",
-            f"{column} = 'unknown'",
-            f"{column} = 'fail' AND failed = 1",
-        ):
-            counts.append(f"count(*) FILTER (WHERE {test})")
-    return f"""SELECT {", ".join(counts)} FROM (
-        SELECT *, CASE {first_fail} END AS first_fail, CASE {first_open} END AS first_open, {failed} AS failed
-        FROM {JUDGED})"""
+def _steps(connection: duckdb.DuckDBPyConnection, tops: Sequence[str]) -> list[int]:
+    """Of each top-level row five numbers of patients: first to fail, first not to pass, fail, unknown, fail alone."""
+    fails = " ".join(f"WHEN {column} = 'fail' THEN {number}" for number, column in enumerate(tops))
+    opens = " ".join(f"WHEN {column} IN ('fail', 'unknown') THEN {number}" for number, column in enumerate(tops))
+    failed = " + ".join(f"CAST({column} = 'fail' AS INTEGER)" for column in tops)
+    first = connection.execute(
+        f"""SELECT CASE {fails} END, CASE {opens} END, {failed} = 1, count(*) FROM {JUDGED} GROUP BY ALL"""
+    ).fetchall()
+    counts = [f"count(*) FILTER (WHERE {column} = '{word}')" for column in tops for word in ("fail", "unknown")]
+    every = _one(connection, f"SELECT {', '.join(counts)} FROM {JUDGED}")
+    found = [0] * 5 * len(tops)
+    for number in range(len(tops)):
+        found[5 * number + 2 : 5 * number + 4] = every[2 * number : 2 * number + 2]
+    for fails_at, opens_at, alone, count in first:
+        if fails_at is not None:
+            found[5 * fails_at] += count
+            found[5 * fails_at + 4] += count if alone else 0
+        if opens_at is not None:
+            found[5 * opens_at + 1] += count
+    return found
 
 
 def _tops(trial: Trial) -> list[str]:
