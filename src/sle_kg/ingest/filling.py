@@ -37,15 +37,20 @@ class Filling:
 
     def __init__(self, db: duckdb.DuckDBPyConnection, store: PartStore, keys: Sequence[str]) -> None:
         self._db = db
-        self._store = store
-        self._keys = keys
+        for table in COLUMNS:
+            self._register(table, [str(file) for file in store.files(template_name(table), keys)])
+        says = " UNION ALL ".join(
+            f"SELECT DISTINCT template, {1 << place} AS bit FROM {_rows_of(table)}"
+            for place, table in enumerate(COLUMNS)
+        )
         db.execute(
             f"""
             CREATE TABLE template AS
-              SELECT template, row_number() OVER (ORDER BY count(*) DESC, template) - 1 AS number
-              FROM source WHERE template IS NOT NULL GROUP BY template;
+              SELECT s.template, row_number() OVER (ORDER BY s.lines DESC, s.template) - 1 AS number, f.tables
+              FROM (SELECT template, count(*) AS lines FROM source WHERE template IS NOT NULL GROUP BY template) s
+              LEFT JOIN (SELECT template, bit_or(bit) AS tables FROM ({says}) GROUP BY template) f USING (template);
             CREATE TABLE line AS
-              SELECT s.patient, s.record, t.template, t.number::INTEGER AS number, {", ".join(DAYS)},
+              SELECT s.patient, s.record, t.template, t.number::INTEGER AS number, {", ".join(DAYS)}, t.tables,
                      w.record IS NOT NULL OR t.number >= {HELD} AS alone
               FROM source s JOIN template t USING (template)
               SEMI JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
@@ -55,16 +60,15 @@ class Filling:
         )
         [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
 
-    def register(self, table: str) -> None:
-        """Make the rows of templates for a table known to the connection, each once."""
+    def _register(self, table: str, files: list[str]) -> None:
+        """Take in the rows of templates for a table, each once."""
         import pyarrow.dataset as ds
 
-        files = [str(file) for file in self._store.files(template_name(table), self._keys)]
         columns = template_schema(table)
         told = ds.dataset(files, schema=columns, format="parquet") if files else columns.empty_table()
-        self._db.register(template_name(table), told)
-        name = quoted(f"{template_name(table)}-rows")
-        self._db.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT DISTINCT * FROM {quoted(template_name(table))}")
+        self._db.register("told", told)
+        self._db.execute(f"CREATE TABLE {_rows_of(table)} AS SELECT DISTINCT * FROM told")
+        self._db.unregister("told")
 
     def one_by_one(self, table: str) -> str | None:
         """The rows of those lines that are not taken as columns, with their ordinals; None where there are none."""
@@ -72,37 +76,53 @@ class Filling:
             return None
         cells = ", ".join(f"{_cell(table, name)} AS {quoted(name)}" for name in COLUMNS[table])
         return f"""SELECT l.patient, l.record, {cells}, t.{ORDINAL} FROM line l
-                   JOIN {quoted(f"{template_name(table)}-rows")} t USING (template) WHERE l.alone"""
+                   JOIN {_rows_of(table)} t USING (template) WHERE l.alone"""
 
     def batches(self, table: str, rows: str) -> Iterator[pa.RecordBatch]:
-        """The rows of a final table in order; `rows` is the query of those that were read one by one, in order."""
-        db = self._db
-        held = self._held(table)
-        db.execute(f"CREATE OR REPLACE TABLE plain AS {rows}")
-        [(plain, most)] = db.execute(
-            "SELECT (SELECT count(*) FROM plain), (SELECT count(*) FROM template WHERE number < ?)", [HELD]
-        ).fetchall()
-        with db.cursor() as other:
-            own = other.sql("FROM plain").to_arrow_reader(BATCH)
-            if not held.num_rows:
-                yield from own
-                return
-            lines = f"SELECT patient, record, number, {', '.join(DAYS)}, 0 AS rows FROM line WHERE NOT alone"
-            if plain:
-                lines = f"""{lines} UNION ALL BY NAME
-                            SELECT patient, record, count(*)::INTEGER AS rows FROM plain GROUP BY patient, record
-                            ORDER BY patient, record"""
-            templates, rest = _Templates(table, held, most), _Rest(own, schema(table))
-            for batch in db.sql(lines).to_arrow_reader(BATCH):
-                yield from templates.filled(batch, rest)
+        """The rows of a final table in order; `rows` is the query of those that were read one by one, in order.
 
-    def _held(self, table: str) -> pa.Table:
-        """The rows of the templates that are held, by number."""
-        return self._db.sql(
+        What needs this connection is done at once, the rest as batches are asked for, perhaps in another thread.
+        """
+        self._db.execute(f"CREATE TABLE {_plain(table)} AS {rows}")
+        return _batches(table, self._db.cursor(), self._db.cursor())
+
+
+def _batches(table: str, db: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
+    """The rows of a final table in order, by connections of their own."""
+    with db, other:
+        plain = other.sql(f"FROM {_plain(table)}").to_arrow_reader(BATCH)
+        held = db.sql(
             f"""SELECT number::INTEGER AS number, r.* EXCLUDE (template)
-                FROM {quoted(f"{template_name(table)}-rows")} r JOIN template USING (template)
+                FROM {_rows_of(table)} r JOIN template USING (template)
                 WHERE number < {HELD} ORDER BY number, {ORDINAL}"""
         ).to_arrow_table()
+        if held.num_rows:
+            templates, rest = _Templates(table, held), _Rest(plain, schema(table))
+            for batch in db.sql(_lines(table)).to_arrow_reader(BATCH):
+                yield from templates.filled(batch, rest)
+        else:
+            yield from plain
+        db.execute(f"DROP TABLE {_plain(table)}")
+
+
+def _rows_of(table: str) -> str:
+    """Name of the table with the rows of templates for a table."""
+    return quoted(template_name(table))
+
+
+def _plain(table: str) -> str:
+    """Name of the table with rows that were read one by one."""
+    return quoted(f"plain-{table}")
+
+
+def _lines(table: str) -> str:
+    """The query of the lines with rows in a table, and of records with rows that were read one by one, in order."""
+    bit = 1 << list(COLUMNS).index(table)
+    return f"""SELECT patient, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
+               WHERE NOT alone AND tables & {bit} <> 0
+               UNION ALL BY NAME
+               SELECT patient, record, count(*)::INTEGER AS rows FROM {_plain(table)} GROUP BY patient, record
+               ORDER BY patient, record"""
 
 
 def _cell(table: str, column: str) -> str:
@@ -141,11 +161,11 @@ class _Templates:
     `starts` and `counts` say where those of each template are, by its number.
     """
 
-    def __init__(self, table: str, rows: pa.Table, number: int) -> None:
+    def __init__(self, table: str, rows: pa.Table) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        counts = [0] * number
+        counts = [0] * (1 + pc.max(rows["number"]).as_py())
         for found in pc.value_counts(rows["number"]).to_pylist():
             counts[found["values"]] = found["counts"]
         self.schema = schema(table)

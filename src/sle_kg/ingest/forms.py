@@ -67,11 +67,16 @@ class Forms:
         if self._held > _ROOM and not fill.lines:
             self._forget()
         fill.begin(source, self._templates)
+        last: Layout | None = None
         for number, line in lines:
-            place = line.find(_TYPE_NAME) + 14
-            head = line[place : place + _HEAD]
-            known = self._by_known(head, number, line, fill)
-            if not known and (known is not None or not self._by_new(head, number, line, fill)):
+            known = self._fill_by(last, number, line, fill) if last is not None else None
+            if known is None:
+                place = line.find(_TYPE_NAME) + 14
+                head = line[place : place + _HEAD]
+                known, last = self._by_known(head, number, line, fill)
+                if known is None:
+                    known = self._by_new(head, number, line, fill)
+            if not known:
                 yield number, line
 
     def _forget(self) -> None:
@@ -81,38 +86,42 @@ class Forms:
         self._templates.forget()
         self._held = 0
 
-    def _by_known(self, head: bytes, number: int, line: bytes, fill: Fill) -> bool | None:
+    def _by_known(self, head: bytes, number: int, line: bytes, fill: Fill) -> tuple[bool | None, Layout | None]:
+        """Fill in a line of a known form, and give its layout (see `_fill_by`)."""
+        for layout in self._layouts.get(head, ()):
+            known = self._fill_by(layout, number, line, fill)
+            if known is not None:
+                return known, layout
+        return None, None
+
+    def _fill_by(self, layout: Layout, number: int, line: bytes, fill: Fill) -> bool | None:
         """Fill in a line of a known form; False where it is known to need reading by itself, None where unknown."""
-        for place, layout in enumerate(self._layouts.get(head, ())):
-            cut = layout.cut(line)
-            if cut is None:
-                continue
-            left, texts = cut
-            if layout.day is not None:
-                days = self._days.get(texts[layout.day]) or self._day(texts[layout.day])
-            else:
-                days = self._days_of(layout, texts)
-            if days is None:
-                continue
-            template = layout.templates.get((left, days[1]), _UNKNOWN)
-            if template == _UNKNOWN:
-                continue
-            if place:
-                self._layouts[head].insert(0, self._layouts[head].pop(place))
-            identifier = texts[layout.id]
-            if template is None or not identifier or identifier.translate(None, _ID_SIGNS):
+        cut = layout.cut(line)
+        if cut is None:
+            return None
+        left, texts = cut
+        if layout.day is not None:
+            days = self._days.get(texts[layout.day]) or self._day(texts[layout.day])
+        else:
+            days = self._days_of(layout, texts)
+        if days is None:
+            return None
+        template = layout.templates.get((left, days[1]), _UNKNOWN)
+        if template == _UNKNOWN:
+            return None
+        identifier = texts[layout.id]
+        if template is None or not identifier or identifier.translate(None, _ID_SIGNS):
+            return False
+        for unread in layout.unread:
+            if texts[unread].translate(None, _PLAIN_SIGNS) and not layout.is_text(unread, texts[unread]):
                 return False
-            for unread in layout.unread:
-                if texts[unread].translate(None, _PLAIN_SIGNS) and not layout.is_text(unread, texts[unread]):
-                    return False
-            patient = fill.patients.get(texts[layout.patient])
-            if patient is None:
-                patient = self._note_patient(texts[layout.patient], fill)
-            if patient is None:
-                return False
-            fill.lines.append((template, number, patient, identifier, days[0]))
-            return True
-        return None
+        patient = fill.patients.get(texts[layout.patient])
+        if patient is None:
+            patient = self._note_patient(texts[layout.patient], fill)
+        if patient is None:
+            return False
+        fill.lines.append((template, number, patient, identifier, days[0]))
+        return True
 
     def _note_patient(self, reference: bytes, fill: Fill) -> int | None:
         """The place of a patient whom a reference names; None where it names nobody by itself."""
@@ -155,7 +164,8 @@ class Forms:
         self._held += len(line)
         layouts = self._layouts.setdefault(head, [])
         known = any((cut := layout.cut(line)) and self._learn(layout, *cut, kind[1], True) for layout in layouts)
-        return (known or self._learn_layout(layouts, line, kind[1])) and bool(self._by_known(head, number, line, fill))
+        known = known or self._learn_layout(layouts, line, kind[1])
+        return known and bool(self._by_known(head, number, line, fill)[0])
 
     def _learn_layout(self, layouts: list[Layout], line: bytes, kind: bytes) -> bool:
         """Note where a line is to be cut, and the template of its form; False where it has none."""

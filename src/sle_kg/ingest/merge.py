@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.ingest.filling import Filling, quoted
 from sle_kg.ingest.parts import BOOKS, ORDINAL, PartStore, book_schema, part_schema
-from sle_kg.ingest.pieces import PIECE, Segment
+from sle_kg.ingest.pieces import Segment
 from sle_kg.patients.facts import COLUMNS, schema
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ ROW_GROUP = 1 << 17
 MEMORY = "600MB"
 """What DuckDB may hold before it writes to the folder of the ingest."""
 _BATCH = 1 << 14
+SECOND = 1 << 20
+"""Bytes of a piece of the second pass, about: what it reads takes longer than lines that are known."""
 
 NOBODY = "refers to a patient who is in none of the sources"
 CONTRADICTORY = "the patient contradicts another record of the same id (birth date or sex)"
@@ -41,6 +44,7 @@ class Merge:
 
         self._store = store
         self._keys = sorted(keys)
+        self._threads = threads
         spill = store.folder / "spill"
         spill.mkdir(exist_ok=True)
         self._db: duckdb.DuckDBPyConnection = duckdb.connect(
@@ -132,14 +136,18 @@ class Merge:
     def write(self, folder: Path, second: Iterable[str]) -> dict[str, int]:
         """Write every fact table, with the parts of the second pass, and rejects; rows by table."""
         self._keys = sorted({*self._keys, *second})
-        counts = {}
-        for table in COLUMNS:
-            self._register(table, part_schema(table))
-            self._filling.register(table)
-            if self._repeats:
-                self._note_versions(table)
-            batches = self._filling.batches(table, self._final(table))
-            counts[table] = _write(folder / f"{table}.parquet", schema(table), batches)
+        with ThreadPoolExecutor(self._threads) as pool:
+            writing: dict[str, Future[int]] = {}
+            for table in COLUMNS:
+                self._register(table, part_schema(table))
+                if self._repeats:
+                    self._note_versions(table)
+                batches = self._filling.batches(table, self._final(table))
+                writing[table] = pool.submit(_write, folder / f"{table}.parquet", schema(table), batches)
+                running = [one for one in writing.values() if not one.done()]
+                if len(running) >= self._threads:
+                    wait(running, return_when=FIRST_COMPLETED)
+            counts = {table: written.result() for table, written in writing.items()}
         self._register("_reject", book_schema("reject"))
         batches = self._db.sql(self._rejects()).to_arrow_reader(_BATCH)
         counts["rejects"] = _write(folder / "rejects.parquet", book_schema("reject"), batches)
@@ -247,7 +255,7 @@ def _segments(form: Any, rows: Iterable[tuple[Any, ...]]) -> Iterator[Segment]:
         line = json.dumps(row).encode() + b"\n"
         lines.append(line)
         held += len(line)
-        if held >= PIECE // 4:
+        if held >= SECOND:
             yield Segment(form, "", first, b"".join(lines))
             lines, held, first = [], 0, number + 1
     if lines:

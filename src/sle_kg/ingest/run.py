@@ -76,7 +76,7 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
     """The ingest into a folder of one's own. Raises OSError where it cannot be written."""
     import duckdb
 
-    from sle_kg.ingest.merge import Merge
+    from sle_kg.ingest.merge import SECOND, Merge
 
     workers = how.workers or os.cpu_count() or 1
     store = PartStore(folder / PARTS)
@@ -93,7 +93,7 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
             with closing(Merge(store, first, workers)) as merge:
                 if not merge.patients():
                     raise InputError(_no_patient(found, merge.reasons()))
-                second = readers.read(pieces(merge.waiting()))
+                second = readers.read(pieces(merge.waiting(), SECOND))
                 final = store.folder / "final"
                 final.mkdir(exist_ok=True)
                 rows = merge.write(final, second)
