@@ -14,8 +14,12 @@ from sle_kg.errors import InputError
 
 def cohort(
     folder: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="Patient tables in Parquet, as ingest-cohort and example-cohort write."),
+        str,
+        typer.Argument(
+            metavar="DIR",
+            help="Patient tables in Parquet, as ingest-cohort and example-cohort write. For Spark also an address "
+            "(hdfs://, s3a:// …), or delta: and the address of Delta tables.",
+        ),
     ],
     on: given.On = None,
     trial: given.Trials = None,
@@ -25,8 +29,13 @@ def cohort(
     code_map: given.CodeMap = None,
     reading: given.Readings = None,
     engine: Annotated[
-        str, typer.Option("--engine", metavar="NAME", help="sql, or shacl: the shapes themselves, slowly.")
+        str,
+        typer.Option("--engine", metavar="NAME", help="sql; spark; or shacl: the shapes themselves, slowly."),
     ] = "sql",
+    master: Annotated[
+        str | None,
+        typer.Option("--master", metavar="URL", help="Where Spark runs: local[2] (default), spark://…, yarn …"),
+    ] = None,
     verdicts: Annotated[
         Path | None,
         typer.Option("--verdicts", metavar="FILE", help="Write the verdict of every patient and trial as Parquet."),
@@ -92,11 +101,11 @@ def cohort(
         raise InputError("--evidence: single patients are explained only where nothing is suppressed; run it twice")
     rows = rows_asked(evidence_of or (), options)
     counts: list[int] = []
-    wanted = Wanted(candidates, what_if, state)
+    wanted = Wanted(candidates, what_if, state, master)
     with given.progress_bar() as report:
         summary = run(folder, options, verdicts, wanted, report, lambda *told: counts.extend(told))
     if state is not None:
         typer.echo(f"judged {counts[0]} of {counts[1]} patients; the others' facts are those of {state}", err=True)
     if evidence or rows:
-        summary = replace(summary, evidence=explained(folder, options, evidence or (), rows, summary))
+        summary = replace(summary, evidence=explained(Path(folder), options, evidence or (), rows, summary))
     given.write(render_cohort(suppressed(summary, suppress_below), form, *given.terminal(output)), output)

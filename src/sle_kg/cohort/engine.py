@@ -112,12 +112,26 @@ ENGINES: dict[str, Callable[[SqlJudge, CohortTables, Options, CodeMap], CohortEn
 }
 
 
-def get_cohort_engine(name: str, judge: SqlJudge, folder: Path, options: Options, code_map: CodeMap) -> CohortEngine:
-    """The engine of this name over a folder. Raises InputError where there is none, or the folder is unfinished."""
-    if name not in ENGINES:
-        raise InputError(f"--engine: {name!r} does not judge cohorts; choose among {', '.join(ENGINES)}")
-    _check_finished(folder)
-    return ENGINES[name](judge, CohortTables.open(folder), options, code_map)
+SPARK = "spark"
+
+
+def get_cohort_engine(
+    name: str, judge: SqlJudge, place: str, options: Options, code_map: CodeMap, master: str | None = None
+) -> CohortEngine:
+    """The engine of this name over a folder; for Spark any address that it reads, and the master that it runs on.
+
+    Raises InputError where there is none of that name, or the folder is unfinished.
+    """
+    if name not in (*ENGINES, SPARK):
+        raise InputError(f"--engine: {name!r} does not judge cohorts; choose among {', '.join(ENGINES)}, {SPARK}")
+    if master is not None and name != SPARK:
+        raise InputError(f"--master: is for --engine spark; --engine {name} runs on this machine")
+    _check_finished(Path(place))
+    if name == SPARK:
+        from sle_kg.cohort.spark import SparkCohort
+
+        return SparkCohort.open(judge, place, code_map, master)
+    return ENGINES[name](judge, CohortTables.open(Path(place)), options, code_map)
 
 
 def _check_finished(folder: Path) -> None:

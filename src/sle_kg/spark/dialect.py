@@ -56,7 +56,7 @@ def to_spark(select: str) -> str:
 
 
 def steps(name: str, select: str) -> list[Step]:
-    """A statement as one view for each of its common tables that is read more than once, and the view `name`.
+    """A statement as a view for each of its common tables that is read more than once, and last the view `name`.
 
     Spark computes a common table expression anew wherever it is named; one that reads facts is better kept.
     """
@@ -70,8 +70,9 @@ def steps(name: str, select: str) -> list[Step]:
     for one in _in_order(reads):
         facts[one] = any(facts.get(table, table.startswith(_FACTS)) for table in reads[one])
     kept = [one for one in _in_order(reads) if facts[one] and everything[one] > 1]
-    made = [Step(one, _text(_with(ctes[one], one, ctes, reads, kept)), True) for one in kept]
-    return [*made, Step(name, _text(_with(tree, "", ctes, reads, kept)), False)]
+    views = {one: f"{name}_{one}" for one in kept}
+    made = [Step(views[one], _text(_with(ctes[one], ctes, reads, views)), True) for one in kept]
+    return [*made, Step(name, _text(_with(tree, ctes, reads, views)), False)]
 
 
 def _translated(select: str) -> exp.Expr:
@@ -106,21 +107,25 @@ def _in_order(reads: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _with(
-    tree: exp.Expr, name: str, ctes: Mapping[str, exp.Expr], reads: Mapping[str, Sequence[str]], kept: Sequence[str]
+    tree: exp.Expr, ctes: Mapping[str, exp.Expr], reads: Mapping[str, Sequence[str]], views: Mapping[str, str]
 ) -> exp.Expr:
-    """A SELECT with the common tables that it needs, those `kept` apart: they are views."""
+    """A SELECT with the common tables that it needs, and the names of `views` where it reads those."""
     bare = _without_ctes(tree)
     assert isinstance(bare, exp.Query)
     needed: set[str] = set()
     todo = _tables(bare)
     while todo:
         table = todo.pop()
-        if table in ctes and table not in kept and table not in needed:
+        if table in ctes and table not in views and table not in needed:
             needed.add(table)
             todo += reads[table]
     for one in _in_order(reads):
-        if one in needed and one != name:
+        if one in needed:
             bare = bare.with_(one, as_=_without_ctes(ctes[one]), copy=False)
+    for named in bare.find_all(exp.Table):
+        if named.name in views:
+            named.set("alias", exp.TableAlias(this=exp.to_identifier(named.alias or named.name)))
+            named.set("this", exp.to_identifier(views[named.name]))
     return bare
 
 

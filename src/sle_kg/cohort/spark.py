@@ -1,0 +1,170 @@
+"""A cohort judged on Spark: features and plan on the cluster, what they add up to on the driver.
+
+The script of `features.wide` and `cohort.judge` runs as it is, translated (`dialect.py`), over all patients at once.
+Bounds, attestations and statuses then come to the driver in chunks, and with them the facts of the patients for whom a
+first day of eligibility is searched.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
+from sle_kg.cohort.patterns import WAITING
+from sle_kg.features.database import Reference, arrow_rows, concepts_query, empty_database, load_references
+from sle_kg.features.wide import PERSON, WIDE, Statement
+from sle_kg.patients.facts import schema
+from sle_kg.spark.dialect import steps, to_spark
+from sle_kg.spark.session import start
+from sle_kg.spark.tables import SparkTables, in_days, is_date, with_code_map
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+SAME_TIME = 2
+"""Statements of features that are prepared and run at the same time."""
+RESULTS = (PERSON, WIDE, SAID, JUDGED)
+ANCHOR = "anchor"
+
+
+class SparkCohort:
+    """Judges every patient of some tables when it is first asked, and hands results to the driver in chunks."""
+
+    name = "spark"
+
+    def __init__(
+        self, judge: SqlJudge, tables: SparkTables, code_map: Mapping[tuple[str, str], str], session: SparkSession
+    ) -> None:
+        self.sql, self.tables, self._code_map, self._session = judge, tables, code_map, session
+        self._references: list[Reference] = []
+        self._facts: list[str] = []
+        self._first = 0
+
+    @classmethod
+    def open(
+        cls, judge: SqlJudge, place: str, code_map: Mapping[tuple[str, str], str], master: str | None
+    ) -> SparkCohort:
+        """The patients of an address. Raises MissingToolError without Spark, InputError for tables it cannot read."""
+        session = start(master)
+        return cls(judge, SparkTables.open(place, session), code_map, session)
+
+    @property
+    def patients(self) -> int:
+        """How many there are."""
+        return len(self.tables.patients)
+
+    def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
+        """The patients in chunks that the driver holds."""
+        return self.tables.chunks(most)
+
+    # ---- on the cluster ---------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Make the views of the script, `PERSON` to `JUDGED`, and compute what the driver will ask for."""
+        for name, table in with_code_map(self.tables.tables, self._code_map, self._session).items():
+            in_order = table.repartition("patient").sortWithinPartitions(*table.columns)
+            in_order.createOrReplaceTempView(f"source_{name}")
+        concepts = [row[0] for row in self._session.sql(to_spark(concepts_query("source_"))).collect()]
+        self._references = self.sql.references(concepts)
+        for known in self._references:
+            in_days(arrow_rows(known.columns, known.rows), self._session).createOrReplaceTempView(known.name)
+        statements = self.sql.statements()
+        found = [one for one in statements if one.name.startswith("found")]
+        rest = [one for one in statements if one not in found and one.name not in (WIDE, SAID, JUDGED)]
+        self._facts = [one.name for one in rest if one.name.startswith("fact_")]
+        for one in rest:
+            self._view(one)
+        with ThreadPoolExecutor(SAME_TIME) as pool:
+            kept = list(pool.map(self._computed, found))
+        for one in statements:
+            if one.name in (WIDE, SAID, JUDGED):
+                self._computed(one)
+        for table in kept:
+            table.unpersist()
+
+    def _view(self, statement: Statement) -> list[DataFrame]:
+        """The view of a statement, last, after what it is made from; kept once computed."""
+        made = []
+        for step in steps(statement.name, statement.select):
+            made.append(self._session.sql(step.select).persist())
+            made[-1].createOrReplaceTempView(step.name)
+        return made
+
+    def _computed(self, statement: Statement) -> DataFrame:
+        """The view of a statement, computed; what it was made from is let go."""
+        *shared, table = self._view(statement)
+        table.count()
+        for one in shared:
+            one.unpersist()
+        return table
+
+    # ---- on the driver ----------------------------------------------------------------------------------------------
+
+    def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+        """See `CohortEngine`; the first call has the whole cohort judged."""
+        if not self._references:
+            self.run()
+        self._first = bisect_left(self.tables.patients, patients[0])
+        connection = empty_database()
+        for name in RESULTS:
+            mine = self._session.table(name).where(_between("number", self._first, len(patients)))
+            _add(connection, name, _less(mine.toArrow(), "number", self._first))
+        return connection
+
+    def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """See `CohortEngine`: the facts of the patients in `WAITING` who were not waiting for an earlier trial."""
+        first = not connection.execute(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{ANCHOR}'").fetchall()
+        if first:
+            load_references(connection, self._references)
+            self._load_anchors(connection)
+            connection.execute("CREATE TABLE brought(number INTEGER)")
+        numbers = connection.execute(f"SELECT number FROM {WAITING} ANTI JOIN brought USING (number)").fetchall()
+        asked = arrow_rows({"patient": "whole"}, [(number + self._first,) for (number,) in numbers])
+        wanted = self._session.createDataFrame(asked)
+        for name in self._facts:
+            found = self._session.table(name).join(wanted, "patient", "left_semi").toArrow()
+            dates = [one.name for one in schema(name.removeprefix("fact_")) if is_date(one.type)]
+            _add(connection, name, _less(_dated(found, dates), "patient", self._first))
+        connection.execute(f"INSERT INTO brought SELECT number FROM {WAITING} ANTI JOIN brought USING (number)")
+
+    def _load_anchors(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """The anchors of the chunk; an ask is a patient's number times the trials, plus the trial's place."""
+        count, several = connection.execute(f"SELECT count(*) FROM {PERSON}").fetchall()[0][0], len(self.sql.trials)
+        mine = self._session.table(ANCHOR).where(_between("ask", self._first * several, count * several))
+        _add(connection, ANCHOR, _less(_dated(mine.toArrow(), ("first", "last")), "ask", self._first * several))
+
+
+def _between(column: str, first: int, count: int) -> str:
+    return f"{column} >= {first} AND {column} < {first + count}"
+
+
+def _add(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    """Rows of a table, which is made if it is not there."""
+    connection.register("arrow_made", rows)
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM arrow_made LIMIT 0")
+    connection.execute(f"INSERT INTO {name} SELECT * FROM arrow_made")
+    connection.unregister("arrow_made")
+
+
+def _less(table: pa.Table, column: str, first: int) -> pa.Table:
+    """The table with its numbers counted from `first`."""
+    import pyarrow.compute as pc
+
+    place = table.schema.get_field_index(column)
+    kind = table.schema.field(place).type
+    return table.set_column(place, column, pc.subtract(table.column(place), first).cast(kind))
+
+
+def _dated(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The table with days since 1970 as dates."""
+    import pyarrow as pa
+
+    for name in names:
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table.column(place).cast(pa.int32()).cast(pa.date32()))
+    return table

@@ -1,0 +1,138 @@
+"""Patient tables as Spark reads them: Parquet or Delta, on this machine or wherever the cluster reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sle_kg.errors import InputError
+from sle_kg.patients.facts import COLUMNS, schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+DELTA = "delta:"
+"""What the address of a folder of Delta tables starts with; the cluster brings the code that reads them."""
+CHUNK = 20_000
+"""Patients whose results come to the driver together."""
+UNSEEN = ("record", "adverse_event")
+"""Tables that screening a cohort does not look at."""
+
+
+@dataclass(frozen=True)
+class SparkTables:
+    """The fact tables of a folder (`<table>.parquet` or `<table>/`), and the ids of its patients, in order."""
+
+    place: str
+    tables: Mapping[str, DataFrame]
+    patients: tuple[str, ...]
+
+    @classmethod
+    def open(cls, place: str, session: SparkSession) -> SparkTables:
+        """The tables of an address, which Spark takes as it is: a folder, `hdfs://…`, `s3a://…`, `delta:…`.
+
+        Raises InputError naming the address and what is wrong with it.
+        """
+        tables = {name: _table(place, name, session) for name in COLUMNS if name not in UNSEEN}
+        ids = tables["patient"].select("patient").where("patient IS NOT NULL").distinct().toArrow()["patient"]
+        return cls(place, tables, tuple(sorted(ids.to_pylist())))
+
+    def chunks(self, most: int | None = None) -> list[tuple[str, ...]]:
+        """The patients, in the order of their ids, in parts that the driver holds."""
+        size = most or CHUNK
+        return [self.patients[start : start + size] for start in range(0, len(self.patients), size)]
+
+
+def _table(place: str, name: str, session: SparkSession) -> DataFrame:
+    """One table; no rows where there is none of that name, dates as days since 1970."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql import functions as fn
+
+    delta, root = place.startswith(DELTA), place.removeprefix(DELTA).rstrip("/")
+    reader = session.read.format("delta" if delta else "parquet")
+    for path in [f"{root}/{name}"] if delta else [f"{root}/{name}.parquet", f"{root}/{name}"]:
+        try:
+            found = reader.load(path)
+        except PySparkException as error:
+            if error.getCondition() == "PATH_NOT_FOUND":
+                continue
+            raise InputError(f"{path}: Spark cannot read it ({first_line(error)}); write it again") from error
+        missing = [column for column in schema(name).names if column not in found.columns]
+        if missing:
+            raise InputError(f"{path}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
+        return found.select(
+            *(
+                fn.col(f.name).cast(_spark_type(f.type)).alias(f.name)
+                if not is_date(f.type)
+                else fn.unix_date(fn.col(f.name).cast("date")).alias(f.name)
+                for f in schema(name)
+            )
+        )
+    if name == "patient":
+        raise InputError(f"{place}: holds no {name}.parquet; make patient tables with sle-kg ingest-cohort")
+    return in_days(schema(name).empty_table(), session)
+
+
+def is_date(kind: pa.DataType) -> bool:
+    """Whether a column of the fact tables holds dates."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_date(kind))
+
+
+def _spark_type(kind: pa.DataType) -> str:
+    """The SQL name of a type of the fact tables."""
+    import pyarrow as pa
+
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision}, {kind.scale})"
+    return {"string": "string", "bool": "boolean", "int32": "int"}[str(kind)]
+
+
+def in_days(table: pa.Table, session: SparkSession) -> DataFrame:
+    """An Arrow table as Spark's, dates as days since 1970."""
+    import pyarrow as pa
+
+    for place, one in enumerate(table.schema):
+        if is_date(one.type):
+            table = table.set_column(place, one.name, table.column(place).cast(pa.int32()))
+    return session.createDataFrame(table)
+
+
+def with_code_map(
+    tables: Mapping[str, DataFrame], code_map: Mapping[tuple[str, str], str], session: SparkSession
+) -> dict[str, DataFrame]:
+    """The tables with the user's keys for records whose code was unmapped, which are then no longer unread."""
+    import pyarrow as pa
+
+    from sle_kg.features.database import CODED
+    from sle_kg.terminology import UNMAPPED
+
+    if not code_map:
+        return dict(tables)
+    from pyspark.sql import functions as fn
+
+    pairs = [(f"{system}|{code}", key) for (system, code), key in sorted(code_map.items())]
+    given = pa.table({"code": [code for code, _ in pairs], "key": [key for _, key in pairs]})
+    unread = tables["unread"]
+    settled = unread.where("why = 'unmapped code'").join(fn.broadcast(session.createDataFrame(given)), "code")
+    keys = settled.groupBy("patient", "record").agg(fn.max("key").alias("key"))
+    made = dict(tables)
+    made["unread"] = (
+        unread.join(keys, ["patient", "record"], "left")
+        .where("key IS NULL OR why <> 'unmapped code'")
+        .select(*unread.columns)
+    )
+    for name in CODED:
+        table = tables[name]
+        mapped = fn.expr(f"CASE WHEN concept = '{UNMAPPED}' AND key IS NOT NULL THEN key ELSE concept END")
+        joined = table.join(keys, ["patient", "record"], "left").withColumn("concept", mapped)
+        made[name] = joined.select(*table.columns)
+    return made
+
+
+def first_line(error: Exception) -> str:
+    """What Spark says, in one line without data."""
+    return (str(error).strip().splitlines() or ["no reason given"])[0][:200]
