@@ -243,6 +243,22 @@ def test_omop_leaves_out_only_what_the_folder_says(data: PatientData, omop: dict
     assert rows_of(omop["patient"], "patient") == rows_of(data.tables["patient"], "patient")
 
 
+def test_confirmed_diagnoses_are_the_same_in_omop(data: PatientData, omop: dict[str, pa.Table]) -> None:
+    columns = "patient concept status onset_from onset_to recorded_from recorded_to abated_from abated_to"
+
+    def dated(table: pa.Table) -> Rows:
+        found: Rows = Counter()
+        for row, number in rows_of(table, columns).items():
+            patient, concept, status, *dates = row
+            onset, recorded, abated = zip(dates[::2], dates[1::2], strict=True)
+            first = onset if onset[0] else recorded
+            if status == "confirmed" and first[0] and first[0] == first[1] and abated[0] == abated[1]:
+                found[patient, concept, first[0]] += number
+        return found
+
+    assert dated(omop["condition"]) == dated(data.tables["condition"])
+
+
 def test_medicines_with_two_full_dates_are_the_same_in_omop(data: PatientData, omop: dict[str, pa.Table]) -> None:
     def dated(table: pa.Table) -> Rows:
         rows = rows_of(table, "patient concept taken start_from start_to end_from end_to route administration")
