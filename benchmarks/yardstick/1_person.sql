@@ -1,5 +1,5 @@
--- What is known of the person: birth, sex, consent and other events, statements, completeness of the record.
--- One row for each patient in `person`. Variables of the run: judged_on, consented_on (null unless given), complete.
+-- What is known of the person: birth, sex, consent and other events, statements, completeness of the record. One row
+-- for each patient in `person`. Variables of the run: judged_on, consented_on (null unless given), complete.
 
 CREATE OR REPLACE MACRO judged_on() AS getvariable('judged_on');
 CREATE OR REPLACE MACRO beginning() AS DATE '0001-01-01';
@@ -29,7 +29,8 @@ FROM said ANTI JOIN blocked USING (patient, section) GROUP BY patient;
 
 CREATE OR REPLACE TEMP TABLE happened AS
 WITH recorded AS (
-    SELECT e.patient, t.trial, e.event, e.date_from, e.date_to, e.rowid AS place, CASE WHEN e.trial IS NULL THEN 1 ELSE 2 END AS rank
+    SELECT e.patient, t.trial, e.event, e.date_from, e.date_to, e.rowid AS place, CASE WHEN e.trial IS NULL
+        THEN 1 ELSE 2 END AS rank
     FROM source_event e JOIN (VALUES ('NCT06106906'), ('NCT06150651'), ('NCT06892145')) t (trial)
     ON e.trial IS NULL OR e.trial = t.trial
     WHERE e.event = 'consent' OR e.event IN ('leukapheresis', 'lymphodepletion', 'infusion') AND t.trial = 'NCT06106906'
@@ -67,9 +68,11 @@ SELECT patient, statement, bool_or(value) AS some_true, bool_or(NOT value) AS so
 FROM (
     FROM source_statement
     WHERE value IS NOT NULL AND coalesce(date_from, beginning()) <= judged_on()
-      AND (statement IN ('agreesContraception', 'plansPregnancy', 'childbearingPotential', 'postmenopausal', 'sterilised')
+      AND (statement IN ('agreesContraception', 'plansPregnancy', 'childbearingPotential', 'postmenopausal',
+          'sterilised')
            OR statement LIKE 'contraindication:%')
-    QUALIFY coalesce(date_to, judged_on()) >= max(coalesce(date_from, beginning())) OVER (PARTITION BY patient, statement))
+    QUALIFY coalesce(date_to, judged_on()) >= max(coalesce(date_from, beginning())) OVER (PARTITION BY patient,
+        statement))
 GROUP BY patient, statement;
 
 CREATE OR REPLACE TEMP TABLE stated AS
@@ -160,7 +163,8 @@ SELECT a.*,
            AS mycophenolate_excepted,
        CASE WHEN x.cyclophosphamide THEN true WHEN NOT coalesce(x.cyclophosphamide_maybe, false) THEN false END
            AS cyclophosphamide_excepted,
-       coalesce(b.sure, 0) AS blood_least, coalesce(b.total, 0) AS blood_most, coalesce(b.unread, false) AS blood_unread,
+       coalesce(b.sure, 0) AS blood_least, coalesce(b.total, 0) AS blood_most, coalesce(b.unread,
+           false) AS blood_unread,
        c.conditions AS conditions_until, coalesce(c.conditions >= judged_on(), false) AS conditions_complete,
        c.medications AS medications_until, coalesce(c.medications >= judged_on(), false) AS medications_complete,
        c.procedures AS procedures_until, coalesce(c.procedures >= judged_on(), false) AS procedures_complete,

@@ -1,8 +1,9 @@
--- Results, scores, serology, biopsies and classifications: one row for each patient in `tested`.
--- The latest result counts; where dates are partial, every one that can be the latest does, and they must agree.
+-- Results, scores, serology, biopsies and classifications: one row for each patient in `tested`. The latest result
+-- counts; where dates are partial, every one that can be the latest does, and they must agree.
 
 -- The same exact arithmetic as the program's: whole numbers of 10^-12, ratios rounded down and up.
-CREATE OR REPLACE MACRO whole(x) AS CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT);
+CREATE OR REPLACE MACRO whole(x) AS CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0))
+    AS HUGEINT);
 CREATE OR REPLACE MACRO ratio_down(x, y) AS whole(x) * CAST(1000000000000 AS HUGEINT) // whole(y);
 CREATE OR REPLACE MACRO ratio_up(x, y) AS (whole(x) * CAST(1000000000000 AS HUGEINT) + whole(y) - 1) // whole(y);
 -- `>120` is stored as 120 + 10^-12, `<20` as 20 - 10^-12: such a limit is rounded towards itself
@@ -34,7 +35,8 @@ CREATE OR REPLACE TEMP TABLE question AS
 FROM (VALUES
     ('bodyWeight', 'weight', 90),                               -- NCT06106906 I03
     ('pga', 'pga', 28),                                         -- NCT06106906 I05b
-    ('hcgSerumQual', 'pregnancy', 14), ('hcgSerumQuant', 'pregnancy', 14), ('hcgUrineQual', 'pregnancy', 14),   -- I07a, E31a
+    -- I07a, E31a
+    ('hcgSerumQual', 'pregnancy', 14), ('hcgSerumQuant', 'pregnancy', 14), ('hcgUrineQual', 'pregnancy', 14),
     ('hcgSerumQual', 'blood pregnancy', 14), ('hcgSerumQuant', 'blood pregnancy', 14),  -- NCT06892145 I09a
     ('hbsAg', 'hbsAg', 90), ('hbvDna', 'hbvDna', 90),           -- E11a
     ('hcvAb', 'hcv', 90),                                       -- E11b
@@ -46,7 +48,8 @@ FROM (VALUES
     ('lvef', 'lvef', 90), ('lvef2d', 'lvef', 90), ('lvefUs', 'lvef', 90),   -- I06a: by echocardiography
     ('serumCreatinine', 'creatinine', 28), ('creatinineClearanceCG', 'clearance', 28),   -- I06b
     ('alt', 'alt', 28), ('ast', 'ast', 28),                     -- I06c
-    ('totalBilirubin', 'bilirubin', 28), ('totalBilirubin', 'bilirubin with Gilbert', 28),                        -- I06d
+    -- I06d
+    ('totalBilirubin', 'bilirubin', 28), ('totalBilirubin', 'bilirubin with Gilbert', 28),
     ('spo2', 'saturation', 28), ('sao2', 'saturation', 28)      -- I06e
 ) q (test, question, days);
 
@@ -88,13 +91,15 @@ FROM marked GROUP BY patient, question;
 
 CREATE OR REPLACE TEMP TABLE saturation AS      -- I06e: no oxygen on the day of the latest saturation
 WITH seen AS (
-    SELECT patient, coalesce(date_from, beginning()) AS day_lo, least(coalesce(date_to, judged_on()), judged_on()) AS day_hi
+    SELECT patient, coalesce(date_from, beginning()) AS day_lo, least(coalesce(date_to, judged_on()), judged_on())
+        AS day_hi
     FROM source_measurement WHERE test IN ('spo2', 'sao2') AND coalesce(date_from, beginning()) <= judged_on()),
 oxygen AS (
     SELECT patient, date_from AS day, positive AS given FROM source_measurement
     WHERE test = 'supplementalOxygen' AND date_from = date_to
     UNION ALL
-    SELECT patient, date_from, value FROM source_statement WHERE statement = 'supplementalOxygen' AND date_from = date_to),
+    SELECT patient, date_from, value FROM source_statement WHERE statement = 'supplementalOxygen'
+        AND date_from = date_to),
 latest AS (SELECT patient, max(day_lo) AS last FROM seen GROUP BY patient)
 SELECT s.patient, CASE WHEN bool_and(NOT o.given) THEN true WHEN bool_and(o.given) THEN false END AS room_air
 FROM seen s JOIN latest l USING (patient) JOIN oxygen o ON o.patient = s.patient AND o.day = s.day_lo
@@ -103,11 +108,14 @@ WHERE s.day_hi >= l.last AND s.day_lo = s.day_hi GROUP BY s.patient;
 CREATE OR REPLACE TEMP TABLE single_result AS
 WITH answers AS (
     PIVOT (SELECT patient, question, answer FROM answered) ON question IN (
-        'weight', 'pga', 'pregnancy', 'blood pregnancy', 'hbsAg', 'hbvDna', 'hcv', 'hiv', 'cmvDna', 'ebvDna', 'syphilis',
+        'weight', 'pga', 'pregnancy', 'blood pregnancy', 'hbsAg', 'hbvDna', 'hcv', 'hiv', 'cmvDna', 'ebvDna',
+            'syphilis',
         'igra', 'ana', 'dsDna', 'lvef', 'creatinine', 'alt', 'ast', 'bilirubin', 'bilirubin with Gilbert', 'saturation')
     USING any_value(answer) GROUP BY patient)
-SELECT a.patient, a.weight AS weight_40, a.pga AS pga_1, a.pregnancy AS pregnancy_test, p.doubtful AS pregnancy_doubtful,
-       a."blood pregnancy" AS blood_pregnancy_test, a.hbsAg AS hbs_ag, a.hbvDna AS hbv_dna, a.hcv, a.hiv, a.cmvDna AS cmv_dna,
+SELECT a.patient, a.weight AS weight_40, a.pga AS pga_1, a.pregnancy AS pregnancy_test,
+    p.doubtful AS pregnancy_doubtful,
+       a."blood pregnancy" AS blood_pregnancy_test, a.hbsAg AS hbs_ag, a.hbvDna AS hbv_dna, a.hcv, a.hiv,
+           a.cmvDna AS cmv_dna,
        a.ebvDna AS ebv_dna, a.syphilis, a.igra, a.ana AS ana_positive, a.dsDna AS ds_dna, a.lvef AS lvef_50,
        a.creatinine AS creatinine_2_uln, a.alt AS alt_3_uln, a.ast AS ast_3_uln, a.bilirubin AS bilirubin_2_uln,
        a."bilirubin with Gilbert" AS bilirubin_3_uln, a.saturation AS saturation_92, s.room_air,
@@ -132,7 +140,8 @@ seen AS (
 candidate AS (FROM seen QUALIFY day_hi >= max(day_lo) OVER (PARTITION BY patient, total)),
 item AS (           -- an item, or the total itself (weight null), on one day
     SELECT patient, total, day_lo, day_hi, weight,
-           bool_and(coalesce(positive, low > 0, false)) AS present, bool_and(NOT coalesce(positive, low > 0, true)) AS absent,
+           bool_and(coalesce(positive, low > 0, false)) AS present, bool_and(NOT coalesce(positive, low > 0,
+               true)) AS absent,
            CASE WHEN bool_and(low IS NOT NULL) THEN min(low) END AS low,
            CASE WHEN bool_and(high IS NOT NULL) THEN max(high) END AS high
     FROM candidate GROUP BY patient, total, test, weight, day_lo, day_hi),
@@ -156,9 +165,12 @@ bounded AS (
            CASE WHEN bool_and(high IS NOT NULL AND day_lo >= judged_on() - 28) THEN max(high) END AS high
     FROM ranged GROUP BY patient, total)
 SELECT patient,
-       bool_or(CASE WHEN low >= 6 THEN true WHEN high < 6 THEN false END) FILTER (WHERE total = 'selenaSledaiTotal') AS selena_6,
-       bool_or(CASE WHEN low >= 7 THEN true WHEN high < 7 THEN false END) FILTER (WHERE total = 'sledai2kTotal') AS sledai_7,
-       bool_or(CASE WHEN low >= 8 THEN true WHEN high < 8 THEN false END) FILTER (WHERE total = 'sledai2kTotal') AS sledai_8
+       bool_or(CASE WHEN low >= 6 THEN true WHEN high < 6 THEN false END)
+           FILTER (WHERE total = 'selenaSledaiTotal') AS selena_6,
+       bool_or(CASE WHEN low >= 7 THEN true WHEN high < 7 THEN false END)
+           FILTER (WHERE total = 'sledai2kTotal') AS sledai_7,
+       bool_or(CASE WHEN low >= 8 THEN true WHEN high < 8 THEN false END)
+           FILTER (WHERE total = 'sledai2kTotal') AS sledai_8
 FROM bounded GROUP BY patient;
 
 -- ---- suicidal ideation within 6 months: E03a ----
@@ -166,7 +178,8 @@ FROM bounded GROUP BY patient;
 CREATE OR REPLACE TEMP TABLE ideation AS
 WITH seen AS (
     SELECT patient, low, high, coalesce(date_from, beginning()) AS day_from,
-           least(coalesce(date_to, judged_on()), judged_on()) AS day_to, CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS since
+           least(coalesce(date_to, judged_on()), judged_on()) AS day_to,
+               CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS since
     FROM source_measurement WHERE test = 'cssrsIdeation' AND coalesce(date_from, beginning()) <= judged_on())
 SELECT patient,
        CASE WHEN max(low) FILTER (WHERE day_from >= since) >= 1 THEN true
@@ -194,7 +207,8 @@ SELECT patient, true AS any_biopsy,
        agreed(min(mark(low > 6, high <= 6)) FILTER (WHERE latest AND test = 'nihActivityIndex'),
               max(mark(low > 6, high <= 6)) FILTER (WHERE latest AND test = 'nihActivityIndex')) AS activity_above_6,
        agreed(min(mark(high < 6, low >= 6)) FILTER (WHERE latest AND test = 'nihChronicityIndex'),
-              max(mark(high < 6, low >= 6)) FILTER (WHERE latest AND test = 'nihChronicityIndex')) AS chronicity_below_6,
+              max(mark(high < 6, low >= 6))
+                  FILTER (WHERE latest AND test = 'nihChronicityIndex')) AS chronicity_below_6,
        min(day_lo) FILTER (WHERE latest) >= CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS recent,
        max(day_hi) FILTER (WHERE latest) < CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS old
 FROM flagged GROUP BY patient;
@@ -221,7 +235,8 @@ SELECT patient,
        bool_and(positive IS NULL AND low IS NOT NULL) FILTER (WHERE test = 'slicc2012') AS slicc_points,
        bool_and(coalesce(positive, false)) FILTER (WHERE test = 'eularAcr2019') AS eular_met,
        bool_and(coalesce(positive, low >= 13, false)) FILTER (WHERE test = 'eularAcr2019') AS eular_met_with_ana,
-       bool_and(coalesce(positive, low >= 10, false)) FILTER (WHERE test = 'eularAcr2019') AS eular_met_with_ana_and_clinical,
+       bool_and(coalesce(positive, low >= 10, false))
+           FILTER (WHERE test = 'eularAcr2019') AS eular_met_with_ana_and_clinical,
        bool_and(coalesce(NOT positive, high < 10, false)) FILTER (WHERE test = 'eularAcr2019') AS eular_unmet,
        bool_and(positive IS NULL AND low IS NOT NULL) FILTER (WHERE test = 'eularAcr2019') AS eular_points
 FROM candidate GROUP BY patient;
@@ -231,64 +246,96 @@ SELECT patient,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:ana') AS acr_ana,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:arthritis') AS acr_arthritis,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:discoidRash') AS acr_discoid_rash,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:hematologicDisorder') AS acr_hematologic_disorder,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:immunologicDisorder') AS acr_immunologic_disorder,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'acr1997:hematologicDisorder') AS acr_hematologic_disorder,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'acr1997:immunologicDisorder') AS acr_immunologic_disorder,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:malarRash') AS acr_malar_rash,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:neurologicDisorder') AS acr_neurologic_disorder,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'acr1997:neurologicDisorder') AS acr_neurologic_disorder,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:oralUlcers') AS acr_oral_ulcers,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:photosensitivity') AS acr_photosensitivity,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:renalDisorder') AS acr_renal_disorder,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'acr1997:serositis') AS acr_serositis,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:acuteCutaneous') AS slicc_acute_cutaneous,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:chronicCutaneous') AS slicc_chronic_cutaneous,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'slicc2012:chronicCutaneous') AS slicc_chronic_cutaneous,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:hemolyticAnemia') AS slicc_hemolytic_anemia,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:leukopeniaOrLymphopenia') AS slicc_leukopenia_or_lymphopenia,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'slicc2012:leukopeniaOrLymphopenia') AS slicc_leukopenia_or_lymphopenia,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:neurologic') AS slicc_neurologic,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:nonScarringAlopecia') AS slicc_non_scarring_alopecia,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:oralOrNasalUlcers') AS slicc_oral_or_nasal_ulcers,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'slicc2012:nonScarringAlopecia') AS slicc_non_scarring_alopecia,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'slicc2012:oralOrNasalUlcers') AS slicc_oral_or_nasal_ulcers,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:renal') AS slicc_renal,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:serositis') AS slicc_serositis,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:synovitis') AS slicc_synovitis,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:thrombocytopenia') AS slicc_thrombocytopenia,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'slicc2012:thrombocytopenia') AS slicc_thrombocytopenia,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:ana') AS slicc_ana,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:antiDsDNA') AS slicc_anti_ds_dna,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:antiSm') AS slicc_anti_sm,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:antiphospholipid') AS slicc_antiphospholipid,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'slicc2012:antiphospholipid') AS slicc_antiphospholipid,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:directCoombs') AS slicc_direct_coombs,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'slicc2012:lowComplement') AS slicc_low_complement,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:ana') AS eular_ana,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:acuteCutaneous') AS eular_acute_cutaneous,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:subacuteOrDiscoid') AS eular_subacute_or_discoid,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:acuteCutaneous') AS eular_acute_cutaneous,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:subacuteOrDiscoid') AS eular_subacute_or_discoid,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:oralUlcers') AS eular_oral_ulcers,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:nonScarringAlopecia') AS eular_non_scarring_alopecia,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:acutePericarditis') AS eular_acute_pericarditis,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:nonScarringAlopecia') AS eular_non_scarring_alopecia,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:acutePericarditis') AS eular_acute_pericarditis,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:effusion') AS eular_effusion,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:seizure') AS eular_seizure,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:psychosis') AS eular_psychosis,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:delirium') AS eular_delirium,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:autoimmuneHemolysis') AS eular_autoimmune_hemolysis,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:thrombocytopenia') AS eular_thrombocytopenia,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:autoimmuneHemolysis') AS eular_autoimmune_hemolysis,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:thrombocytopenia') AS eular_thrombocytopenia,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:leukopenia') AS eular_leukopenia,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:biopsyIIIorIV') AS eular_biopsy_3_4,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:biopsyIIorV') AS eular_biopsy_2_5,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:proteinuria') AS eular_proteinuria,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:fever') AS eular_fever,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:jointInvolvement') AS eular_joint_involvement,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:antiDsDNAorSm') AS eular_anti_ds_dna_or_sm,
-       bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:antiphospholipid') AS eular_antiphospholipid,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:jointInvolvement') AS eular_joint_involvement,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:antiDsDNAorSm') AS eular_anti_ds_dna_or_sm,
+       bool_or(coalesce(positive, low > 0))
+           FILTER (WHERE test = 'eularAcr2019:antiphospholipid') AS eular_antiphospholipid,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:lowC3andC4') AS eular_low_c3_and_c4,
        bool_or(coalesce(positive, low > 0)) FILTER (WHERE test = 'eularAcr2019:lowC3orC4') AS eular_low_c3_or_c4,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:ana' AND positive AND date_from <= judged_on()) AS day_ana,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:arthritis' AND positive AND date_from <= judged_on()) AS day_arthritis,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:discoidRash' AND positive AND date_from <= judged_on()) AS day_discoid_rash,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:hematologicDisorder' AND positive AND date_from <= judged_on()) AS day_hematologic_disorder,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:immunologicDisorder' AND positive AND date_from <= judged_on()) AS day_immunologic_disorder,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:malarRash' AND positive AND date_from <= judged_on()) AS day_malar_rash,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:neurologicDisorder' AND positive AND date_from <= judged_on()) AS day_neurologic_disorder,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:oralUlcers' AND positive AND date_from <= judged_on()) AS day_oral_ulcers,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:photosensitivity' AND positive AND date_from <= judged_on()) AS day_photosensitivity,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:renalDisorder' AND positive AND date_from <= judged_on()) AS day_renal_disorder,
-       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:serositis' AND positive AND date_from <= judged_on()) AS day_serositis
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:ana' AND positive AND date_from <= judged_on()) AS day_ana,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:arthritis' AND positive AND date_from <= judged_on()) AS day_arthritis,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:discoidRash' AND positive AND date_from <= judged_on()) AS day_discoid_rash,
+       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:hematologicDisorder' AND positive
+           AND date_from <= judged_on()) AS day_hematologic_disorder,
+       min(least(date_to, judged_on())) FILTER (WHERE test = 'acr1997:immunologicDisorder' AND positive
+           AND date_from <= judged_on()) AS day_immunologic_disorder,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:malarRash' AND positive AND date_from <= judged_on()) AS day_malar_rash,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:neurologicDisorder' AND positive AND date_from <= judged_on())
+           AS day_neurologic_disorder,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:oralUlcers' AND positive AND date_from <= judged_on()) AS day_oral_ulcers,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:photosensitivity' AND positive AND date_from <= judged_on())
+           AS day_photosensitivity,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:renalDisorder' AND positive AND date_from <= judged_on())
+           AS day_renal_disorder,
+       min(least(date_to, judged_on()))
+           FILTER (WHERE test = 'acr1997:serositis' AND positive AND date_from <= judged_on()) AS day_serositis
 FROM source_measurement
 WHERE (test LIKE 'acr1997:%' OR test LIKE 'slicc2012:%' OR test LIKE 'eularAcr2019:%')
   AND coalesce(date_from, beginning()) <= judged_on()
@@ -303,7 +350,8 @@ WITH i AS (
            -- a biopsy of the class is the item itself, where the item was not recorded
            coalesce(i.eular_biopsy_3_4, CASE WHEN b.class3 THEN true END) AS eular_biopsy_3_4,
            coalesce(i.eular_biopsy_2_5, CASE WHEN b.class2 THEN true END) AS eular_biopsy_2_5,
-           coalesce(b.known, false) AS nephritis, a.patient IS NOT NULL AS ana_ever, a.patient IS NOT NULL OR i.eular_ana AS entry
+           coalesce(b.known, false) AS nephritis, a.patient IS NOT NULL AS ana_ever, a.patient IS NOT NULL
+               OR i.eular_ana AS entry
     FROM source_patient p LEFT JOIN item i USING (patient) LEFT JOIN ana_ever a USING (patient)
     LEFT JOIN (
         SELECT patient, bool_or(list_has_any(str_split(text, '+'), ['III', 'IV'])) AS class3,
@@ -356,26 +404,33 @@ SELECT patient, ana_ever,
            NOT maybe(slicc_renal) AND NOT nephritis
            OR NOT maybe(slicc_ana) AND NOT maybe(slicc_anti_ds_dna) AND NOT ana_ever) AS slicc_unmet,
        entry AND (
-           CASE WHEN eular_acute_cutaneous THEN 6 WHEN eular_subacute_or_discoid THEN 4 WHEN eular_oral_ulcers THEN 2 WHEN eular_non_scarring_alopecia THEN 2 ELSE 0 END
+           CASE WHEN eular_acute_cutaneous THEN 6 WHEN eular_subacute_or_discoid THEN 4 WHEN eular_oral_ulcers
+               THEN 2 WHEN eular_non_scarring_alopecia THEN 2 ELSE 0 END
            + CASE WHEN eular_acute_pericarditis THEN 6 WHEN eular_effusion THEN 5 ELSE 0 END
            + CASE WHEN eular_seizure THEN 5 WHEN eular_psychosis THEN 3 WHEN eular_delirium THEN 2 ELSE 0 END
-           + CASE WHEN eular_autoimmune_hemolysis THEN 4 WHEN eular_thrombocytopenia THEN 4 WHEN eular_leukopenia THEN 3 ELSE 0 END
+           + CASE WHEN eular_autoimmune_hemolysis THEN 4 WHEN eular_thrombocytopenia
+               THEN 4 WHEN eular_leukopenia THEN 3 ELSE 0 END
            + CASE WHEN eular_biopsy_3_4 THEN 10 WHEN eular_biopsy_2_5 THEN 8 WHEN eular_proteinuria THEN 4 ELSE 0 END
            + CASE WHEN eular_fever THEN 2 ELSE 0 END
            + CASE WHEN eular_joint_involvement THEN 6 ELSE 0 END
            + CASE WHEN eular_anti_ds_dna_or_sm THEN 6 ELSE 0 END
            + CASE WHEN eular_antiphospholipid THEN 2 ELSE 0 END
            + CASE WHEN eular_low_c3_and_c4 THEN 4 WHEN eular_low_c3_or_c4 THEN 3 ELSE 0 END
-       ) >= 10 AND (eular_acute_cutaneous OR eular_subacute_or_discoid OR eular_oral_ulcers OR eular_non_scarring_alopecia
+       ) >= 10 AND (eular_acute_cutaneous OR eular_subacute_or_discoid OR eular_oral_ulcers
+           OR eular_non_scarring_alopecia
            OR eular_acute_pericarditis OR eular_effusion OR eular_seizure OR eular_psychosis OR eular_delirium
            OR eular_autoimmune_hemolysis OR eular_thrombocytopenia OR eular_leukopenia OR eular_biopsy_3_4
            OR eular_biopsy_2_5 OR eular_proteinuria OR eular_fever OR eular_joint_involvement) AS eular_met,
        NOT entry OR (
-           CASE WHEN maybe(eular_acute_cutaneous) THEN 6 WHEN maybe(eular_subacute_or_discoid) THEN 4 WHEN maybe(eular_oral_ulcers) THEN 2 WHEN maybe(eular_non_scarring_alopecia) THEN 2 ELSE 0 END
+           CASE WHEN maybe(eular_acute_cutaneous) THEN 6 WHEN maybe(eular_subacute_or_discoid)
+               THEN 4 WHEN maybe(eular_oral_ulcers) THEN 2 WHEN maybe(eular_non_scarring_alopecia) THEN 2 ELSE 0 END
            + CASE WHEN maybe(eular_acute_pericarditis) THEN 6 WHEN maybe(eular_effusion) THEN 5 ELSE 0 END
-           + CASE WHEN maybe(eular_seizure) THEN 5 WHEN maybe(eular_psychosis) THEN 3 WHEN maybe(eular_delirium) THEN 2 ELSE 0 END
-           + CASE WHEN maybe(eular_autoimmune_hemolysis) THEN 4 WHEN maybe(eular_thrombocytopenia) THEN 4 WHEN maybe(eular_leukopenia) THEN 3 ELSE 0 END
-           + CASE WHEN maybe(eular_biopsy_3_4) THEN 10 WHEN maybe(eular_biopsy_2_5) THEN 8 WHEN maybe(eular_proteinuria) THEN 4 ELSE 0 END
+           + CASE WHEN maybe(eular_seizure) THEN 5 WHEN maybe(eular_psychosis) THEN 3 WHEN maybe(eular_delirium)
+               THEN 2 ELSE 0 END
+           + CASE WHEN maybe(eular_autoimmune_hemolysis) THEN 4 WHEN maybe(eular_thrombocytopenia)
+               THEN 4 WHEN maybe(eular_leukopenia) THEN 3 ELSE 0 END
+           + CASE WHEN maybe(eular_biopsy_3_4) THEN 10 WHEN maybe(eular_biopsy_2_5)
+               THEN 8 WHEN maybe(eular_proteinuria) THEN 4 ELSE 0 END
            + CASE WHEN maybe(eular_fever) THEN 2 ELSE 0 END
            + CASE WHEN maybe(eular_joint_involvement) THEN 6 ELSE 0 END
            + CASE WHEN maybe(eular_anti_ds_dna_or_sm) THEN 6 ELSE 0 END

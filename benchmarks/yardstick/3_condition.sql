@@ -1,14 +1,16 @@
--- Diagnoses, procedures, vaccines, allergies: one row for each patient in `diagnosed`, each question true, false or null.
--- A confirmed record of the value set says yes. No says a refuted diagnosis that nothing newer contradicts, or a complete
--- section without a record that is possible (only where the value set is closed).
+-- Diagnoses, procedures, vaccines, allergies: one row for each patient in `diagnosed`, each question true, false or
+-- null. A confirmed record of the value set says yes. No says a refuted diagnosis that nothing newer contradicts, or
+-- a complete section without a record that is possible (only where the value set is closed).
 
--- diagnosis_code (concept, value_set, status, refutes): `in`, `undecided`; `outside` only where its refutation refutes
+-- diagnosis_code (concept, value_set, status, refutes): `in`, `undecided`; `outside` only where its refutation
+-- refutes
 CREATE OR REPLACE TEMP TABLE diagnosis AS
 SELECT c.patient, m.value_set, c.status, m.status = 'in' AS member, m.refutes, c.severity,
        CASE WHEN c.abated_from > judged_on() THEN true ELSE c.ongoing END AS active,
        coalesce(c.onset_from, beginning()) AS hull_start,
        greatest(c.onset_from, least(c.onset_to, c.recorded_to, c.abated_to, CASE WHEN
-           coalesce(c.onset_to, c.recorded_to, c.abated_to) IS NOT NULL OR c.ongoing THEN judged_on() END)) AS core_start,
+           coalesce(c.onset_to, c.recorded_to, c.abated_to) IS NOT NULL OR c.ongoing THEN judged_on() END))
+               AS core_start,
        CASE WHEN c.abated_from <= judged_on() THEN greatest(c.abated_from, c.onset_from)
             WHEN c.ongoing OR c.abated_from > judged_on() THEN judged_on()
             WHEN c.ongoing IS NULL AND c.recorded_from <= judged_on() THEN greatest(c.onset_from, c.recorded_from)
@@ -20,7 +22,8 @@ SELECT c.patient, m.value_set, c.status, m.status = 'in' AS member, m.refutes, c
        coalesce(c.onset_from, c.recorded_from) AS day_from, coalesce(c.onset_to, c.recorded_to) AS day_to,
        c.recorded_from, c.recorded_to, c.onset_from
 FROM source_condition c JOIN diagnosis_code m USING (concept)
-WHERE coalesce(c.onset_from, c.recorded_from, beginning()) <= judged_on() AND (m.status <> 'outside' OR c.status = 'refuted');
+WHERE coalesce(c.onset_from, c.recorded_from, beginning()) <= judged_on() AND (m.status <> 'outside'
+    OR c.status = 'refuted');
 
 -- ---- refutations: few, so they are kept apart ----
 
@@ -35,7 +38,8 @@ FROM refutation r LEFT JOIN (
            bool_or(status = 'confirmed' AND member AND stated IS NULL) AS confirmed_undated,
            max(stated) FILTER (WHERE status = 'confirmed' AND member) AS confirmed_last,
            max(stated) FILTER (WHERE status = 'uncertain') AS suspected_last
-    FROM diagnosis SEMI JOIN refutation USING (patient, value_set) GROUP BY patient, value_set) k USING (patient, value_set)
+    FROM diagnosis SEMI JOIN refutation USING (patient, value_set)
+        GROUP BY patient, value_set) k USING (patient, value_set)
 WHERE NOT coalesce(k.confirmed, false) AND r.undated
    OR (NOT coalesce(k.confirmed, false) OR NOT k.confirmed_undated AND k.confirmed_last < r.last)
       AND r.last IS NOT NULL AND coalesce(k.suspected_last <= r.last, true);
@@ -54,7 +58,8 @@ SELECT d.*, d.status = 'confirmed' AND d.member
        d.hull_start <= judged_on() AND d.hull_end >= judged_on() - 28 AS maybe_28_days,
        coalesce(d.core_start <= judged_on() AND d.core_end >= judged_on() - 56, false) AS in_56_days,
        d.hull_start <= judged_on() AND d.hull_end >= judged_on() - 56 AS maybe_56_days,
-       coalesce(d.core_start <= judged_on() AND d.core_end >= CAST(judged_on() - INTERVAL 1 YEAR AS DATE), false) AS in_1_year,
+       coalesce(d.core_start <= judged_on() AND d.core_end >= CAST(judged_on() - INTERVAL 1 YEAR AS DATE),
+           false) AS in_1_year,
        d.hull_start <= judged_on() AND d.hull_end >= CAST(judged_on() - INTERVAL 1 YEAR AS DATE) AS maybe_1_year
 FROM diagnosis d LEFT JOIN refutation r USING (patient, value_set);
 
@@ -63,11 +68,13 @@ SELECT patient,
     bool_or(proven) FILTER (WHERE value_set = 'sleDiagnosis') AS sle,
     bool_or(possible) FILTER (WHERE value_set = 'sleDiagnosis') AS sle_maybe,
     bool_or(proven AND in_56_days AND severity = 'severe') FILTER (WHERE value_set = 'lupusNephritisAny') AS nephritis,
-    bool_or(possible AND maybe_56_days AND coalesce(severity = 'severe', true)) FILTER (WHERE value_set = 'lupusNephritisAny') AS nephritis_maybe,
+    bool_or(possible AND maybe_56_days AND coalesce(severity = 'severe', true))
+        FILTER (WHERE value_set = 'lupusNephritisAny') AS nephritis_maybe,
     bool_or(proven AND in_1_year) FILTER (WHERE value_set = 'suicidalBehaviorAny') AS suicidal,
     bool_or(possible AND maybe_1_year) FILTER (WHERE value_set = 'suicidalBehaviorAny') AS suicidal_maybe,
     min(day_from) FILTER (WHERE value_set = 'suicidalBehaviorAny' AND proven AND day_from = day_to)
-        < max(day_from) FILTER (WHERE value_set = 'suicidalBehaviorAny' AND proven AND day_from = day_to) AS suicidal_twice,
+        < max(day_from)
+            FILTER (WHERE value_set = 'suicidalBehaviorAny' AND proven AND day_from = day_to) AS suicidal_twice,
     count(*) FILTER (WHERE value_set = 'suicidalBehaviorAny' AND possible) AS suicidal_count,
     bool_or(proven AND in_56_days) FILTER (WHERE value_set = 'cnsDisease') AS cns,
     bool_or(proven) FILTER (WHERE value_set = 'inflammatoryArthropathyNotSle') AS arthropathy,
@@ -82,11 +89,14 @@ SELECT patient,
     bool_or(possible AND maybe_now) FILTER (WHERE value_set = 'latentTuberculosisAny') AS latent_tb_maybe,
     bool_or(proven AND now AND severity = 'severe') FILTER (WHERE value_set = 'heartDiseaseAny') AS severe_heart,
     bool_or(proven AND now) FILTER (WHERE value_set = 'heartDiseaseAny') AS heart,
-    bool_or(proven AND now AND severity = 'severe') FILTER (WHERE value_set = 'hepatobiliaryDiseaseAny') AS severe_liver,
+    bool_or(proven AND now AND severity = 'severe')
+        FILTER (WHERE value_set = 'hepatobiliaryDiseaseAny') AS severe_liver,
     bool_or(proven AND now) FILTER (WHERE value_set = 'hepatobiliaryDiseaseAny') AS liver,
     bool_or(proven AND now) FILTER (WHERE value_set = 'infectionAny') AS infection,
-    bool_or(proven AND in_28_days AND severity IN ('moderate', 'severe')) FILTER (WHERE value_set = 'bleedingAny') AS bleeding,
-    bool_or(possible AND maybe_28_days AND coalesce(severity IN ('moderate', 'severe'), true)) FILTER (WHERE value_set = 'bleedingAny') AS bleeding_maybe,
+    bool_or(proven AND in_28_days AND severity IN ('moderate', 'severe'))
+        FILTER (WHERE value_set = 'bleedingAny') AS bleeding,
+    bool_or(possible AND maybe_28_days AND coalesce(severity IN ('moderate', 'severe'), true))
+        FILTER (WHERE value_set = 'bleedingAny') AS bleeding_maybe,
     bool_or(proven AND now AND severity = 'severe') FILTER (WHERE value_set = 'mentalDisorderAny') AS severe_mental,
     bool_or(proven AND now) FILTER (WHERE value_set = 'mentalDisorderAny') AS mental,
     bool_or(proven) FILTER (WHERE value_set = 'alcoholDependenceAny') AS alcohol,
@@ -112,9 +122,11 @@ SELECT patient,
     bool_or(proven AND in_56_days) FILTER (WHERE value_set = 'hemodialysisAny') AS dialysis_56,
     bool_or(possible AND maybe_56_days) FILTER (WHERE value_set = 'hemodialysisAny') AS dialysis_56_maybe,
     bool_or(proven) FILTER (WHERE value_set = 'solidOrganTransplantation') AS organ,
-    bool_or(possible AND hull_start <= judged_on()) FILTER (WHERE value_set = 'solidOrganTransplantation') AS organ_maybe,
+    bool_or(possible AND hull_start <= judged_on())
+        FILTER (WHERE value_set = 'solidOrganTransplantation') AS organ_maybe,
     bool_or(proven) FILTER (WHERE value_set = 'stemCellTransplantation') AS stem_cell,
-    bool_or(possible AND hull_start <= judged_on()) FILTER (WHERE value_set = 'stemCellTransplantation') AS stem_cell_maybe,
+    bool_or(possible AND hull_start <= judged_on())
+        FILTER (WHERE value_set = 'stemCellTransplantation') AS stem_cell_maybe,
     bool_or(proven AND in_14_days) FILTER (WHERE value_set = 'plasmapheresisAny') AS plasmapheresis,
     bool_or(possible AND maybe_14_days) FILTER (WHERE value_set = 'plasmapheresisAny') AS plasmapheresis_maybe,
     bool_or(proven AND in_56_days) FILTER (WHERE value_set = 'transfusionAny') AS transfusion,
@@ -137,7 +149,8 @@ SELECT patient,
     bool_or(value_set = 'inflammatorySkinDiseaseNotSle') AS no_inflammatory_skin,
     bool_or(value_set = 'skinDiseaseNotSle') AS no_skin, bool_or(value_set = 'vasculitisAny') AS no_vasculitis,
     bool_or(value_set = 'otherAutoimmuneDisease') AS no_autoimmune,
-    bool_or(value_set = 'activeTuberculosis') AS no_tuberculosis, bool_or(value_set = 'latentTuberculosisAny') AS no_latent_tb,
+    bool_or(value_set = 'activeTuberculosis') AS no_tuberculosis, bool_or(value_set = 'latentTuberculosisAny')
+        AS no_latent_tb,
     bool_or(value_set = 'heartDiseaseAny') AS no_heart, bool_or(value_set = 'hepatobiliaryDiseaseAny') AS no_liver,
     bool_or(value_set = 'infectionAny') AS no_infection, bool_or(value_set = 'bleedingAny') AS no_bleeding,
     bool_or(value_set = 'mentalDisorderAny') AS no_mental, bool_or(value_set = 'alcoholDependenceAny') AS no_alcohol,
@@ -146,13 +159,15 @@ SELECT patient,
     bool_or(value_set = 'gilbertSyndrome') AS no_gilbert,
     bool_or(value_set = 'hemodialysisAny') AS no_dialysis, bool_or(value_set = 'solidOrganTransplantation') AS no_organ,
     bool_or(value_set = 'stemCellTransplantation') AS no_stem_cell,
-    bool_or(value_set = 'plasmapheresisAny') AS no_plasmapheresis, bool_or(value_set = 'transfusionAny') AS no_transfusion,
+    bool_or(value_set = 'plasmapheresisAny') AS no_plasmapheresis, bool_or(value_set = 'transfusionAny')
+        AS no_transfusion,
     bool_or(value_set = 'majorSurgeryAny') AS no_surgery
 FROM refuted GROUP BY patient;
 
 -- E26a: major surgery within 28 days before lymphodepletion, by diagnosis
 CREATE OR REPLACE TEMP TABLE surgery_diagnosis AS
-SELECT d.patient, bool_or(proven AND coalesce(core_start <= lymphodepletion_from AND core_end >= lymphodepletion_to - 28, false)) AS surgery,
+SELECT d.patient, bool_or(proven AND coalesce(core_start <= lymphodepletion_from
+    AND core_end >= lymphodepletion_to - 28, false)) AS surgery,
        bool_or(possible AND hull_start <= lymphodepletion_to AND hull_end >= lymphodepletion_from - 28) AS surgery_maybe
 FROM told d JOIN happened h USING (patient) WHERE d.value_set = 'majorSurgeryAny' AND h.lymphodepletion_from IS NOT NULL
 GROUP BY d.patient;
@@ -177,29 +192,43 @@ WITH record AS (
     FROM source_procedure p JOIN procedure_code m USING (concept) LEFT JOIN happened h USING (patient)
     WHERE coalesce(p.from_from, beginning()) <= judged_on())
 SELECT patient,
-    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 14) FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_14,
-    bool_or(possible AND maybe_to >= judged_on() - 14) FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_14_maybe,
-    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 56) FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_56,
-    bool_or(possible AND maybe_to >= judged_on() - 56) FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_56_maybe,
-    bool_or(sure AND coalesce(started <= judged_on() AND ended >= beginning(), true)) FILTER (WHERE value_set = 'solidOrganTransplantation') AS p_organ,
+    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 14)
+        FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_14,
+    bool_or(possible AND maybe_to >= judged_on() - 14)
+        FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_14_maybe,
+    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 56)
+        FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_56,
+    bool_or(possible AND maybe_to >= judged_on() - 56)
+        FILTER (WHERE value_set = 'hemodialysisAny') AS p_dialysis_56_maybe,
+    bool_or(sure AND coalesce(started <= judged_on() AND ended >= beginning(), true))
+        FILTER (WHERE value_set = 'solidOrganTransplantation') AS p_organ,
     bool_or(possible) FILTER (WHERE value_set = 'solidOrganTransplantation') AS p_organ_maybe,
-    bool_or(sure AND coalesce(started <= judged_on() AND ended >= beginning(), true)) FILTER (WHERE value_set = 'stemCellTransplantation') AS p_stem_cell,
+    bool_or(sure AND coalesce(started <= judged_on() AND ended >= beginning(), true))
+        FILTER (WHERE value_set = 'stemCellTransplantation') AS p_stem_cell,
     bool_or(possible) FILTER (WHERE value_set = 'stemCellTransplantation') AS p_stem_cell_maybe,
-    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 14) FILTER (WHERE value_set = 'plasmapheresisAny') AS p_plasmapheresis,
-    bool_or(possible AND maybe_to >= judged_on() - 14) FILTER (WHERE value_set = 'plasmapheresisAny') AS p_plasmapheresis_maybe,
-    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 56) FILTER (WHERE value_set = 'transfusionAny') AS p_transfusion,
-    bool_or(possible AND maybe_to >= judged_on() - 56) FILTER (WHERE value_set = 'transfusionAny') AS p_transfusion_maybe,
-    bool_or(sure AND started <= lymphodepletion_from AND ended >= lymphodepletion_to - 28) FILTER (WHERE value_set = 'majorSurgeryAny') AS p_surgery,
-    bool_or(possible AND maybe_from <= lymphodepletion_to AND maybe_to >= lymphodepletion_from - 28) FILTER (WHERE value_set = 'majorSurgeryAny') AS p_surgery_maybe
+    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 14)
+        FILTER (WHERE value_set = 'plasmapheresisAny') AS p_plasmapheresis,
+    bool_or(possible AND maybe_to >= judged_on() - 14)
+        FILTER (WHERE value_set = 'plasmapheresisAny') AS p_plasmapheresis_maybe,
+    bool_or(sure AND started <= judged_on() AND ended >= judged_on() - 56)
+        FILTER (WHERE value_set = 'transfusionAny') AS p_transfusion,
+    bool_or(possible AND maybe_to >= judged_on() - 56)
+        FILTER (WHERE value_set = 'transfusionAny') AS p_transfusion_maybe,
+    bool_or(sure AND started <= lymphodepletion_from AND ended >= lymphodepletion_to - 28)
+        FILTER (WHERE value_set = 'majorSurgeryAny') AS p_surgery,
+    bool_or(possible AND maybe_from <= lymphodepletion_to AND maybe_to >= lymphodepletion_from - 28)
+        FILTER (WHERE value_set = 'majorSurgeryAny') AS p_surgery_maybe
 FROM record GROUP BY patient;
 
 -- E27a: a donation whose volume was not stated for its day
 CREATE OR REPLACE TEMP TABLE unmeasured_donation AS
 SELECT DISTINCT p.patient
 FROM source_procedure p JOIN donation_code USING (concept)
-WHERE p.done <> 'no' AND coalesce(p.from_from, beginning()) <= judged_on() AND coalesce(p.end_to, judged_on()) >= judged_on() - 28
+WHERE p.done <> 'no' AND coalesce(p.from_from, beginning()) <= judged_on()
+    AND coalesce(p.end_to, judged_on()) >= judged_on() - 28
   AND NOT EXISTS (
-      FROM source_statement s WHERE s.patient = p.patient AND s.statement = 'bloodDonationVolume' AND s.date_from = p.from_from
+      FROM source_statement s WHERE s.patient = p.patient AND s.statement = 'bloodDonationVolume'
+          AND s.date_from = p.from_from
       AND s.amount IS NOT NULL AND coalesce(s.date_to, judged_on()) >= judged_on() - 28);
 
 -- ---- vaccines: E19a ----
@@ -218,11 +247,13 @@ CREATE OR REPLACE TEMP TABLE allergic AS
 WITH record AS (
     SELECT y.patient, coalesce(y.none_known, false) AS none_known, y.status, y.criticality, m.status AS member,
            coalesce(y.status = 'confirmed' AND y.kind = 'allergy' AND NOT coalesce(y.none_known, false), false) AS sure,
-           y.status <> 'refuted' AND coalesce(y.kind, 'allergy') = 'allergy' AND NOT coalesce(y.none_known, false) AS possible
+           y.status <> 'refuted' AND coalesce(y.kind, 'allergy') = 'allergy'
+               AND NOT coalesce(y.none_known, false) AS possible
     FROM source_allergy y LEFT JOIN allergy_code m USING (concept)
     WHERE coalesce(y.recorded_from, beginning()) <= judged_on())
 SELECT patient,
-       bool_or(none_known AND status = 'confirmed') AND NOT bool_or(NOT none_known AND status <> 'refuted') AS no_allergy,
+       bool_or(none_known AND status = 'confirmed') AND NOT bool_or(NOT none_known
+           AND status <> 'refuted') AS no_allergy,
        bool_or(sure AND member = 'in') AS drug_allergy, bool_or(possible AND member IS NOT NULL) AS drug_allergy_maybe,
        bool_or(sure AND criticality = 'high') AS severe_allergy,
        bool_or(possible AND coalesce(criticality, 'high') = 'high') AS severe_allergy_maybe,
@@ -240,7 +271,8 @@ SELECT p.patient,
     coalesce(no_sle, false) AS sle_refuted,
     presence(no_nephritis, nephritis, nephritis_maybe, conditions_complete) AS severe_nephritis_56_days,
     presence(no_suicidal, suicidal, suicidal_maybe, conditions_complete) AS suicidal_1_year,
-    CASE WHEN suicidal_twice THEN true WHEN conditions_complete AND coalesce(suicidal_count, 0) < 2 THEN false END AS suicidal_twice,
+    CASE WHEN suicidal_twice THEN true WHEN conditions_complete AND coalesce(suicidal_count, 0) < 2
+        THEN false END AS suicidal_twice,
     -- open value sets: what is not recorded can still be there
     presence(no_cns, cns, true, false) AS cns_56_days,
     presence(no_arthropathy, arthropathy, true, false) AS arthropathy,
@@ -277,7 +309,8 @@ SELECT p.patient,
     presence(no_stem_cell AND NOT coalesce(p_stem_cell_maybe, false), stem_cell OR p_stem_cell,
              coalesce(stem_cell_maybe, false) OR p_stem_cell_maybe, procedures_complete) AS stem_cell_transplant,
     presence(no_plasmapheresis AND NOT coalesce(p_plasmapheresis_maybe, false), plasmapheresis OR p_plasmapheresis,
-             coalesce(plasmapheresis_maybe, false) OR p_plasmapheresis_maybe, procedures_complete) AS plasmapheresis_14_days,
+             coalesce(plasmapheresis_maybe, false) OR p_plasmapheresis_maybe, procedures_complete)
+                 AS plasmapheresis_14_days,
     presence(no_transfusion AND NOT coalesce(p_transfusion_maybe, false), transfusion OR p_transfusion,
              coalesce(transfusion_maybe, false) OR p_transfusion_maybe, procedures_complete) AS transfusion_56_days,
     CASE WHEN lymphodepletion_from IS NOT NULL THEN
@@ -285,7 +318,8 @@ SELECT p.patient,
                  coalesce(surgery_maybe, false) OR p_surgery_maybe,
                  procedures_until >= lymphodepletion_to AND lymphodepletion_to <= judged_on()) END AS surgery_28_days,
     CASE WHEN blood_least >= 400 THEN true
-         WHEN procedures_complete AND d.patient IS NULL AND NOT blood_unread AND blood_most < 400 THEN false END AS donated_400,
+         WHEN procedures_complete AND d.patient IS NULL AND NOT blood_unread AND blood_most < 400
+             THEN false END AS donated_400,
     presence(false, vaccine, vaccine_maybe, immunizations_complete) AS live_vaccine_28_days,
     presence(no_allergy, drug_allergy, drug_allergy_maybe, allergies_complete) AS drug_allergy,
     presence(no_allergy, severe_allergy, severe_allergy_maybe, allergies_complete) AS severe_allergy,
@@ -294,6 +328,7 @@ SELECT p.patient,
     CASE WHEN sle_recorded THEN sle_recorded_first END AS sle_recorded_first,
     CASE WHEN sle_onset THEN least(sle_onset_first, sle_recorded_first) END AS sle_onset_first,
     coalesce(class_3_4, false) AS class_3_4, coalesce(class_3_4_maybe, false) AS class_3_4_maybe
-FROM person p LEFT JOIN summed USING (patient) LEFT JOIN refuted_set USING (patient) LEFT JOIN surgery_diagnosis USING (patient)
+FROM person p LEFT JOIN summed USING (patient) LEFT JOIN refuted_set USING (patient)
+    LEFT JOIN surgery_diagnosis USING (patient)
 LEFT JOIN nephritis_class USING (patient) LEFT JOIN operated USING (patient)
 LEFT JOIN unmeasured_donation d USING (patient) LEFT JOIN vaccinated USING (patient) LEFT JOIN allergic USING (patient);

@@ -1,6 +1,6 @@
--- The status of every row of three trials, and the verdicts: one row for each patient in `judged`.
--- Columns are named by trial and row: a_ NCT06106906, b_ NCT06150651, c_ NCT06892145. Null is unknown; `AND NULL`, `OR NULL`
--- stand for what only a person can judge.
+-- The status of every row of three trials, and the verdicts: one row for each patient in `judged`. Columns are named
+-- by trial and row: a_ NCT06106906, b_ NCT06150651, c_ NCT06892145. Null is unknown; `AND NULL`, `OR NULL` stand for
+-- what only a person can judge.
 
 CREATE OR REPLACE TYPE row_status AS ENUM ('pass', 'fail', 'unknown', 'not-applicable');
 
@@ -39,7 +39,8 @@ SELECT * EXCLUDE (pregnant, pregnant_maybe),
     CASE WHEN sex IS NULL THEN NULL
          WHEN coalesce(NOT pregnancy_test, false) THEN CASE WHEN NOT coalesce(pregnant, false) THEN false END
          WHEN pregnancy_test OR pregnant THEN true
-         WHEN conditions_complete AND NOT coalesce(pregnant_maybe, false) AND NOT coalesce(pregnancy_doubtful, false) THEN false
+         WHEN conditions_complete AND NOT coalesce(pregnant_maybe, false) AND NOT coalesce(pregnancy_doubtful,
+             false) THEN false
     END AS pregnant,
     CASE WHEN sle_refuted THEN false
          WHEN acr_stated OR coalesce(acr_points, true) AND NOT coalesce(acr_denied, false) AND acr_met THEN true
@@ -47,11 +48,13 @@ SELECT * EXCLUDE (pregnant, pregnant_maybe),
     END AS acr_classified,
     CASE WHEN sle_refuted THEN false
          WHEN slicc_stated OR coalesce(slicc_points, true) AND NOT coalesce(slicc_denied, false) AND slicc_met THEN true
-         WHEN slicc_denied OR coalesce(slicc_points, true) AND NOT coalesce(slicc_stated, false) AND slicc_unmet THEN false
+         WHEN slicc_denied OR coalesce(slicc_points, true) AND NOT coalesce(slicc_stated, false) AND slicc_unmet
+             THEN false
     END AS slicc_classified,
     CASE WHEN sle_refuted THEN false
          WHEN eular_proven OR coalesce(eular_points, true) AND NOT coalesce(eular_denied, false) AND eular_met THEN true
-         WHEN eular_denied OR coalesce(eular_points, true) AND NOT coalesce(eular_proven, false) AND eular_unmet THEN false
+         WHEN eular_denied OR coalesce(eular_points, true) AND NOT coalesce(eular_proven, false) AND eular_unmet
+             THEN false
     END AS eular_classified,
     CASE WHEN any_biopsy THEN true WHEN procedures_complete THEN false END AS biopsied,
     CASE WHEN proliferative OR class_3_4 THEN true
@@ -67,7 +70,8 @@ WITH latest AS (
     QUALIFY date_to IS NULL
             OR date_to >= coalesce(max(date_from) OVER (PARTITION BY patient, trial, criterion), beginning()))
 SELECT patient,
-       CASE trial WHEN 'NCT06106906' THEN 'said_a_' WHEN 'NCT06150651' THEN 'said_b_' WHEN 'NCT06892145' THEN 'said_c_' END
+       CASE trial WHEN 'NCT06106906' THEN 'said_a_' WHEN 'NCT06150651' THEN 'said_b_' WHEN 'NCT06892145'
+           THEN 'said_c_' END
            || replace(criterion, '.', '_') AS line,
        CAST(CASE WHEN bool_and(value) THEN 1 WHEN bool_or(value) THEN 2 ELSE 0 END AS TINYINT) AS said
 FROM latest GROUP BY patient, trial, criterion;
@@ -113,11 +117,14 @@ WITH fact_row AS (
         -- NCT06106906
         settle(consented1, said_a_I01a) AS a_I01a,
         settle(CAST(NULL AS BOOLEAN), said_a_I01b) AS a_I01b,
-        settle(CASE WHEN age1_least >= 18 AND age1_most <= 70 THEN true WHEN age1_most < 18 OR age1_least > 70 THEN false END, said_a_I02) AS a_I02,
+        settle(CASE WHEN age1_least >= 18 AND age1_most <= 70 THEN true WHEN age1_most < 18 OR age1_least > 70
+            THEN false END, said_a_I02) AS a_I02,
         settle(true, said_a_I02b) AS a_I02b,
         settle(weight_40, said_a_I03) AS a_I03,
         settle(acr_classified, said_a_I04a) AS a_I04a,
-        settle(CASE WHEN consent1_first - coalesce(acr_last, sle_recorded_last, acr_fourth_day) >= 168 THEN true WHEN consent1_last - coalesce(acr_first, sle_recorded_first, sle_onset_first) < 168 THEN false END, said_a_I04b) AS a_I04b,
+        settle(CASE WHEN consent1_first - coalesce(acr_last, sle_recorded_last, acr_fourth_day) >= 168
+            THEN true WHEN consent1_last - coalesce(acr_first, sle_recorded_first, sle_onset_first) < 168
+            THEN false END, said_a_I04b) AS a_I04b,
         settle(selena_6, said_a_I05a) AS a_I05a,
         settle(pga_1, said_a_I05b) AS a_I05b,
         settle(standard_56_days, said_a_I06) AS a_I06,
@@ -190,7 +197,8 @@ WITH fact_row AS (
         settle(CAST(NULL AS BOOLEAN), said_a_E33a) AS a_E33a,
         settle(CAST(NULL AS BOOLEAN), said_a_E33b) AS a_E33b,
         -- NCT06150651
-        settle(CASE WHEN age2_least >= 18 AND age2_most <= 60 THEN true WHEN age2_most < 18 OR age2_least > 60 THEN false END, said_b_I01) AS b_I01,
+        settle(CASE WHEN age2_least >= 18 AND age2_most <= 60 THEN true WHEN age2_most < 18 OR age2_least > 60
+            THEN false END, said_b_I01) AS b_I01,
         settle(acr_classified, said_b_I02a) AS b_I02a,
         settle(slicc_classified, said_b_I02b) AS b_I02b,
         settle(eular_classified, said_b_I02c) AS b_I02c,
@@ -205,7 +213,8 @@ WITH fact_row AS (
         settle(cyclophosphamide_excepted OR mycophenolate_excepted, said_b_I03_2e) AS b_I03_2e,
         settle(activity_above_6, said_b_I03_3a) AS b_I03_3a,
         settle(chronicity_below_6, said_b_I03_3b) AS b_I03_3b,
-        settle(CASE WHEN biopsy_recent THEN true WHEN procedures_complete AND coalesce(biopsy_old, true) THEN false END, said_b_I03_3c) AS b_I03_3c,
+        settle(CASE WHEN biopsy_recent THEN true WHEN procedures_complete AND coalesce(biopsy_old, true)
+            THEN false END, said_b_I03_3c) AS b_I03_3c,
         settle(renal_worsening, said_b_I03_3d) AS b_I03_3d,
         settle(prednisone_0_7_14_days, said_b_I03_3e) AS b_I03_3e,
         settle(mycophenolate_14_days OR cyclophosphamide_14_days, said_b_I03_3f) AS b_I03_3f,
@@ -244,18 +253,21 @@ group_row1 AS (
         settle((b_I03_1c1 OR b_I03_1c2) AND (antimalarial_now OR no_antimalarial)
         AND (mycophenolate_now OR azathioprine_now OR no_mycophenolate AND no_azathioprine), said_b_I03_1d) AS b_I03_1d,
         settle((no_cyclophosphamide OR b_I03_2c) AND (no_mycophenolate OR b_I03_2d), said_b_I03_2b) AS b_I03_2b,
-        settle(biopsied AND b_I03_3a AND b_I03_3b AND b_I03_3c AND b_I03_3d AND b_I03_3e AND b_I03_3f, said_b_I03_3) AS b_I03_3,
+        settle(biopsied AND b_I03_3a AND b_I03_3b AND b_I03_3c AND b_I03_3d AND b_I03_3e
+            AND b_I03_3f, said_b_I03_3) AS b_I03_3,
         settle(sle AND (b_I02a OR b_I02b OR b_I02c), said_b_I02) AS b_I02,
         settle(a_I05a AND a_I05b, said_a_I05) AS a_I05,
         settle(severe_nephritis_56_days AND (a_E02a OR a_E02b OR a_E02c), said_a_E02) AS a_E02,
-        settle((c_I03b AND c_I03c AND c_I03d AND c_I03e AND c_I03f AND c_I03g OR c_I03h) AND c_I03a, said_c_I03) AS c_I03,
+        settle((c_I03b AND c_I03c AND c_I03d AND c_I03e AND c_I03f AND c_I03g OR c_I03h)
+            AND c_I03a, said_c_I03) AS c_I03,
         settle(c_I06a AND c_I06b AND c_I06c AND c_I06d AND c_I06e, said_c_I06) AS c_I06
     FROM fact_row),
 group_row2 AS (
     SELECT *,
         settle((no_antimalarial OR b_I03_1a) AND (no_mycophenolate AND no_azathioprine OR b_I03_1b1 OR b_I03_1b2)
         AND (b_I03_1c1 OR b_I03_1c2) AND b_I03_1d, said_b_I03_1) AS b_I03_1,
-        settle((no_cyclophosphamide OR b_I03_2c) AND (no_mycophenolate OR b_I03_2d) AND b_I03_2a AND b_I03_2b, said_b_I03_2) AS b_I03_2
+        settle((no_cyclophosphamide OR b_I03_2c) AND (no_mycophenolate OR b_I03_2d) AND b_I03_2a
+            AND b_I03_2b, said_b_I03_2) AS b_I03_2
     FROM group_row1),
 group_row3 AS (
     SELECT *,
@@ -361,7 +373,8 @@ told AS (
         included(b_I03_2b) AS b_I03_2b,
         included(b_I03_2c) AS b_I03_2c,
         included(b_I03_2d) AS b_I03_2d,
-        CASE WHEN NOT (cyclophosphamide_excepted OR mycophenolate_excepted) THEN 'not-applicable'::row_status ELSE included(b_I03_2e) END AS b_I03_2e,
+        CASE WHEN NOT (cyclophosphamide_excepted OR mycophenolate_excepted) THEN 'not-applicable'::row_status
+            ELSE included(b_I03_2e) END AS b_I03_2e,
         included(b_I03_3) AS b_I03_3,
         included(b_I03_3a) AS b_I03_3a,
         included(b_I03_3b) AS b_I03_3b,
@@ -403,16 +416,22 @@ SELECT *,
     CASE WHEN 'fail' IN (
              a_I01a, a_I01b, a_I02, a_I02b, a_I03, a_I04a, a_I04b, a_I05, a_I06, a_I07a, a_I07b, a_E01, a_E02, a_E03a,
              a_E03b, a_E03c, a_E04, a_E05, a_E06a, a_E06b, a_E07, a_E08a, a_E08b, a_E09a, a_E09b, a_E09c, a_E10, a_E11a,
-             a_E11b, a_E11c, a_E11d, a_E11e, a_E11f, a_E12, a_E13a, a_E13b, a_E13c, a_E13d, a_E13e, a_E13f, a_E14a, a_E14b,
-             a_E15, a_E16, a_E17, a_E18, a_E19a, a_E19b, a_E20a, a_E20b, a_E21, a_E22, a_E23, a_E24a, a_E24b, a_E25, a_E26a,
-             a_E26b, a_E26c, a_E27a, a_E27b, a_E27c, a_E27d, a_E28a, a_E28b, a_E29, a_E30a, a_E30b, a_E31a, a_E31b, a_E31c,
+             a_E11b, a_E11c, a_E11d, a_E11e, a_E11f, a_E12, a_E13a, a_E13b, a_E13c, a_E13d, a_E13e, a_E13f, a_E14a,
+                 a_E14b,
+             a_E15, a_E16, a_E17, a_E18, a_E19a, a_E19b, a_E20a, a_E20b, a_E21, a_E22, a_E23, a_E24a, a_E24b, a_E25,
+                 a_E26a,
+             a_E26b, a_E26c, a_E27a, a_E27b, a_E27c, a_E27d, a_E28a, a_E28b, a_E29, a_E30a, a_E30b, a_E31a, a_E31b,
+                 a_E31c,
              a_E31d, a_E32, a_E33a, a_E33b) THEN 'ineligible'
          WHEN 'unknown' IN (
              a_I01a, a_I01b, a_I02, a_I02b, a_I03, a_I04a, a_I04b, a_I05, a_I06, a_I07a, a_I07b, a_E01, a_E02, a_E03a,
              a_E03b, a_E03c, a_E04, a_E05, a_E06a, a_E06b, a_E07, a_E08a, a_E08b, a_E09a, a_E09b, a_E09c, a_E10, a_E11a,
-             a_E11b, a_E11c, a_E11d, a_E11e, a_E11f, a_E12, a_E13a, a_E13b, a_E13c, a_E13d, a_E13e, a_E13f, a_E14a, a_E14b,
-             a_E15, a_E16, a_E17, a_E18, a_E19a, a_E19b, a_E20a, a_E20b, a_E21, a_E22, a_E23, a_E24a, a_E24b, a_E25, a_E26a,
-             a_E26b, a_E26c, a_E27a, a_E27b, a_E27c, a_E27d, a_E28a, a_E28b, a_E29, a_E30a, a_E30b, a_E31a, a_E31b, a_E31c,
+             a_E11b, a_E11c, a_E11d, a_E11e, a_E11f, a_E12, a_E13a, a_E13b, a_E13c, a_E13d, a_E13e, a_E13f, a_E14a,
+                 a_E14b,
+             a_E15, a_E16, a_E17, a_E18, a_E19a, a_E19b, a_E20a, a_E20b, a_E21, a_E22, a_E23, a_E24a, a_E24b, a_E25,
+                 a_E26a,
+             a_E26b, a_E26c, a_E27a, a_E27b, a_E27c, a_E27d, a_E28a, a_E28b, a_E29, a_E30a, a_E30b, a_E31a, a_E31b,
+                 a_E31c,
              a_E31d, a_E32, a_E33a, a_E33b) THEN 'undetermined' ELSE 'eligible' END AS a_verdict,
     CAST(
         (a_I01a = 'unknown')::TINYINT + (a_I01b = 'unknown')::TINYINT + (a_I02 = 'unknown')::TINYINT +
@@ -458,9 +477,11 @@ SELECT *,
         (b_I03_3e = 'unknown')::TINYINT + (b_I03_3f = 'unknown')::TINYINT + (b_I04 = 'unknown')::TINYINT +
         (b_I05 = 'unknown')::TINYINT AS INTEGER) AS b_unknown,
     CASE WHEN 'fail' IN (
-             c_I01, c_I02, c_I02b, c_I03, c_I04, c_I05, c_I06, c_I07, c_I08a, c_I08b, c_I09a, c_I09b, c_I09c, c_I09d) THEN 'ineligible'
+             c_I01, c_I02, c_I02b, c_I03, c_I04, c_I05, c_I06, c_I07, c_I08a, c_I08b, c_I09a, c_I09b, c_I09c,
+                 c_I09d) THEN 'ineligible'
          WHEN 'unknown' IN (
-             c_I01, c_I02, c_I02b, c_I03, c_I04, c_I05, c_I06, c_I07, c_I08a, c_I08b, c_I09a, c_I09b, c_I09c, c_I09d) THEN 'undetermined' ELSE 'eligible' END AS c_verdict,
+             c_I01, c_I02, c_I02b, c_I03, c_I04, c_I05, c_I06, c_I07, c_I08a, c_I08b, c_I09a, c_I09b, c_I09c,
+                 c_I09d) THEN 'undetermined' ELSE 'eligible' END AS c_verdict,
     CAST(
         (c_I01 = 'unknown')::TINYINT + (c_I02 = 'unknown')::TINYINT + (c_I02b = 'unknown')::TINYINT +
         (c_I03 = 'unknown')::TINYINT + (c_I03a = 'unknown')::TINYINT + (c_I03b = 'unknown')::TINYINT +
@@ -470,5 +491,6 @@ SELECT *,
         (c_I06a = 'unknown')::TINYINT + (c_I06b = 'unknown')::TINYINT + (c_I06c = 'unknown')::TINYINT +
         (c_I06d = 'unknown')::TINYINT + (c_I06e = 'unknown')::TINYINT + (c_I07 = 'unknown')::TINYINT +
         (c_I08a = 'unknown')::TINYINT + (c_I08b = 'unknown')::TINYINT + (c_I09a = 'unknown')::TINYINT +
-        (c_I09b = 'unknown')::TINYINT + (c_I09c = 'unknown')::TINYINT + (c_I09d = 'unknown')::TINYINT AS INTEGER) AS c_unknown
+        (c_I09b = 'unknown')::TINYINT + (c_I09c = 'unknown')::TINYINT + (c_I09d = 'unknown')::TINYINT AS INTEGER)
+            AS c_unknown
 FROM told;
