@@ -1,8 +1,9 @@
 """Prints the table of cohorts in benchmarks/README.md, every figure from one run: `python -m benchmarks.cohort`.
 
 `--patients N` sets the size of the cohort (1,000,000), `--exported N` the patients of the FHIR export (2,000; and four
-times as many), `--trials N…` the numbers of synthetic trials. `--data DIR` keeps the populations for the next run.
-Names of parts print these parts alone: `resident`, `parquet`, `ingest`, `patients`, `trials`, `spark`.
+times as many), `--trials N…` the numbers of synthetic trials, `--spark N…` the patients of Spark's cohorts. `--data`
+keeps the populations in a folder for the next run. Names of parts print these parts alone: `resident`, `parquet`,
+`ingest`, `patients`, `trials`, `spark`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.cohort_data import bulk_export, population
+from benchmarks.cohort_data import bulk_export, fact_rows, population
 from benchmarks.measure import COMMAND, Cost, Line, job, whole
 
 MODULE = "benchmarks.cohort_jobs"
@@ -34,6 +35,7 @@ class Sizes:
     patients: int
     exported: int
     trials: Sequence[int]
+    spark: Sequence[int]
     measured: dict[str, Cost] = field(default_factory=dict)
 
     def timed(self, *name: str) -> Cost:
@@ -129,11 +131,17 @@ def trials(sizes: Sizes) -> Iterator[Line | str]:
 
 
 def spark(sizes: Sizes) -> Iterator[Line | str]:
-    """Spark beside DuckDB."""
+    """Spark on this machine beside DuckDB, both from Parquet files to statuses; start-up apart."""
     if find_spec("pyspark") is None:
         yield "| Spark: needs `pip install sle-kg[spark]` |  |  |  |  |"
         return
-    yield "| Spark: no job yet |  |  |  |  |"
+    for count in sizes.spark:
+        folder = population(sizes.data, count)
+        rows = f"{count:,} patients, {fact_rows(folder) / 1e6:.1f} million rows"
+        duck = sizes.timed("duckdb_files", str(folder))
+        yield Line(f"script on DuckDB, from Parquet: {rows}", duck)
+        ours = sizes.timed("spark", str(folder))
+        yield Line(f"script on Spark, local[2], from Parquet: {rows}", ours, "DuckDB", ours.seconds / duck.seconds)
 
 
 def _exponent(of: str, sizes: Sequence[int], costs: Sequence[Cost]) -> str:
@@ -154,13 +162,16 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=1_000_000)
     parser.add_argument("--exported", type=int, default=2_000)
     parser.add_argument("--trials", type=int, nargs="+", default=[3, 30, 300])
+    parser.add_argument(
+        "--spark", type=int, nargs="+", default=[18_000, 180_000], help="a million and ten million rows"
+    )
     parser.add_argument("--data", type=Path, help="keep the populations here")
     given = parser.parse_args()
     print("| what | seconds | MiB | ratio | limit |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        sizes = Sizes(folder, given.patients, given.exported, given.trials)
+        sizes = Sizes(folder, given.patients, given.exported, given.trials, given.spark)
         for name in given.parts or PARTS:
             for line in PARTS[name](sizes):
                 print(line, flush=True)

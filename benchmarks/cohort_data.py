@@ -40,6 +40,11 @@ def population(folder: Path, patients: int) -> Path:
     return target
 
 
+def fact_rows(folder: Path) -> int:
+    """Rows of all tables of a population."""
+    return sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
+
+
 def bulk_export(folder: Path, patients: int) -> Path:
     """A bulk export in FHIR NDJSON of so many drawn patients, made unless it is there."""
     target = folder / f"fhir{patients}"

@@ -112,6 +112,24 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
     return work
 
 
+def spark(folder: str) -> Work:
+    """The script on Spark, this machine alone, two threads; the session is up and the Parquet files are known."""
+    from sle_kg.spark.cohort import SparkCohort
+
+    from sle_kg.cohort.judge import SqlJudge
+    from sle_kg.screening import Options
+    from sle_kg.terminology import terminology
+    from sle_kg.trials import screenable
+
+    judge = SqlJudge(list(screenable().values()), Options(on=ON), terminology())
+    return SparkCohort.open(judge, folder, {}, None).run
+
+
+def duckdb_files(folder: str) -> Work:
+    """The script on DuckDB, from the same Parquet files: loading counts."""
+    return lambda: program(folder)()
+
+
 def scan(folder: str) -> Work:
     """What reading alone costs: every column that a cohort reads, in groups by patient and by test, concept or kind.
 
@@ -190,7 +208,9 @@ def parse(folder: str) -> Work:
     return work
 
 
-JOBS: dict[str, Callable[..., Work]] = {job.__name__: job for job in (yardstick, program, invented, scan, bare, parse)}
+JOBS: dict[str, Callable[..., Work]] = {
+    job.__name__: job for job in (yardstick, program, invented, spark, duckdb_files, scan, bare, parse)
+}
 
 
 def main() -> None:
