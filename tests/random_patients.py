@@ -194,17 +194,19 @@ def only(data: PatientData, patient: str) -> PatientData:
 
 
 def smallest_patient(data: PatientData, differs: Callable[[PatientData], bool]) -> PatientData:
-    """The patient without every fact that the difference does not need: first many at a time, at last one by one."""
+    """The patient with facts of which none can go without the difference: many are tried at a time, then each alone."""
     kept = [
         (name, row) for name, table in data.tables.items() if name not in NOT_REMOVED for row in range(table.num_rows)
     ]
     size = len(kept)
     while size:
+        before = len(kept)
         for start in range(len(kept) - size, -size, -size):
             less = kept[: max(start, 0)] + kept[start + size :]
             if len(less) < len(kept) and differs(_with(data, less)):
                 kept = less
-        size //= 2
+        if size > 1 or len(kept) == before:
+            size //= 2
     return _with(data, kept)
 
 

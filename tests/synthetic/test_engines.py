@@ -8,6 +8,7 @@ import pytest
 
 from random_patients import (
     DATES,
+    NOT_REMOVED,
     Screening,
     bounds_of_cohort,
     bounds_of_screen,
@@ -16,10 +17,12 @@ from random_patients import (
     by_sql,
     first_difference,
     patients,
+    smallest_patient,
     words_of_cohort,
     words_of_screen,
 )
 from sle_kg import sql_plan
+from sle_kg.patients.facts import PatientData
 from sle_kg.screening import Options
 
 
@@ -35,6 +38,19 @@ def test_plan_evaluator_and_cohort_agree_on_a_hundred_patients(place: int) -> No
 def test_shapes_agree_on_a_dozen_patients() -> None:
     some = Screening(patients(range(201, 213), 11, DATES[0]), Options(on=DATES[0]))
     assert first_difference(some, by_shapes, by_evaluator) is None
+
+
+def test_the_smallest_patient_keeps_every_fact_that_matters() -> None:
+    everything = patients(range(26, 27), 11, DATES[0])
+    wanted = {("measurement", "alt"), ("measurement", "sledai2kTotal"), ("condition", "sle")}
+
+    def named(data: PatientData) -> list[tuple[str, str]]:
+        columns = {"measurement": "test", "condition": "concept"}
+        return [(name, text) for name, column in columns.items() for text in data.tables[name][column].to_pylist()]
+
+    smallest = smallest_patient(everything, lambda data: wanted <= set(named(data)))
+    assert sorted(named(smallest)) == sorted(wanted)
+    assert sum(table.num_rows for name, table in smallest.tables.items() if name not in NOT_REMOVED) == 3
 
 
 def test_a_wrong_plan_is_shown_on_the_one_fact_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:

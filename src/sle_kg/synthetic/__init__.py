@@ -53,10 +53,10 @@ def write_cohort(
     if form == "omop":
         from sle_kg.synthetic.omop import OmopWriter
 
-        database = OmopWriter(folder)
-        for numbers in groups:
-            database.add(made(numbers, seed))
-        return written + database.finish()
+        with OmopWriter(folder) as database:
+            for numbers in groups:
+                database.add(made(numbers, seed))
+            return written + database.finish()
     from sle_kg.synthetic.parquet import TableWriter
 
     tables = TableWriter()

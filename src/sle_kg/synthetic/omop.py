@@ -84,7 +84,10 @@ _FOREVER = {"valid_start_date": "1970-01-01", "valid_end_date": "2099-12-31"}
 
 
 class OmopWriter:
-    """Writes patients, group by group, into one CSV file for each table; `finish` puts the files in their place."""
+    """Writes patients, group by group, into one CSV file for each table.
+
+    Inside a `with` block, whose end takes away what was not finished; `finish` puts the files in their place.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -98,6 +101,14 @@ class OmopWriter:
             self._files[table] = file
             self._writers[table] = csv.DictWriter(file, columns.split(), restval="", lineterminator="\n")
             self._writers[table].writeheader()
+
+    def __enter__(self) -> OmopWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for table, file in self._files.items():
+            file.close()
+            (self._folder / f".{table}.csv").unlink(missing_ok=True)
 
     def add(self, patients: Iterable[SyntheticPatient]) -> None:
         """Append some patients with what OMOP can say of them."""
