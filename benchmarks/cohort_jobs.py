@@ -114,9 +114,8 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
 
 def spark(folder: str) -> Work:
     """The script on Spark, this machine alone, two threads; the session is up and the Parquet files are known."""
-    from sle_kg.spark.cohort import SparkCohort
-
     from sle_kg.cohort.judge import SqlJudge
+    from sle_kg.cohort.spark import SparkCohort
     from sle_kg.screening import Options
     from sle_kg.terminology import terminology
     from sle_kg.trials import screenable
