@@ -52,6 +52,8 @@ class CohortTables:
             if name not in tables:
                 raise InputError(f"{folder}: holds no {name}.parquet; make patient tables with sle-kg ingest-cohort")
         ids = {one for one in _column(tables["patient"], folder) if one is not None}
+        if not ids:
+            raise InputError(f"{folder}: holds no patient; make patient tables with sle-kg ingest-cohort")
         return cls(folder, tables, tuple(sorted(ids)))
 
     def chunks(self, most: int | None = None) -> list[tuple[str, ...]]:
@@ -103,17 +105,34 @@ class CohortTables:
             raise InputError(f"{self.folder / name}: cannot be read ({_first_line(error)}); write it again") from error
 
 
+def _files(folder: Path, name: str) -> tuple[Path, list[Path]]:
+    """Where a table is, and its files: `<table>.parquet`, or the parts in a folder of that name; none if it is missing.
+
+    Raises InputError for what may be a table and has no files: a table is left out on purpose alone.
+    """
+    file, parts = folder / f"{name}.parquet", folder / name
+    if not (file.exists() or file.is_symlink()):
+        if not parts.is_dir():
+            return file, []
+        file = parts
+    elif parts.is_dir():
+        raise InputError(f"{folder}: holds both {name}.parquet and a folder {name}; keep one")
+    found = sorted(file.glob("*.parquet")) if file.is_dir() else [file]
+    if not found or not all(one.is_file() for one in found):
+        raise InputError(f"{file}: holds no Parquet files; write it again, or take it away to leave the table out")
+    return file, found
+
+
 def _dataset(folder: Path, name: str) -> ds.Dataset | None:
-    """One table; None where the folder has none of that name. Raises InputError for a missing column."""
+    """One table; None where the folder has none of that name. Raises InputError where it lacks a column."""
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    file, parts = folder / f"{name}.parquet", sorted((folder / name).glob("*.parquet"))
-    if not file.is_file() and not parts:
+    place, files = _files(folder, name)
+    if not files:
         return None
-    place = file if file.is_file() else folder / name
     try:
-        found = ds.dataset([str(part) for part in ([file] if file.is_file() else parts)], format="parquet")
+        found = ds.dataset([str(file) for file in files], format="parquet")
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{place}: is no Parquet file ({_first_line(error)}); write it again") from error
     missing = [column for column in schema(name).names if column not in found.schema.names]
