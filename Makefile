@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SPARK := .venv-spark
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-engines test-postgres test-identity lint types check bench bench-cohort generated documents clean
+.PHONY: help demo test test-slow test-engines test-postgres test-spark test-identity lint types check bench bench-cohort generated documents clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -23,6 +24,9 @@ test-engines: $(VENV)/ready-engines  ## the same verdicts from other SHACL engin
 
 test-postgres: $(VENV)/ready-postgres  ## the plan and OMOP on a PostgreSQL server that starts for these tests
 	$(BIN)/pytest -n 2 --dist worksteal tests/postgres
+
+test-spark: $(SPARK)/ready  ## features, plan and cohorts on Spark; installs it with its Java beside the rest
+	SLE_KG_LOOPBACK=1 $(SPARK)/bin/pytest tests/spark
 
 test-identity: $(VENV)/ready-engines  ## long random comparisons: 10,000 patients and random criteria before every engine
 	$(BIN)/pytest -n 2 tests/identity
@@ -51,7 +55,7 @@ documents: $(VENV)/ready  ## write the real outputs into README.md and docs/
 	$(BIN)/python tests/documents.py
 
 clean:  ## remove everything that the targets made
-	rm -rf $(VENV) build dist src/*.egg-info sle-kg-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK) build dist src/*.egg-info sle-kg-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/ready: pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -70,4 +74,9 @@ $(VENV)/ready-postgres: $(VENV)/ready
 
 $(VENV)/ready-bench: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	touch $@
+
+$(SPARK)/ready: pyproject.toml setup.py
+	$(PYTHON) -m venv $(SPARK)
+	$(SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,spark]'
 	touch $@
