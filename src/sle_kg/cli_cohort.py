@@ -74,6 +74,10 @@ def cohort(
             "--suppress-below", metavar="N", min=0, help="Suppress counts from 1 to N − 1, and list no patients."
         ),
     ] = 0,
+    sql: Annotated[
+        Literal["duckdb", "spark", "postgres", "bigquery", "snowflake"] | None,
+        typer.Option("--sql", help="Print the query over the table of bounds in this dialect, and judge nobody."),
+    ] = None,
     form: Annotated[
         Literal["table", "json", "html"], typer.Option("--format", "-f", help="How to write the summary.")
     ] = "table",
@@ -82,7 +86,7 @@ def cohort(
     """Screen a whole cohort: who is left after each criterion, the candidates, and what would settle most patients."""
     from sle_kg.cohort.evidence import evidence as explained
     from sle_kg.cohort.evidence import rows_asked
-    from sle_kg.cohort.run import Wanted, run
+    from sle_kg.cohort.run import Wanted, plan_of, run
     from sle_kg.cohort.suppress import suppressed
     from sle_kg.report.cohort import render_cohort
     from sle_kg.screening import Options
@@ -97,6 +101,9 @@ def cohort(
         readings=given.pairs(reading, "--reading", "AMBIGUITY=KEY"),
         engine=engine,
     )
+    if sql is not None:
+        given.write(f"{plan_of(options).sql(sql)}\n".encode(), output)
+        return
     if suppress_below and (evidence or evidence_of):
         raise InputError("--evidence: single patients are explained only where nothing is suppressed; run it twice")
     rows = rows_asked(evidence_of or (), options)
@@ -105,7 +112,16 @@ def cohort(
     with given.progress_bar() as report:
         summary = run(folder, options, verdicts, wanted, report, lambda *told: counts.extend(told))
     if state is not None:
-        typer.echo(f"judged {counts[0]} of {counts[1]} patients; the others' facts are those of {state}", err=True)
+        typer.echo(_judged(counts[0], counts[1], state), err=True)
     if evidence or rows:
         summary = replace(summary, evidence=explained(Path(folder), options, evidence or (), rows, summary))
     given.write(render_cohort(suppressed(summary, suppress_below), form, *given.terminal(output)), output)
+
+
+def _judged(number: int, patients: int, state: Path) -> str:
+    """How many patients were judged, and why not fewer."""
+    if number == patients:
+        return (
+            f"judged all {patients} patients: {state} held none of the same facts, date, options, trials and versions"
+        )
+    return f"judged {number} of {patients} patients: the facts of the others are those of {state}"

@@ -143,6 +143,10 @@ def test_overlap_counts_patients_of_two_trials(whole: tuple[CohortSummary, list[
         both = [[words[trial] for trial in one.trials] for words in verdicts.values()]
         assert one.candidates == sum("ineligible" not in words for words in both)
         assert one.eligible == sum(set(words) == {"eligible"} for words in both)
+    free = [[words[trial.trial.id] != "ineligible" for trial in summary.trials] for words in verdicts.values()]
+    for place, step in enumerate(summary.reach):
+        assert step.reached == sum(any(some[: place + 1]) for some in free)
+        assert step.alone == sum(some[place] and some.count(True) == 1 for some in free)
     assert summary.in_any["eligible"] == sum("eligible" in words.values() for words in verdicts.values())
 
 

@@ -15,6 +15,7 @@ from sle_kg.cohort.summary import (
     CohortSummary,
     Gained,
     Overlap,
+    Reach,
     Relaxed,
     Step,
     TrialSummary,
@@ -56,8 +57,11 @@ def summaries(draw: st.DrawFn) -> CohortSummary:
     work = (Work("I0", "", "data", draw(st.integers(0, 9)), draw(st.integers(0, 9))),)
     what_if = draw(st.lists(what_if_rows(), max_size=3))
     trial = TrialSummary(TRIAL, dict(verdicts), eligible, tuple(steps), candidates, left, work, tuple(what_if))
+    gains = draw(st.lists(st.integers(0, 4), min_size=1, max_size=3))
+    counts = [min(left, sum(gains[: place + 1])) for place in range(len(gains))]
+    reach = tuple(Reach(TRIAL.id, count, draw(st.integers(0, count))) for count in counts)
     both = Overlap((TRIAL.id, TRIAL.id), left, eligible)
-    return CohortSummary(ON, "sql", patients, (trial,), {"candidates": left, "eligible": eligible}, (both,))
+    return CohortSummary(ON, "sql", patients, (trial,), {"candidates": left, "eligible": eligible}, reach, (both,))
 
 
 def is_small(count: int | None, below: int) -> bool:
@@ -72,6 +76,7 @@ def test_no_small_count_is_shown_and_no_patient(summary: CohortSummary, below: i
     counts += [trial.candidates_in_all]
     counts += [n for s in trial.funnel for n in (s.left, s.certain, s.failing, s.unknown, s.alone)]
     counts += [n for work in trial.work for n in (work.settles, work.open)]
+    counts += [n for one in made.reach for n in (one.reached, one.alone)]
     counts += [n for one in made.overlap for n in (one.candidates, one.eligible)]
     assert not any(is_small(count, below) for count in counts)
     assert trial.candidates == ()
@@ -86,6 +91,13 @@ def test_no_step_of_the_funnel_tells_how_few_it_cost(summary: CohortSummary, bel
 
 
 @given(summaries(), st.integers(2, 6))
+def test_no_trial_tells_how_few_it_reaches_more(summary: CohortSummary, below: int) -> None:
+    made = suppressed(summary, below)
+    counts = [0, *(one.reached for one in made.reach), made.patients]
+    assert not any(is_small(after - before, below) for before, after in pairwise(n for n in counts if n is not None))
+
+
+@given(summaries(), st.integers(2, 6))
 def test_a_suppressed_verdict_does_not_follow_from_the_others(summary: CohortSummary, below: int) -> None:
     verdicts = suppressed(summary, below).trials[0].verdicts
     hidden = [word for word, count in verdicts.items() if count is None]
@@ -97,7 +109,7 @@ def test_a_suppressed_verdict_does_not_follow_from_the_others(summary: CohortSum
 def test_no_gain_tells_of_few_patients(row: WhatIfRow, below: int) -> None:
     """Neither by itself nor by its difference to the gain of the step before, or of the whole row."""
     trial = TrialSummary(TRIAL, dict.fromkeys(VERDICTS, 0), 0, (), (), 0, (), (row,))
-    summary = CohortSummary(ON, "sql", 99, (trial,), {}, ())
+    summary = CohortSummary(ON, "sql", 99, (trial,), {}, (), ())
     (made,) = suppressed(summary, below).trials[0].what_if or ()
     shown = [gained for _, gained in made.relaxed[0].steps if gained.newly_eligible is not None]
     pairs = [*pairwise([Gained(0, 0, 0), *shown]), (Gained(0, 0, 0), made.dropped)]

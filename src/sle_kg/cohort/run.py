@@ -17,6 +17,7 @@ from sle_kg.cohort.whatif import WhatIf
 from sle_kg.cohort.write import parquet_writer
 from sle_kg.errors import InputError
 from sle_kg.screening import Options, check_options, chosen_trials
+from sle_kg.sql_plan import Plan
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ def run(
     if judged is not None:
         judged(source.judged, engine.patients)
     return cohort.summary()
+
+
+def plan_of(options: Options) -> Plan:
+    """The plan of the trials asked for, over a table of bounds. Raises InputError as `run` does."""
+    from sle_kg.terminology import terminology
+
+    check_options(options)
+    return SqlJudge(chosen_trials(options.trials), options, terminology()).plan
 
 
 class _Cohort:

@@ -144,6 +144,15 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """One trial among all: patients whom it or a trial before it does not exclude; those whom it alone does not."""
+
+    trial: str
+    reached: int | None
+    alone: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CohortSummary:
     """A whole cohort on one date. Counts that are None are suppressed: below `suppressed_below`, or telling of one.
 
@@ -156,6 +165,7 @@ class CohortSummary:
     patients: int | None
     trials: tuple[TrialSummary, ...]
     in_any: dict[str, int | None]
+    reach: tuple[Reach, ...]
     overlap: tuple[Overlap, ...]
     suppressed_below: int = 0
     evidence: tuple[Verdict, ...] = ()
@@ -181,6 +191,7 @@ class Counts:
         self._gains: Counter[tuple[int, int, int, str, str]] = Counter()
         self._both: Counter[tuple[int, int, str]] = Counter()
         self._any: Counter[str] = Counter()
+        self._reach = [[0, 0] for _ in trials]
         self._best: list[list[Candidate]] = [[] for _ in trials]
 
     def add(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -228,19 +239,26 @@ class Counts:
             self._gains[place, change, step, before, after] += count
 
     def _add_pairs(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Patients of two trials, and of any."""
+        """Patients of two trials, of any, and of one after the other."""
         words = {
             "candidates": [f"{columns.verdict} <> 'ineligible'" for columns in self.columns],
             "eligible": [f"{columns.verdict} = 'eligible'" for columns in self.columns],
         }
-        asked: list[tuple[tuple[int, int, str] | str, str]] = []
+        asked: list[tuple[tuple[int, int, str] | str | int, str]] = []
         for name, tests in words.items():
             asked.append((name, " OR ".join(tests)))
             asked += [((a, b, name), f"{tests[a]} AND {tests[b]}") for a, b in combinations(range(len(tests)), 2)]
+        free = words["candidates"]
+        for place, test in enumerate(free):
+            others = [f"NOT ({other})" for other in free if other is not test]
+            asked += [(place, " OR ".join(free[: place + 1])), (place, " AND ".join([test, *others]))]
         counts = _one(
             connection, f"SELECT {', '.join(f'count(*) FILTER (WHERE {test})' for _, test in asked)} FROM {JUDGED}"
         )
-        for (key, _), count in zip(asked, counts, strict=True):
+        for number, ((key, _), count) in enumerate(zip(asked, counts, strict=True)):
+            if isinstance(key, int):
+                self._reach[key][(number - len(asked)) % 2] += count
+                continue
             if isinstance(key, str):
                 self._any[key] += count
             else:
@@ -254,6 +272,7 @@ class Counts:
             patients=self.patients,
             trials=tuple(self._trial(place, words) for place in range(len(self.trials))),
             in_any={"candidates": self._any["candidates"], "eligible": self._any["eligible"]},
+            reach=tuple(Reach(trial.id, *counted) for trial, counted in zip(self.trials, self._reach, strict=True)),
             overlap=tuple(
                 Overlap(
                     (self.trials[a].id, self.trials[b].id),

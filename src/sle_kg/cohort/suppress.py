@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sle_kg.cohort.summary import CohortSummary, Gained, Relaxed, Step, TrialSummary, WhatIfRow
+from sle_kg.cohort.summary import CohortSummary, Gained, Reach, Relaxed, Step, TrialSummary, WhatIfRow
 
 
 def suppressed(summary: CohortSummary, below: int) -> CohortSummary:
@@ -27,11 +27,25 @@ def suppressed(summary: CohortSummary, below: int) -> CohortSummary:
         patients=cell(summary.patients),
         trials=tuple(_trial(trial, everybody, below) for trial in summary.trials),
         in_any={name: _within(count, everybody, below) for name, count in summary.in_any.items()},
+        reach=_reach(summary.reach, everybody, below),
         overlap=tuple(
             replace(one, candidates=cell(one.candidates), eligible=cell(one.eligible)) for one in summary.overlap
         ),
         suppressed_below=below,
     )
+
+
+def _reach(steps: Sequence[Reach], everybody: int, below: int) -> tuple[Reach, ...]:
+    """The trials one after the other, without a number that lies less than `below` above the last one shown."""
+    last, made = 0, []
+    for step in steps:
+        reached = _within(step.reached, everybody, below)
+        if reached is not None and 0 < reached - last < below:
+            reached = None
+        last = last if reached is None else reached
+        alone = None if step.alone is not None and 0 < step.alone < below else step.alone
+        made.append(replace(step, reached=reached, alone=alone))
+    return tuple(made)
 
 
 def _trial(summary: TrialSummary, everybody: int, below: int) -> TrialSummary:

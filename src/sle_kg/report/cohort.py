@@ -12,6 +12,9 @@ from sle_kg.verdict import Evidence
 
 CohortFormat = Literal["table", "json", "html"]
 
+REACH_SENTENCE = (
+    '"reached" are patients whom this trial or one above it does not exclude; "alone" those whom no other one takes in.'
+)
 WORK_SENTENCE = (
     '"settles" counts undetermined patients whose verdict is known as soon as this row is answered, either way; '
     '"open" those in whom it is open and decides.'
@@ -45,6 +48,7 @@ def render_json(summary: CohortSummary) -> bytes:
         "patients": summary.patients,
         "suppressedBelow": summary.suppressed_below or None,
         "inAnyTrial": summary.in_any,
+        "reach": [{"trial": one.trial, "reached": one.reached, "alone": one.alone} for one in summary.reach],
         "trials": [_trial(trial, listed=not summary.suppressed_below) for trial in summary.trials],
         "overlap": [_overlap(one) for one in summary.overlap],
         "evidence": [verdict_object(verdict) for verdict in summary.evidence],

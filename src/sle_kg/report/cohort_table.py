@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
-from sle_kg.report.cohort import FUNNEL_SENTENCE, WORK_SENTENCE, record_line, shown
+from sle_kg.report.cohort import FUNNEL_SENTENCE, REACH_SENTENCE, WORK_SENTENCE, record_line, shown
 from sle_kg.report.cohort_whatif import WHAT_IF_SENTENCE, best
 from sle_kg.report.table import printed
 from sle_kg.report.text import (
@@ -33,7 +33,7 @@ def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
     """The summary as text, 80 to 100 columns wide."""
     parts: list[RenderableType] = [Text(AID_SENTENCE), Text(""), _overview(summary), Text("")]
     if summary.overlap:
-        parts += [_overlap(summary), Text("")]
+        parts += [_reach(summary), Text(REACH_SENTENCE), Text(""), _overlap(summary), Text("")]
     for trial in summary.trials:
         parts += _trial(summary, trial)
     for verdict in summary.evidence:
@@ -48,6 +48,14 @@ def _overview(summary: CohortSummary) -> Table:
     for trial in summary.trials:
         counts = [shown(trial.verdicts[word], below) for word in VERDICTS]
         table.add_row(trial.trial.id, *counts, shown(trial.nothing_against, below))
+    return table
+
+
+def _reach(summary: CohortSummary) -> Table:
+    below = summary.suppressed_below
+    table = _table("All trials", "Trial", "reached", "alone")
+    for one in summary.reach:
+        table.add_row(one.trial, shown(one.reached, below), shown(one.alone, below))
     return table
 
 
