@@ -31,6 +31,8 @@ def parquet_writer(
         return
     import pyarrow.parquet as pq
 
+    if file.exists() and not file.is_file():  # a rename would put a file in the place of a pipe or device
+        raise InputError(f"{file}: cannot be written (this is no file); choose another {option}")
     writer: pq.ParquetWriter | None = None
     temporary: Path | None = None
     try:
