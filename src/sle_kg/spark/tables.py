@@ -47,6 +47,7 @@ class SparkTables:
 
 def _table(place: str, name: str, session: SparkSession) -> DataFrame:
     """One table; no rows where there is none of that name, dates as days since 1970."""
+    from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as fn
 
@@ -55,10 +56,12 @@ def _table(place: str, name: str, session: SparkSession) -> DataFrame:
     for path in [f"{root}/{name}"] if delta else [f"{root}/{name}.parquet", f"{root}/{name}"]:
         try:
             found = reader.load(path)
-        except PySparkException as error:
-            if error.getCondition() == "PATH_NOT_FOUND":
+        except (PySparkException, Py4JJavaError) as error:
+            if isinstance(error, PySparkException) and error.getCondition() == "PATH_NOT_FOUND":
                 continue
-            raise InputError(f"{path}: Spark cannot read it ({first_line(error)}); write it again") from error
+            raise InputError(
+                f"{path}: Spark cannot read it ({first_line(error)}); check address and cluster"
+            ) from error
         missing = [column for column in schema(name).names if column not in found.columns]
         if missing:
             raise InputError(f"{path}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
@@ -134,5 +137,7 @@ def with_code_map(
 
 
 def first_line(error: Exception) -> str:
-    """What Spark says, in one line without data."""
-    return (str(error).strip().splitlines() or ["no reason given"])[0][:200]
+    """The first line of what Spark says."""
+    java = getattr(error, "java_exception", None)
+    said = str(error) if java is None else str(java.getMessage())
+    return (said.strip().splitlines() or ["no reason given"])[0][:200]
