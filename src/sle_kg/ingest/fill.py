@@ -56,7 +56,8 @@ class Template:
 
     def key(self) -> Decimal:
         """The same for all templates that have the same rows."""
-        told = repr(sorted(self.rows.items())).encode("utf-8", "surrogatepass")
+        rows = [(table, *row.cells, row.ordinal, *row.days.items()) for table in self.rows for row in self.rows[table]]
+        told = repr(rows).encode("utf-8", "surrogatepass")
         return Decimal(int.from_bytes(hashlib.blake2b(told, digest_size=KEY_BYTES).digest()))
 
 

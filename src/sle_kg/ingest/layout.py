@@ -24,6 +24,8 @@ UNREAD = frozenset(
 """Elements that no rule of reading looks at, whatever the type of the resource."""
 _ABOUT = frozenset({"derivedFrom", "focus", "hasMember", "partOf"})
 """Elements by which records refer to others: that they do may matter, but not to which, for one read by itself."""
+_DATES = frozenset({"authoredOn", "date", "dateAsserted", "dateTime", "detected", "end", "recordedDate", "start"})
+"""Names of elements that the reader takes for dates, beside those that end in `DateTime` or `Instant`."""
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|[{}\[\],:]|[^\s"{}\[\],:]+')
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T[^\"\\]*)?")
 _NO_TEXT = re.compile(rb'["\\\x00-\x1f]')
@@ -69,7 +71,7 @@ class Layout:
 
     def is_text(self, place: int, text: bytes) -> bool:
         """Whether bytes that were cut out are a text in JSON; escapes in it were looked at when it was cut."""
-        return self.steps[place][1] or is_text(text)
+        return is_utf8(text) if self.steps[place][1] else is_text(text)
 
     def join(self, left: Left, texts: list[bytes]) -> bytes:
         """The line that has these texts in the places of those cut out."""
@@ -114,13 +116,18 @@ def layout_of(line: bytes) -> Layout | None:
     return Layout(tuple(steps), places("id")[0], places("patient")[0], day, days, places("unread"))
 
 
-def is_text(text: bytes) -> bool:
-    """Whether bytes between quotes are a text in JSON as it stands."""
+def is_utf8(text: bytes) -> bool:
+    """Whether bytes are UTF-8."""
     try:
         text.decode()
     except UnicodeDecodeError:
         return False
-    return _NO_TEXT.search(text) is None
+    return True
+
+
+def is_text(text: bytes) -> bool:
+    """Whether bytes between quotes are a text in JSON as it stands."""
+    return is_utf8(text) and _NO_TEXT.search(text) is None
 
 
 def is_full_date(text: bytes) -> bool:
@@ -129,18 +136,25 @@ def is_full_date(text: bytes) -> bool:
 
 
 def _texts(line: str) -> list[_Text]:
-    """The texts of a line that are to be cut, in order; none where a name stands twice on the way to one of them."""
+    """The texts of a line that are to be cut, in order; none where a name stands twice on the way to one of them.
+
+    Dates are compared with each other, so they are cut all or, where one is not full, not at all.
+    """
     found: list[_Text] = []
     seen: set[Path] = set()
-    for path, start, end, named in _strings(line):
-        kind = _kind(path, line[start:end])
+    dates_are_full = True
+    for path, start, end, named in _values(line):
+        is_text = line[start - 1] == '"'
+        kind = _kind(path, line[start:end]) if is_text else None
         if kind is None:
+            is_date = _is_read(path) and _is_date(path[-1]) and (is_text or line[start:end] != "null")
+            dates_are_full = dates_are_full and not is_date
             continue
         if path in seen:
             return []
         seen.add(path)
         found.append(_Text(kind, start, end, named, line.find("\\", start, end) >= 0))
-    return found
+    return [text for text in found if text.kind != "day" or dates_are_full]
 
 
 def _kind(path: Path, text: str) -> Kind | None:
@@ -149,35 +163,47 @@ def _kind(path: Path, text: str) -> Kind | None:
         return None if "\\" in text else "id"
     if path in (("subject", "reference"), ("patient", "reference")):
         return None if "\\" in text else "patient"
-    if path[0] in UNREAD or path[0] in ("subject", "patient"):
+    if not _is_read(path):
         return "unread"
-    if path[0] in _ABOUT:
-        return "unread"
-    return "day" if _FULL_DATE.fullmatch(text) else None
+    return "day" if _is_date(path[-1]) and _FULL_DATE.fullmatch(text) else None
 
 
-def _strings(line: str) -> Iterator[tuple[Path, int, int, int]]:
-    """Every text that is a value: the names and places that lead to it, its begin and end, and where its name begins.
+def _is_read(path: Path) -> bool:
+    """Whether rules may look at what stands at a place, beside the reference to the patient."""
+    return path[0] not in UNREAD and path[0] not in _ABOUT and path[0] not in ("subject", "patient")
 
-    What this makes of a line that is no JSON does not matter, since such a line has no template.
+
+def _is_date(name: str | int) -> bool:
+    """Whether the reader takes what has this name for a date."""
+    return isinstance(name, str) and (name in _DATES or name.endswith(("DateTime", "Instant")))
+
+
+def _values(line: str) -> Iterator[tuple[Path, int, int, int]]:
+    """Every plain value: the names and places that lead to it, its begin and end, and where its name begins.
+
+    A text begins and ends within its quotes. What this makes of a line that is no JSON does not matter, since such a
+    line has no template.
     """
     path: list[str | int] = []
     objects: list[bool] = []
     naming, named = False, 0
     for token in _TOKEN.finditer(line):
-        match token[0][0]:
-            case '"' if naming:
-                path[-1], named, naming = token[1], token.start(), False
-            case '"' if path:
-                yield tuple(path), token.start(1), token.end(1), named
-            case "{" | "[" as bracket:
-                naming = bracket == "{"
-                objects.append(naming)
-                path.append("" if naming else 0)
-            case "}" | "]" if objects:
-                objects.pop()
-                path.pop()
-                naming = False
-            case "," if objects:
-                naming = objects[-1]
-                path[-1] = path[-1] if isinstance(path[-1], str) else path[-1] + 1
+        sign = token[0][0]
+        if sign == '"' and naming:
+            path[-1], named, naming = token[1], token.start(), False
+        elif sign in "{[":
+            naming = sign == "{"
+            objects.append(naming)
+            path.append("" if naming else 0)
+        elif not objects:
+            return
+        elif sign in "]}":
+            objects.pop()
+            path.pop()
+            naming = False
+        elif sign == ",":
+            naming = objects[-1]
+            path[-1] = path[-1] if isinstance(path[-1], str) else path[-1] + 1
+        elif sign != ":":
+            group = 1 if sign == '"' else 0
+            yield tuple(path), token.start(group), token.end(group), named

@@ -1,4 +1,4 @@
-"""Pieces of the input: runs of whole lines of about 16 MB, or several small files together, never a whole export.
+"""Pieces of the input: runs of whole lines of about 32 MB, or several small files together, never a whole export.
 
 Only this module reads the files. It cuts at line ends, passes over a line longer than the limit without holding it, and
 names what a damaged gzip file lost; nothing here understands the lines. Of a plain file it tells other processes where
@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal, cast
 
 from sle_kg.errors import InputError
 
-PIECE = 16 << 20
+PIECE = 32 << 20
 """Bytes of input in a piece, about."""
 LIMIT = 64 << 20
 """Bytes of one line, or of one JSON document of several lines; longer ones are rejected unread."""

@@ -18,7 +18,7 @@ from typing import Literal
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import LineProbe
 from sle_kg.ingest.fill import DATED, Template, TemplateRow
-from sle_kg.ingest.layout import Layout, Signature
+from sle_kg.ingest.layout import Layout, Signature, is_utf8
 from sle_kg.ingest.parts import PartBuilder
 from sle_kg.patients.elements import exact_number
 from sle_kg.patients.facts import COLUMNS
@@ -143,7 +143,9 @@ class _Values:
         number, flag, text = match.groups()
         mark = f'"{_value_mark(len(self.found))}"'.encode()
         if text is not None:
-            self.found.append(text.decode(errors="replace"))
+            if not is_utf8(text):
+                return match[0]
+            self.found.append(text.decode())
             return match[0][: match.start(3) - match.start() - 1] + mark
         self.found.append(exact_number(number.decode()) if number is not None else flag == b"true")
         return match[0][: match.start(match.lastindex or 0) - match.start()] + mark

@@ -60,7 +60,7 @@ class Repeats:
     def key(self, resource: dict[str, Any]) -> tuple[str, date] | None:
         """What an observation says beside its day, and the day; None where it has no full date alone."""
         told = resource.get("effectiveDateTime")
-        if not isinstance(told, str) or "effectivePeriod" in resource:
+        if not isinstance(told, str) or "effectivePeriod" in resource or "/" in str(resource.get("id")):
             return None
         match = _DAY.fullmatch(told)
         try:

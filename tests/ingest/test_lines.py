@@ -1,0 +1,201 @@
+"""Lines that are filled in by what is known of their form: the same tables as when each line is read by itself."""
+
+import json
+import random
+import re
+
+import pytest
+
+from sle_kg.ingest import Options, fhir, filling, forms, ingest_cohort, pieces, work
+from sle_kg.synthetic import write_cohort
+
+LOINC, SNOMED, UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org"
+LOCAL = "https://w3id.org/sle-kg/codes"
+NUMBERS = ["5", "5.0", "0.10", "1e-3", "1E+2", "-0", "-3", "0.1", "12345678901234567890", "9007199254740993", "1e999"]
+WRONG_NUMBERS = ["05", "1.", ".5", "+1", "NaN", '"7"', "true", "null", "{}"]
+DAYS = ["2024-02-29", "2023-12-31", "2024-02-29T10:00:00+01:00", "2024-02-29T23:59:59.5Z", "1801-02-03"]
+ODD_DAYS = ["2024", "2024-02", "2023-02-29", "2024-02-29T25:00:00Z", "2024-02-29Z", "", "9999-12-31", " 2024-02-29"]
+REFERENCES = ["Patient/{}", "https://hospital.example/fhir/Patient/{}", "Patient/{}/_history/2", "urn:uuid:{}"]
+ODD_REFERENCES = [
+    "AdverseEvent/{}",
+    "Group/{}",
+    "#{}",
+    "Patient/",
+    "Patient/nobody",
+    "Patient/{}é",
+    "sle-kg-0c7e-patient",
+]
+TEXTS = ["", "plain", "Müller", 'quoted "', "back\\slash", "line\nbreak", "\u0001", "\ud800", "1801-02-03", "x" * 300]
+IDS = ["a/b", "", "ü", "a b", 'q"', "sle-kg-0c7e-id", "x" * 100]
+
+
+def coded(system, code, **elements):
+    return {"coding": [{"system": system, "code": code} | elements]}
+
+
+def quantity(number, unit):
+    return {"value": f"@{number}@", "unit": unit, "system": UCUM, "code": unit}
+
+
+def observation(dice):
+    """A result of some test, with the number as it is to stand in the text."""
+    code, unit = dice.choice([("1742-6", "U/L"), ("2160-0", "mg/dL"), ("777-3", "10*9/L"), ("1-8", "mg")])
+    found = {"resourceType": "Observation", "status": dice.choice(["final", "final", "final", "preliminary"])}
+    found |= {"code": coded(LOINC, code, display=dice.choice(["Test", "Prüfung"]))}
+    found["effectiveDateTime"] = None
+    number = dice.choice(NUMBERS if dice.random() < 0.9 else WRONG_NUMBERS)
+    match dice.randrange(8):
+        case 0:
+            found["valueString"] = dice.choice(["< 5", "positive", *TEXTS])
+        case 1:
+            found["valueCodeableConcept"] = coded(SNOMED, dice.choice(["10828004", "260385009"]))
+        case 2:
+            names = ("alopecia", "arthritis", "fever")
+            answers = [
+                {"code": coded(LOCAL, f"sledai2k:{name}"), "valueBoolean": dice.random() < 0.5} for name in names
+            ]
+            found |= {"code": coded(LOCAL, "sledai2kTotal"), "component": answers}
+            found["valueQuantity"] = quantity(dice.randrange(12), "{score}")
+        case 3:
+            found |= {"code": coded(LOCAL, "crsGrade"), "valueQuantity": quantity(dice.choice("1234"), "{score}")}
+            if dice.random() < 0.5:
+                found["focus"] = [{"reference": f"AdverseEvent/{dice.choice('xyz')}"}]
+        case 4:
+            found |= {"code": coded(LOCAL, f"event:infusion/{dice.choice(['NCT1', 'NCT2'])}"), "valueDateTime": None}
+        case _:
+            found["valueQuantity"] = quantity(number, unit)
+            if dice.random() < 0.5:
+                found["referenceRange"] = [{"high": quantity(dice.choice(["5", "40", "5.0"]), unit)}]
+            if dice.random() < 0.1:
+                found["valueQuantity"]["comparator"] = dice.choice(["<", ">=", "~"])
+    return found
+
+
+def other(dice):
+    """A diagnosis, medicine or procedure with several dates."""
+    kind = dice.choice(["Condition", "MedicationStatement", "MedicationRequest", "Procedure", "AllergyIntolerance"])
+    code = coded("http://www.whocc.no/atc", "P01BA02") if kind.startswith("Medication") else coded(SNOMED, "55464009")
+    found = {"resourceType": kind, "status": dice.choice(["active", "completed", "stopped"])}
+    if kind == "Condition":
+        found |= {"code": code, "onsetDateTime": None, "recordedDate": None}
+        if dice.random() < 0.5:
+            found["abatementDateTime"] = None
+    elif kind == "MedicationStatement":
+        found |= {"medicationCodeableConcept": code, "dateAsserted": None, "effectivePeriod": {"start": None}}
+        if dice.random() < 0.6:
+            found["effectivePeriod"]["end"] = None
+        found["dosage"] = [{"doseAndRate": [{"doseQuantity": quantity(dice.choice(["200", "5.0"]), "mg")}]}]
+    elif kind == "MedicationRequest":
+        found |= {"medicationCodeableConcept": code, "intent": "order", "authoredOn": None}
+    elif kind == "Procedure":
+        found |= {"code": code, "performedPeriod": {"start": None, "end": None}}
+    else:
+        found |= {"code": code, "recordedDate": None}
+        found["patient"] = None
+    return found
+
+
+def with_dates(value, dice):
+    """The value with days in the places of None."""
+    if value is None:
+        return dice.choice(DAYS if dice.random() < 0.9 else ODD_DAYS)
+    if isinstance(value, dict):
+        return {name: item if name == "patient" else with_dates(item, dice) for name, item in value.items()}
+    return [with_dates(item, dice) for item in value] if isinstance(value, list) else value
+
+
+def line(form, number, dice):
+    """One line of a form: id, patient, dates and what no rule reads are new."""
+    found = with_dates(form, dice)
+    odd = dice.random() < 0.08
+    patient = dice.choice("ab")
+    reference = dice.choice(ODD_REFERENCES if odd else REFERENCES).format(patient)
+    subject = "patient" if "patient" in found else "subject"
+    found[subject] = {"reference": reference} | ({"display": dice.choice(TEXTS)} if dice.random() < 0.3 else {})
+    if dice.random() < 0.95:
+        found["id"] = dice.choice(IDS) if dice.random() < 0.05 else f"r{number}"
+    if dice.random() < 0.3:
+        found["meta"] = {"versionId": str(number), "tag": [{"code": dice.choice(TEXTS)}]}
+    if dice.random() < 0.2:
+        found["text"] = {"div": f'<div xmlns="x">{dice.choice(TEXTS)}</div>'}
+    names = list(found)
+    if dice.random() < 0.1:
+        dice.shuffle(names)
+    separators = dice.choice([(",", ":"), (",", ":"), (", ", ": ")])
+    text = json.dumps(
+        {name: found[name] for name in names}, ensure_ascii=dice.random() < 0.5, separators=separators
+    ).encode("utf-8", "surrogatepass")
+    text = re.sub(rb'"@([^@]*)@"', lambda match: json.loads(b'"' + match[1] + b'"').encode(), text)
+    if dice.random() < 0.03:
+        text = dice.choice(
+            [
+                text[:-20],
+                text.replace(b'"status"', b'"status":"x","status"', 1),
+                text.replace(b'"id":"', b'"id":"twice","id":"', 1),
+                text.replace(b'"meta":{', b'"meta":{"versionId":"twice",', 1),
+                text.replace(b"r", b"\xff", 1),
+                text + b"}",
+                b"\xef\xbb\xbf" + text,
+            ]
+        )
+    return text + dice.choice([b"", b"", b"", b"\r", b"  "])
+
+
+def hostile_lines(seed, number):
+    """Lines of a number of forms, most of them of known forms, many odd in one place."""
+    dice = random.Random(seed)
+    patients = [{"resourceType": "Patient", "id": name, "birthDate": "1990-01-01"} for name in "ab"]
+    shapes = [dice.choice([observation, observation, other])(dice) for _ in range(max(1, number // 40))]
+    lines = [line(dice.choice(shapes), place, dice) for place in range(number)]
+    return [*(json.dumps(one).encode() for one in patients), *lines]
+
+
+def told(folder):
+    """Every final file, without the names of the sources."""
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "ingest.json"}
+
+
+def compared(source, folder, monkeypatch):
+    """How many lines are read by themselves; the tables are those of an ingest that reads every line so."""
+    alone = []
+    read_text = fhir.PieceReader._read_text
+
+    def reading(self, content, place, number):
+        alone.append(number) if not isinstance(self, fhir.LineProbe) else None
+        read_text(self, content, place, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fhir.PieceReader, "_read_text", reading)
+        summary = ingest_cohort([str(source)], folder / "filled", Options(workers=1))
+    with monkeypatch.context() as patched:
+        patched.setattr(forms.Forms, "fill", lambda self, name, lines, fill: lines)
+        assert ingest_cohort([str(source)], folder / "alone", Options(workers=1)) == summary
+    assert told(folder / "filled") == told(folder / "alone")
+    return len(alone)
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 30))])
+def test_hostile_lines_give_the_same_filled_in_or_alone(seed, tmp_path, monkeypatch):
+    work._forms.cache_clear()
+    monkeypatch.setattr(pieces, "PIECE", 200_000)
+    lines = hostile_lines(seed, 1500)
+    source = tmp_path / "lines.ndjson"
+    source.write_bytes(b"\n".join(lines) + b"\n")
+    assert compared(source, tmp_path, monkeypatch) < 2 * len(lines) // 3
+
+
+def test_templates_beyond_those_held_give_the_same(tmp_path, monkeypatch):
+    write_cohort(tmp_path / "export", 2, 4)
+    ingest_cohort([str(tmp_path / "export")], tmp_path / "all", Options(workers=1))
+    monkeypatch.setattr(filling, "HELD", 40)
+    monkeypatch.setattr(filling, "BATCH", 2048)
+    monkeypatch.setattr(forms, "_ROOM", 100_000)
+    ingest_cohort([str(tmp_path / "export")], tmp_path / "few", Options(workers=1))
+    assert told(tmp_path / "few") == told(tmp_path / "all")
+
+
+def test_of_an_export_few_lines_are_read_by_themselves(tmp_path, monkeypatch):
+    write_cohort(tmp_path / "export", 4, 5)
+    work._forms.cache_clear()
+    lines = sum(file.read_bytes().count(b"\n") for file in (tmp_path / "export").glob("*.ndjson"))
+    assert compared(tmp_path / "export", tmp_path, monkeypatch) < lines // 20
