@@ -139,6 +139,7 @@ class FeatureBuilder:
 
     def __init__(self, tables: Mapping[str, pa.Table], wanted: Sequence[Feature], terminology: Terminology) -> None:
         self._connection: duckdb.DuckDBPyConnection = open_database(tables, value_sets_of(wanted), terminology)
+        self._connection.execute(f"CREATE TABLE prednisone_dose AS {doses.PREDNISONE_DOSE}")
         self._totals = assessment.totals_of(wanted)
         self._assessed: tuple[frozenset[str], bool] | None = None
 

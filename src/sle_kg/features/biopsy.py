@@ -26,6 +26,7 @@ def _recorded(feature: Feature, ctes: str, found: str) -> Query:
         upper="CASE WHEN {closed} AND NOT coalesce({possible}, false) THEN 0 END",
         records="""CASE WHEN f.certain THEN f.proof WHEN f.ask IS NOT NULL THEN f.records
                         WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END""",
+        flags=("certain", "possible"),
         section="procedures",
     )
 

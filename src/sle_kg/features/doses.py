@@ -76,33 +76,47 @@ def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
     return rate("below", "low", lower, upper), rate("above", "high", upper, lower)
 
 
-def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> str:
-    """CTEs down to `q`: each medicine with its daily dose from below (`low`) and above (`high`), null where not known.
-
-    Of several weights inside one interval, the dose `now` takes the latest; the `highest` dose per kg was reached on
-    the day of the lowest; a dose kept up `throughout` is bounded by the lightest and the heaviest.
-    """
-    low_top, low_bottom, high_top, high_bottom = _FACTORS[str(feature.get("equivalence", "none"))]
+def _daily(equivalence: str) -> str:
+    """SQL over a medicine `e` and its drug `g`: the daily dose in units from below (`low`) and above (`high`)."""
+    low_top, low_bottom, high_top, high_bottom = _FACTORS[equivalence]
     single = "e.administration AND e.start_from = e.end_to"
     times = f"CASE WHEN {single} THEN coalesce(e.times, 1) ELSE e.times END"
     period = f"CASE WHEN {single} THEN coalesce(e.period_days, 1) ELSE e.period_days END"
     units = f"{_scaled('e.dose')} * CAST(TRY_CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
     unit = UNITS_PER_MG // 1_000_000
     days = f"CAST(TRY_CAST({period} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
+    below = f"below({units} * {unit} * ({low_top}), {days} * ({low_bottom}))"
+    above = f"above({units} * {unit} * ({high_top}), {days} * ({high_bottom}))"
+    return f"""CASE WHEN {period} > 0 THEN TRY({below}) END AS low,
+               CASE WHEN {period} > 0 THEN TRY({above}) END AS high"""
+
+
+PREDNISONE_DOSE = f"""
+    SELECT e.row_id, {_daily("prednisone")}
+    FROM fact_exposure e JOIN drug g ON g.concept = e.concept WHERE g.prednisone_numerator IS NOT NULL"""
+"""SELECT of the table `prednisone_dose`: the equivalent of each glucocorticoid record, of which many features ask."""
+
+
+def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> str:
+    """CTEs down to `q`: each medicine with its daily dose from below (`low`) and above (`high`), null where not known.
+
+    Of several weights inside one interval, the dose `now` takes the latest; the `highest` dose per kg was reached on
+    the day of the lowest; a dose kept up `throughout` is bounded by the lightest and the heaviest.
+    """
     heavy, light = {
         "now": ("heavy_last", "light_last"),
         "highest": ("reached", "light"),
         "throughout": ("heavy", "light"),
     }[use]
+    equivalence = str(feature.get("equivalence", "none"))
+    if equivalence == "prednisone":
+        dosed = "SELECT e.*, p.low, p.high FROM e LEFT JOIN prednisone_dose p ON p.row_id = e.row_id"
+    else:
+        dosed = f"SELECT e.*, {_daily(equivalence)} FROM e LEFT JOIN drug g ON g.concept = e.concept"
     low, high = _per_day(feature, heavy, light)
     weighed = str(bool(feature.get("perKilogram"))).lower()
-    below = f"below({units} * {unit} * ({low_top}), {days} * ({low_bottom}))"
-    above = f"above({units} * {unit} * ({high_top}), {days} * ({high_bottom}))"
     return f"""{exposure_rows()}, {_weights(bool(feature.get("perKilogram")))},
-    f AS (
-        SELECT e.*, CASE WHEN {period} > 0 THEN TRY({below}) END AS low,
-               CASE WHEN {period} > 0 THEN TRY({above}) END AS high
-        FROM e LEFT JOIN drug g ON g.concept = e.concept),
+    f AS ({dosed}),
     q AS (
         SELECT f.* EXCLUDE (low, high), {low} AS low, {high} AS high,
                CASE WHEN {weighed} OR dose_unit = 'mg/kg' THEN coalesce(k.weights, []) ELSE [] END AS weights
@@ -123,6 +137,7 @@ def _amount(ctes: str, found: str) -> Query:
         lower="CASE WHEN {asked} THEN coalesce({low}, 0) END",
         upper="CASE WHEN {closed} THEN CASE WHEN {there} THEN {high} ELSE 0 END END",
         records="list_sort(coalesce(f.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END))",
+        flags=("there",),
         section="medications",
     )
 
@@ -256,10 +271,11 @@ def _longest(name: str) -> str:
         WHERE r.first <= t.end_possible AND r.last >= t.start_possible GROUP BY r.ask"""
 
 
-def _asks_of(rows: str) -> str:
-    """CTE `t`: the asks with medicines, once each, and what they ask."""
+def _asks_of(rows: str, *also: str) -> str:
+    """CTE `t`: the asks with medicines, once each, what they ask, and `also`."""
     columns = ("on_date", "start_possible", "end_possible", "gap", "measure", "inclusive")
-    return f"t AS (SELECT ask, {', '.join(f'any_value({c}) AS {c}' for c in columns)} FROM {rows} GROUP BY ask)"
+    listed = ", ".join([*(f"any_value({column}) AS {column}" for column in columns), *also])
+    return f"t AS (SELECT ask, {listed} FROM {rows} GROUP BY ask)"
 
 
 def dose_duration(feature: Feature, options: FeatureOptions) -> Query:
@@ -281,26 +297,46 @@ def treatment_duration(feature: Feature, options: FeatureOptions) -> Query:
     Durations are end minus start, or count both ends (`inclusive`). `sinceFirstDose`: a course of pulses may last
     one gap beyond its last known dose (A0-13).
     """
+    exact = "certain AND NOT since_first AND start_hi = start_lo AND end_lo = end_hi"
+    course = "PARTITION BY ask, side ORDER BY first, last"
     length = "r.last - r.first + CASE WHEN t.inclusive THEN 1 ELSE 0 END"
-
-    def days(name: str) -> str:
-        days = f"CASE WHEN any_value(t.measure) = 'total' THEN sum({length}) ELSE max({length}) END"
-        return f"""SELECT r.ask, {days} AS days
-            FROM {name} r JOIN t USING (ask)
-            WHERE CASE t.measure WHEN 'total' THEN true WHEN 'runToScreening' THEN r.last >= t.on_date - t.gap
-                       ELSE r.first <= t.end_possible AND r.last >= t.start_possible END
-            GROUP BY r.ask"""
-
-    sure = "SELECT ask, start_hi AS first, end_lo AS last, gap FROM e WHERE certain"
-    maybe = """SELECT ask, start_lo AS first,
-               CASE WHEN since_first THEN least(end_hi + gap, on_date) ELSE end_hi END AS last, gap FROM e"""
-    ctes = f"""{window(feature)}, {exposure_rows()}, {runs("sure", sure)}, {runs("maybe", maybe)}, {_asks_of("e")},
-    l AS ({days("sure")}), u AS ({days("maybe")}),
+    ctes = f"""{window(feature)}, {exposure_rows()}, {_asks_of("e", f"bool_and(coalesce({exact}, false)) AS exact")},
+    spans AS (
+        SELECT e.ask, CASE WHEN t.exact THEN {SURE_AND_POSSIBLE} ELSE {POSSIBLE} END AS side, e.start_lo AS first,
+               CASE WHEN e.since_first THEN least(e.end_hi + e.gap, e.on_date) ELSE e.end_hi END AS last,
+               e.gap, e.measure, e.inclusive
+        FROM e JOIN t ON t.ask = e.ask
+        UNION ALL
+        SELECT e.ask, {SURE}, e.start_hi, e.end_lo, e.gap, e.measure, e.inclusive
+        FROM e JOIN t ON t.ask = e.ask WHERE e.certain AND NOT t.exact),
+    marked AS (
+        SELECT *, CASE WHEN first <= reached + greatest(gap, 1) THEN 0 ELSE 1 END AS begins FROM (
+            SELECT *, max(last) OVER ({course} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
+            FROM spans WHERE first <= last) in_order),
+    total AS (
+        SELECT ask, side,
+               sum(CASE WHEN begins = 1 THEN last - first ELSE greatest(last, reached) - reached END)
+               + CASE WHEN any_value(inclusive) THEN sum(begins) ELSE 0 END AS days
+        FROM marked WHERE measure = 'total' GROUP BY ask, side),
+    numbered AS (SELECT *, sum(begins) OVER ({course}) AS number FROM marked WHERE measure <> 'total'),
+    run AS (SELECT ask, side, min(first) AS first, max(last) AS last FROM numbered GROUP BY ask, side, number),
+    longest AS (
+        SELECT r.ask, r.side, max({length}) AS days FROM run r JOIN t ON t.ask = r.ask
+        WHERE CASE WHEN t.measure = 'runToScreening' THEN r.last >= t.on_date - t.gap
+                   ELSE r.first <= t.end_possible AND r.last >= t.start_possible END
+        GROUP BY r.ask, r.side),
+    treated AS (
+        SELECT ask, max(days) FILTER (WHERE side <> {POSSIBLE}) AS low, max(days) FILTER (WHERE side <> {SURE}) AS high
+        FROM (SELECT * FROM total UNION ALL SELECT * FROM longest) both_measures GROUP BY ask),
     o AS (SELECT ask, records_of(record) AS records FROM e GROUP BY ask)"""
     found = """
-        SELECT t.ask, coalesce(l.days, 0) AS low, coalesce(u.days, 0) AS high, o.records
-        FROM t LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask)"""
+        SELECT t.ask, coalesce(d.low, 0) AS low, coalesce(d.high, 0) AS high, o.records
+        FROM t LEFT JOIN treated d ON d.ask = t.ask LEFT JOIN o ON o.ask = t.ask"""
     return _amount(ctes, found)
+
+
+SURE_AND_POSSIBLE, SURE, POSSIBLE = 0, 1, 2
+"""What a span of days bounds: where all dates are exact, one reckoning gives both bounds."""
 
 
 def cumulative_dose(feature: Feature, options: FeatureOptions) -> Query:

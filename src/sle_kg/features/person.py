@@ -48,7 +48,7 @@ def statement(feature: Feature, options: FeatureOptions) -> Query:
     """StatementCondition: the latest statement wins and does not age (rule 3); two of one day that differ: open."""
     key = str(feature.get("statement"))
     covered = key in STATEMENTS_COMPLETE_COVERS
-    absent = "WHEN {there} IS NULL AND {closed} THEN 0" if covered else ""
+    absent = "WHEN NOT coalesce({there}, false) AND {closed} THEN 0" if covered else ""
     found = """
         SELECT ask, bool_and(value) AS holds, bool_or(value) AS may_hold, true AS there, records_of(record) AS records
         FROM t GROUP BY ask"""
@@ -57,8 +57,9 @@ def statement(feature: Feature, options: FeatureOptions) -> Query:
         found,
         ("holds", "may_hold", "there"),
         lower="CASE WHEN {holds} THEN 1 END",
-        upper=f"CASE WHEN NOT {{may_hold}} THEN 0 {absent} END",
+        upper=f"CASE WHEN {{there}} AND NOT {{may_hold}} THEN 0 {absent} END",
         records=STATED if covered else "coalesce(f.records, [])",
+        flags=("holds", "may_hold", "there"),
         section="statements" if covered else "",
     )
 
@@ -92,6 +93,7 @@ def contraindication(feature: Feature, options: FeatureOptions) -> Query:
         lower="CASE WHEN {holds} THEN 1 WHEN {documented} THEN 0 END",
         upper="CASE WHEN NOT coalesce({may_hold}, false) AND ({documented} OR {denied} OR {closed}) THEN 0 END",
         records=STATED,
+        flags=("may_hold", "holds", "denied"),
         section="statements",
     )
 
@@ -167,6 +169,7 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> Query:
         lower="CASE WHEN {holds} THEN 1 END",
         upper="CASE WHEN {excluded} OR {unsuspected} AND {closed} THEN 0 END",
         records=STATED,
+        flags=("holds", "excluded", "unsuspected"),
         section="conditions",
     )
 

@@ -68,6 +68,7 @@ def presence(ctes: str, section: str, *, closed_sets: bool = False) -> Query:
         upper="CASE WHEN {refuted} THEN 0 WHEN {closed} AND NOT coalesce({possible}, false) THEN 0 END",
         records="""CASE WHEN f.refuted THEN [f.refutation] WHEN f.certain THEN f.proof WHEN f.possible THEN f.doubt
                         WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END""",
+        flags=("certain", "possible", "refuted"),
         section=section,
         closed_sets=closed_sets,
     )

@@ -20,7 +20,8 @@ class Query:
     columns `values`, and evidence; an ask without facts may have no row. `lower`, `upper`: SQL over {values},
     parameters of the feature by the names of their columns, {asked} (the ask has its anchor) and {closed} (`section` is
     complete up to the end of the window, and a value set that must be closed is). `records`: SQL of the evidence, over
-    `f` (found), `c` (the statement of completeness) and `w`.
+    `f` (found), `c` (the statement of completeness) and `w`. `flags` are those values that are true or not, so that
+    no row, null and false are the same.
     """
 
     ctes: str
@@ -29,6 +30,7 @@ class Query:
     lower: str
     upper: str
     records: str
+    flags: tuple[str, ...] = ()
     section: str = ""
     closed_sets: bool = False
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.presence import BEGINNING
+from sle_kg.features.query import Query
 from sle_kg.features.sql import before, text
 
 Window = Callable[[str], str]
@@ -148,7 +149,7 @@ POSITIVE = """CASE
 limit is positive from 1:80 (EULAR/ACR 2019 entry criterion)."""
 
 
-def positive_test(feature: Feature, options: FeatureOptions) -> str:
+def positive_test(feature: Feature, options: FeatureOptions) -> Query:
     """PositiveTestCondition: the latest answer to one question, from any test that answers it.
 
     Tests that disagree on the latest day leave it open. `positiveOnlyTest`: a test whose negative does not answer
@@ -156,22 +157,36 @@ def positive_test(feature: Feature, options: FeatureOptions) -> str:
     A pregnancy test says nothing of a patient whose sex is not recorded as male or female (CONTRACT section 4).
     """
     usable = "NOT t.only_positive OR coalesce(m.positive, false)"
-    return f"""
-    WITH {ALL}, {latest("v", None, usable=usable)},
+    ctes = f"""{ALL}, {latest("v", None, usable=usable)},
     answered AS (
         SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
                bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative, records_of(record) AS records,
                any_value(patient) AS patient, any_value(valid_days) AS valid_days, any_value(sex_needed) AS sex_needed
         FROM v GROUP BY ask),
-    ever AS (SELECT ask, records_of(record) AS records FROM v_seen WHERE {POSITIVE} GROUP BY ask),
+    ever AS (
+        SELECT ask, records_of(record) AS records FROM v_seen WHERE valid_days IS NULL AND {POSITIVE} GROUP BY ask),
     telling AS (
         SELECT n.*, NOT n.sex_needed OR p.sex IS NOT NULL AS tells
-        FROM answered n JOIN fact_patient p ON p.patient = n.patient)
-    SELECT n.ask, CASE WHEN n.tells AND (n.valid_days IS NULL AND e.ask IS NOT NULL OR n.positive) THEN 1 END AS lower,
-           CASE WHEN n.tells AND n.valid_days IS NOT NULL AND n.negative THEN 0 END AS upper,
-           CASE WHEN n.valid_days IS NULL THEN coalesce(e.records, n.records) ELSE n.records END AS records
-    FROM telling n LEFT JOIN ever e USING (ask)
-    """
+        FROM answered n JOIN fact_patient p ON p.patient = n.patient)"""
+    found = """
+        SELECT n.ask, n.tells AND (e.ask IS NOT NULL OR n.positive) AS holds,
+               n.tells AND n.valid_days IS NOT NULL AND n.negative AS excluded,
+               coalesce(e.records, n.records) AS records
+        FROM telling n LEFT JOIN ever e ON e.ask = n.ask"""
+    return _answer(ctes, found)
+
+
+def _answer(ctes: str, found: str) -> Query:
+    """A query whose `found` has `holds`, `excluded` and `records`; without results nothing is known."""
+    return Query(
+        ctes,
+        found,
+        ("holds", "excluded"),
+        lower="CASE WHEN {holds} THEN 1 END",
+        upper="CASE WHEN {excluded} THEN 0 END",
+        records="coalesce(f.records, [])",
+        flags=("holds", "excluded"),
+    )
 
 
 QUANTIFIED = """CASE
@@ -182,15 +197,14 @@ QUANTIFIED = """CASE
 """A viral load without `<` is quantified; `<` means below quantification (rule 9); 0 is not detected."""
 
 
-def quantified(feature: Feature, options: FeatureOptions) -> str:
+def quantified(feature: Feature, options: FeatureOptions) -> Query:
     """QuantifiedCondition: viral DNA at or above the limit of quantification in the latest test."""
-    return f"""
-    WITH {ALL}, {latest("v", None)}
-    SELECT ask, CASE WHEN bool_and(fresh) AND bool_and(coalesce({QUANTIFIED}, false)) THEN 1 END AS lower,
-           CASE WHEN bool_and(fresh) AND bool_and(NOT coalesce({QUANTIFIED}, true)) THEN 0 END AS upper,
-           records_of(record) AS records
-    FROM v GROUP BY ask
-    """
+    found = f"""
+        SELECT ask, bool_and(fresh) AND bool_and(coalesce({QUANTIFIED}, false)) AS holds,
+               bool_and(fresh) AND bool_and(NOT coalesce({QUANTIFIED}, true)) AS excluded,
+               records_of(record) AS records
+        FROM v GROUP BY ask"""
+    return _answer(f"{ALL}, {latest('v', None)}", found)
 
 
 # ---- scores ---------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from sle_kg.features.database import (
     score_references,
     terminology_references,
 )
+from sle_kg.features.doses import PREDNISONE_DOSE
 from sle_kg.features.presence import anchored
 from sle_kg.features.query import ASKED, CLOSED, Query, filled
 from sle_kg.features.sql import text, texts
@@ -99,16 +100,17 @@ class _Slot:
 
 
 def _slots(wanted: Mapping[str, Sequence[Feature]]) -> list[_Slot]:
-    """Every feature once for all trials or, where a trial's event moves it, once for each, by slug."""
+    """Every feature once for all trials or, where a trial's event moves it, for each; those of a batch together."""
     asking: dict[Feature, list[tuple[int, str]]] = {}
     for place, (trial, features) in enumerate(wanted.items()):
         for feature in features:
             asking.setdefault(feature, []).append((place, trial))
     ordered = sorted(asking, key=lambda feature: feature.slug)
     several = [
-        (feature, row, trial, place)
-        for row, feature in enumerate(ordered)
-        for place, trial in asking[feature][: 1 if shared_by_trials(feature) else None]
+        (ordered[row], row, trial, place)
+        for batch in batches(ordered)
+        for row in batch
+        for place, trial in asking[ordered[row]][: 1 if shared_by_trials(ordered[row]) else None]
     ]
     return [_Slot(number, *one) for number, one in enumerate(several)]
 
@@ -130,7 +132,7 @@ class WideScript:
         self._trials, self._events, self._options, self._terminology = list(wanted), events, options, terminology
         self._today = f"DATE {text(on.isoformat())}"
         self._slots = _slots(wanted)
-        self._features = list(dict.fromkeys(slot.feature for slot in self._slots))
+        self._features = sorted({slot.feature for slot in self._slots}, key=lambda feature: feature.slug)
         self._parameters = feature_rows(self._features, options)
         of_feature: dict[int, list[_Slot]] = {}
         for slot in self._slots:
@@ -162,6 +164,7 @@ class WideScript:
         return [
             Statement(PERSON, _PERSON),
             *(Statement(f"fact_{name}", _fact(name)) for name in COLUMNS if name not in UNUSED),
+            Statement("prednisone_dose", PREDNISONE_DOSE),
             Statement("anchor", self._anchor()),
             Statement("anchored", self._anchored()),
             Statement("completed", self._completed()),
@@ -178,16 +181,23 @@ class WideScript:
             else f"SELECT ask, lower, upper FROM ({query}) q WHERE lower IS NOT NULL OR upper IS NOT NULL"
         )
         parameters = ", ".join(f"f.{name}" for name in FEATURE_COLUMNS if name != "trials")
-        if len(batch) == 1:
-            columns = ", ".join(f"{value} AS {batch[0].stem}_{value}" for value in values)
-            group = ""
+        flags = query.flags if isinstance(query, Query) else ()
+        group = "" if len(batch) == 1 else "GROUP BY number"
+        if not group:
+            columns = [f"{value} AS {batch[0].stem}_{value}" for value in values]
         else:
-            columns = ", ".join(
+            columns = [
                 f"max({value}) FILTER (WHERE slot = {slot.number}) AS {slot.stem}_{value}"
                 for slot in batch
                 for value in values
-            )
-            group = "GROUP BY number"
+                if value not in flags
+            ]
+            columns += [
+                f"bit_or(CASE WHEN {value} AND slot >= {first} AND slot < {first + BITS} "
+                f"THEN CAST(1 AS BIGINT) << (slot - {first}) ELSE 0 END) AS f{first}_{value}_bits"
+                for first in range(batch[0].number, batch[-1].number + 1, BITS)
+                for value in flags
+            ]
         return f"""
         WITH a AS (
             SELECT CAST(p.number AS BIGINT) * {len(self._slots)} + g.slot AS ask,
@@ -195,7 +205,7 @@ class WideScript:
                    {self._today} AS on_date, {self._today} AS base, 0 AS shift, {parameters}
             FROM {PERSON} p CROSS JOIN asking g JOIN wanted f ON f.feature = g.feature
             WHERE g.slot IN ({", ".join(str(slot.number) for slot in batch)}))
-        SELECT number, {columns}
+        SELECT number, {", ".join(columns)}
         FROM (SELECT CAST(ask // {len(self._slots)} AS INTEGER) AS number,
                      CAST(ask % {len(self._slots)} AS INTEGER) AS slot, {", ".join(values)}
               FROM ({facts}) known) several
@@ -207,12 +217,12 @@ class WideScript:
             f"CAST({side} AS {_type(slot.feature)}) AS {slot.stem}_{word}"
             for batch, query in zip(self._batches, self._queries, strict=True)
             for slot in batch
-            for side, word in zip(self._sides(slot, query), ("low", "high"), strict=True)
+            for side, word in zip(self._sides(slot, batch, query), ("low", "high"), strict=True)
         ]
         joins = " ".join(f"LEFT JOIN {name} ON {name}.number = p.number" for name in ["anchored", "completed", *found])
         return f"SELECT p.number, {', '.join(columns)} FROM {PERSON} p {joins}"
 
-    def _sides(self, slot: _Slot, query: str | Query) -> tuple[str, str]:
+    def _sides(self, slot: _Slot, batch: Sequence[_Slot], query: str | Query) -> tuple[str, str]:
         """SQL over the columns of `WIDE`'s sources: the lower and the upper bound."""
         if not isinstance(query, Query):
             return f"{slot.stem}_lower", f"{slot.stem}_upper"
@@ -223,7 +233,12 @@ class WideScript:
         is_open = query.closed_sets and any(map(self._terminology.is_open, names_of(slot.feature, "valueSet")))
         said = {ASKED: f"{anchor}_last IS NOT NULL" if own else "true", CLOSED: "false" if is_open else until + planned}
 
+        bit = (slot.number - batch[0].number) % BITS
+        first = slot.number - bit
+
         def name(word: str) -> str:
+            if word in query.flags and len(batch) > 1:
+                return f"(f{first}_{word}_bits & {1 << bit}) <> 0"
             return f"{slot.stem}_{word}" if word in query.values else _literal(self._parameters[slot.row][word])
 
         return filled(query.lower, name, said), filled(query.upper, name, said)
@@ -286,6 +301,8 @@ class WideScript:
 
 
 BOUNDS = ("lower", "upper")
+BITS = 60
+"""Flags of different features that a column holds, one bit each."""
 
 _PERSON = """
     SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS number, patient
