@@ -15,13 +15,17 @@ from sle_kg.evaluate import RuleSet
 from sle_kg.profile import Profile
 from sle_kg.sql_plan import compile_plan
 
-TYPES = {"int64": "bigint", "bool": "boolean", "decimal128(38, 12)": "numeric(38, 12)"}
-"""Types of Arrow → types of PostgreSQL that hold them exactly."""
+
+def _type_of(kind: pa.DataType) -> str:
+    """The type of PostgreSQL that holds an Arrow type exactly."""
+    if pa.types.is_decimal(kind):
+        return f"numeric({kind.precision}, {kind.scale})"
+    return "bigint" if pa.types.is_integer(kind) else {"bool": "boolean"}[str(kind)]
 
 
 def load(connection: psycopg.Connection[Any], name: str, table: pa.Table) -> None:
     """A temporary table in place of one of that name, loaded by COPY."""
-    columns = ", ".join(f"{column.name} {TYPES[str(column.type)]}" for column in table.schema)
+    columns = ", ".join(f"{column.name} {_type_of(column.type)}" for column in table.schema)
     connection.execute(f"DROP TABLE IF EXISTS {name}")
     connection.execute(f"CREATE TEMPORARY TABLE {name} ({columns})")
     with connection.cursor() as cursor, cursor.copy(f"COPY {name} FROM STDIN") as copy:
