@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,8 +13,10 @@ from typer.testing import CliRunner, Result
 
 from caselib import ON, Asked, Case, bundle, example, flat, person
 from sle_kg.cli import app
+from sle_kg.cohort.summary import Gained, Relaxed, WhatIfRow
 from sle_kg.errors import InputError
 from sle_kg.patients.read import read_patients
+from sle_kg.report.cohort_whatif import curves, path
 from sle_kg.report.text import AID_SENTENCE
 
 PEOPLE = {
@@ -72,6 +75,24 @@ def test_html_is_whole_asks_the_network_nothing_and_has_a_flow_diagram(folder: P
     assert "default-src 'none'" in text
 
 
+def test_what_if_is_told_in_every_form(folder: Path) -> None:
+    told = {form: asked(folder, "--what-if", "--format", form).stdout for form in ("json", "html", "table")}
+    (trial,) = json.loads(told["json"])["trials"]
+    (row,) = [row for row in trial["whatIf"] if row["id"] == "I02"]
+    assert row["dropped"] == {"noLongerExcluded": 1, "newlyEligible": 1, "newlyUndetermined": 0}, "the child"
+    assert [step["threshold"] for step in row["relaxed"][0]["steps"]] == ["17", "16", "15", "14", "13"]
+    assert "I02 dropped" in " ".join(told["table"].split())
+    assert "<caption>What if: patients gained." in told["html"]
+    for start in (place for place in range(len(told["html"])) if told["html"].startswith("<svg", place)):
+        ElementTree.fromstring(told["html"][start : told["html"].index("</svg>", start) + 6])
+
+
+def test_the_plan_is_printed_for_another_database() -> None:
+    done = cohort("nowhere", "--sql", "postgres", "--trial", "NCT06892145")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("WITH level1 AS (SELECT *")
+
+
 def test_messages_name_no_patient(folder: Path, tmp_path: Path) -> None:
     done = asked(folder, "--verdicts", tmp_path / "verdicts.parquet", "--suppress-below", 5)
     assert "secret" not in done.stderr + done.stdout
@@ -103,3 +124,20 @@ def test_what_cannot_be_done_is_one_sentence(folder: Path, options: list[str], w
     refused = cohort(folder, "--on", ON, *options).exception
     assert isinstance(refused, InputError)
     assert words in str(refused)
+
+
+def test_a_curve_rises_in_steps_and_leaves_out_what_is_suppressed() -> None:
+    steps = tuple(
+        (Decimal(threshold), Gained(count, count, count if count is None else 0))
+        for threshold, count in ((6, None), (5, 5), (4, 5), (3, 10))
+    )
+    row = WhatIfRow("I04", "", steps[-1][1], (Relaxed("SLEDAI-2K", ">=", Decimal(7), "{score}", steps),))
+    plot = curves([row])
+    assert plot is not None
+    (panel,) = plot.panels
+    assert (panel.title, panel.most) == ("I04: ≥ 7", 10)
+    assert [text for _, _, text in panel.points] == ["7", "5", "4", "3"]
+    heights = [panel.y + plot.panel_height - y for _, y, _ in panel.points]
+    assert heights == [0, plot.panel_height // 2, plot.panel_height // 2, plot.panel_height]
+    assert path(panel).startswith(f"M{panel.points[0][0]} {panel.points[0][1]}H")
+    assert curves([WhatIfRow("I04", "", Gained(0, 0, 0), ())]) is None
