@@ -22,6 +22,7 @@ from sle_kg.patients.facts import COLUMNS
 from sle_kg.patients.read import read_patients
 from sle_kg.report.cohort import render_cohort
 from sle_kg.screening import Options
+from sle_kg.synthetic import write_cohort
 from sle_kg.terminology import terminology
 from sle_kg.trials import screenable
 

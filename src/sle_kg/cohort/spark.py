@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.patterns import WAITING
+from sle_kg.errors import InputError
 from sle_kg.features.database import Reference, arrow_rows, concepts_query, empty_database, load_references
 from sle_kg.features.wide import PERSON, WIDE, Statement
 from sle_kg.patients.facts import schema
 from sle_kg.spark.dialect import steps, to_spark
 from sle_kg.spark.session import start
-from sle_kg.spark.tables import SparkTables, in_days, is_date, with_code_map
+from sle_kg.spark.tables import SparkTables, in_days, is_date, reason, with_code_map
 
 if TYPE_CHECKING:
     import duckdb
@@ -106,9 +107,16 @@ class SparkCohort:
     # ---- on the driver ----------------------------------------------------------------------------------------------
 
     def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
-        """See `CohortEngine`; the first call has the whole cohort judged."""
+        """See `CohortEngine`; the first call has the whole cohort judged. Raises InputError where Spark fails."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
         if not self._references:
-            self.run()
+            try:
+                self.run()
+            except (PySparkException, Py4JError) as error:
+                said = f"Spark did not finish ({reason(error)}); check the tables and the cluster's log"
+                raise InputError(f"{self.tables.place}: {said}") from error
         self._first = bisect_left(self.tables.patients, patients[0])
         connection = empty_database()
         for name in RESULTS:

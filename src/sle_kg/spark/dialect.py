@@ -189,6 +189,8 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
             return _cast(node)
         case exp.Sub() if (months := _months(node.expression)) is not None:
             return _months_before(node.this, months)
+        case exp.Bracket():  # null where there are fewer
+            return exp.Anonymous(this="get", expressions=[node.this, node.expressions[0]])
         case exp.ToDays():
             return exp.paren(node.this)
         case exp.Interval() if node.text("unit").upper() == "DAY":

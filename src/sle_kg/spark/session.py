@@ -25,7 +25,7 @@ LEAST_JAVA = 17
 EXACT = {
     "spark.sql.ansi.enabled": "true",  # an overflow is an error, never a wrapped or rounded number
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.caseSensitive": "false",
+    "spark.sql.variable.substitute": "false",  # ${…} in a query is text
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",  # dates before 1582 as they are written
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.decimalOperations.allowPrecisionLoss": "true",  # what `dialect.py` counts on

@@ -59,9 +59,7 @@ def _table(place: str, name: str, session: SparkSession) -> DataFrame:
         except (PySparkException, Py4JJavaError) as error:
             if isinstance(error, PySparkException) and error.getCondition() == "PATH_NOT_FOUND":
                 continue
-            raise InputError(
-                f"{path}: Spark cannot read it ({first_line(error)}); check address and cluster"
-            ) from error
+            raise InputError(f"{path}: Spark cannot read it ({reason(error)}); check address and cluster") from error
         missing = [column for column in schema(name).names if column not in found.columns]
         if missing:
             raise InputError(f"{path}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
@@ -136,8 +134,10 @@ def with_code_map(
     return made
 
 
-def first_line(error: Exception) -> str:
-    """The first line of what Spark says."""
+def reason(error: Exception) -> str:
+    """The name of what went wrong; what Spark says of it may quote values of records."""
+    from pyspark.errors import PySparkException
+
+    named = error.getCondition() if isinstance(error, PySparkException) else None
     java = getattr(error, "java_exception", None)
-    said = str(error) if java is None else str(java.getMessage())
-    return (said.strip().splitlines() or ["no reason given"])[0][:200]
+    return named or (type(error).__name__ if java is None else str(java.getClass().getSimpleName()))
