@@ -119,6 +119,7 @@ def test_tables_of_no_use_are_refused_in_one_sentence(what: str, folder: Path) -
     assert [file.name for file in folder.parent.iterdir()] == ["tables"]
 
 
+@pytest.mark.slow
 def test_a_table_may_be_a_folder_of_that_name_as_spark_writes_it(folder: Path, tmp_path: Path) -> None:
     def verdicts(name: str) -> list[Any]:
         file = tmp_path / name

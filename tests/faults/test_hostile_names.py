@@ -15,8 +15,8 @@ from faults.hostile import tables_of
 from sle_kg.cli import app
 from sle_kg.errors import InputError
 
-NAMES = ["-rf", "s3:a"]
-MORE = ["~", "*?[a]{b}", "'; DROP TABLE x; --", "new\nline", "$(id)", "back\\slash", "%41", "\x1b[31m"]
+NAMES = ["s3:a"]
+MORE = ["-rf", "~", "*?[a]{b}", "'; DROP TABLE x; --", "new\nline", "$(id)", "back\\slash", "%41", "\x1b[31m"]
 NOT_UTF8 = os.fsdecode(b"caf\xe9")
 
 

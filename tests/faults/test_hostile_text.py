@@ -42,7 +42,9 @@ def ingested(folder: Path, form: str, names: list[str]) -> Path:
     return folder / "out"
 
 
-@pytest.mark.parametrize("form", ["fhir", "omop", "csv", pytest.param("duckdb", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "form", ["fhir", "csv", *(pytest.param(form, marks=pytest.mark.slow) for form in ("omop", "duckdb"))]
+)
 def test_hostile_text_gives_the_tables_of_plain_text(form: str, tmp_path: Path) -> None:
     names = [*HOSTILE, *IN_JSON_ALONE] if form == "fhir" else list(HOSTILE)
     simple = [plain(number) for number in range(len(names))]

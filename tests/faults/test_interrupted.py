@@ -55,6 +55,7 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[
     return bytes_of(folder), changes
 
 
+@pytest.mark.slow
 def test_an_ingest_killed_twice_gives_the_same_bytes(
     source: Path, whole: tuple[dict[str, bytes], int], tmp_path: Path
 ) -> None:
