@@ -86,12 +86,12 @@ def test_a_patient_has_some_fifty_facts(data: PatientData) -> None:
 
 
 def test_shares_are_those_of_the_tables() -> None:
-    drafts = [draw(number, Dice(5, number), ON) for number in range(1, 601)]
+    drafts = [draw(number, Dice(5, number), ON) for number in range(1, 401)]
     weights = {group["key"]: group["weight"] for group in tables()["group"]}
     for group, found in Counter(draft.group for draft in drafts).items():
-        assert abs(found * 100 / 600 - weights[group]) < 6, group
+        assert abs(found * 100 / 400 - weights[group]) < 6, group
     women = sum(draft.sex == "female" for draft in drafts)
-    assert 86 <= women * 100 / 600 <= 96
+    assert 86 <= women * 100 / 400 <= 96
 
 
 def test_who_is_worked_up_has_consent_and_complete_sections() -> None:
