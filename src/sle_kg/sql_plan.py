@@ -104,14 +104,16 @@ def compile_plan(
     said: Columns,
     *,
     truths: bool = True,
+    prefix: str = "",
 ) -> Plan:
     """The plan that judges every row of the table `source` by the rules of some trials.
 
     `key` are columns handed on; `bounds` names the lower and upper bound of a feature, `said` the columns (never null)
     that tell whether a row is attested true and attested false. Without `truths` the query gives statuses, comparisons
-    and verdicts, but not the truths of rows (`data`, `met`, `exempt`).
+    and verdicts, but not the truths of rows (`data`, `met`, `exempt`). `prefix` begins the names of all columns made,
+    so that several plans can stand side by side.
     """
-    return _Compiler(source, tuple(key), bounds, said, truths).compile(rule_sets)
+    return _Compiler(source, tuple(key), bounds, said, truths, prefix).compile(rule_sets)
 
 
 def comparison(columns: Pair, leaf: Leaf) -> str:
@@ -130,6 +132,7 @@ class _Compiler:
     bounds: Columns
     said: Columns
     truths: bool
+    prefix: str
     levels: list[dict[str, exp.Expr]] = field(default_factory=list)
     place: dict[Node, tuple[str, int]] = field(default_factory=dict)
     uses: dict[Node, int] = field(default_factory=dict)
@@ -139,7 +142,7 @@ class _Compiler:
         for rules in rule_sets:
             for condition in _conditions(rules):
                 self._count(self._node(condition, rules.trial.id))
-        rows = [self._rows(f"t{number}", rules) for number, rules in enumerate(rule_sets)]
+        rows = [self._rows(f"{self.prefix}t{number}", rules) for number, rules in enumerate(rule_sets)]
         last = len(self.levels)
         for rules, columns in zip(rule_sets, rows, strict=True):
             for criterion in rules.order:
@@ -148,8 +151,10 @@ class _Compiler:
         for number, (rules, columns) in enumerate(zip(rule_sets, rows, strict=True)):
             every = [columns[criterion.id].status for criterion in rules.trial.criteria]
             tops = [columns[criterion.id].status for criterion in rules.trial.criteria if criterion.parent is None]
-            verdict, _ = self._add(f"t{number}_verdict", _verdict(tops), last + 2)
-            unknown, _ = self._add(f"t{number}_unknown", _number([_is(name, "unknown") for name in every]), last + 2)
+            verdict, _ = self._add(f"{self.prefix}t{number}_verdict", _verdict(tops), last + 2)
+            unknown, _ = self._add(
+                f"{self.prefix}t{number}_unknown", _number([_is(name, "unknown") for name in every]), last + 2
+            )
             made[rules.trial.id] = TrialColumns(columns, self._leaves(rules), verdict, unknown)
         return Plan(self._chain(self._outputs(made)), made)
 
@@ -244,7 +249,7 @@ class _Compiler:
         """The node as a column of its own, unless it is one already or a constant."""
         if isinstance(value, exp.Column) or node[0] in ("true", "unknown"):
             return value, level
-        self.place[node] = self._add(f"c{len(self.place)}", value, level + 1)
+        self.place[node] = self._add(f"{self.prefix}c{len(self.place)}", value, level + 1)
         name, level = self.place[node]
         return exp.column(name), level
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 JUDGED = "judged"
 """The table of statuses: `number` of the patient, and the columns of each trial."""
+TOGETHER = 10
+"""Trials that one query judges; databases take ever longer to plan more."""
 SAID = "said"
 """The attestations that count: `number`, and two columns for each row of each trial."""
 
@@ -40,7 +42,7 @@ class StatusColumns:
 
 
 class SqlJudge:
-    """Judges chunks by the plan that is compiled from all trials at once."""
+    """Judges chunks by plans that are compiled from several trials at once; all share the bounds of features."""
 
     def __init__(self, trials: Sequence[Trial], options: Options, terminology: Terminology) -> None:
         self.trials, self.options, self.terminology = trials, options, terminology
@@ -52,12 +54,25 @@ class SqlJudge:
             for place, row in enumerate(trial.criteria)
         }
         self.columns: WideColumns = wide_columns(self.wanted)
-        self.plan: Plan = compile_plan(
-            list(self.rules.values()), "asked", ["number"], self.columns.bounds, self.said_columns, truths=False
-        )
-        self._query = self.plan.sql()
+        groups = [list(trials[start : start + TOGETHER]) for start in range(0, len(trials), TOGETHER)]
+        self._plans = [(group, self._compiled(group, f"g{n}_" if n else "")) for n, group in enumerate(groups)]
+        self._of_trial = {trial: columns for _, plan in self._plans for trial, columns in plan.trials.items()}
         asked = FeatureOptions(frozenset(options.complete), options.windows)
         self._wide = WideScript(self.wanted, options.on, options.events, asked, terminology)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of all trials as one query."""
+        return self._plans[0][1] if len(self._plans) == 1 else self._compiled(self.trials, "")
+
+    def trial_columns(self, trial: str) -> TrialColumns:
+        """The columns of a trial in `JUDGED`."""
+        return self._of_trial[trial]
+
+    def _compiled(self, trials: Sequence[Trial], prefix: str) -> Plan:
+        rules = [self.rules[trial.id] for trial in trials]
+        bounds, said = self.columns.bounds, self.said_columns
+        return compile_plan(rules, "asked", ["number"], bounds, said, truths=False, prefix=prefix)
 
     def said_columns(self, trial: str, row: str) -> tuple[str, str]:
         """The columns that tell whether a row is attested true, and attested false."""
@@ -83,15 +98,26 @@ class SqlJudge:
 
     def statements(self) -> list[Statement]:
         """The script from source tables to `JUDGED`, in the order in which it is run."""
-        said = ", ".join(f"coalesce({name}, false) AS {name}" for key in self.place for name in self.said_columns(*key))
-        judged = f"""
+        parts = [
+            Statement(JUDGED if len(self._plans) == 1 else f"{JUDGED}{number}", self._judged(group, plan))
+            for number, (group, plan) in enumerate(self._plans)
+        ]
+        if len(parts) > 1:
+            joins = " ".join(f"JOIN {part.name} USING (number)" for part in parts[1:])
+            parts.append(Statement(JUDGED, f"SELECT * FROM {parts[0].name} {joins}"))
+        return [*self._wide.statements(), Statement(SAID, self._said()), *parts]
+
+    def _judged(self, trials: Sequence[Trial], plan: Plan) -> str:
+        """SELECT of the columns of a plan."""
+        keys = [(trial.id, row.id) for trial in trials for row in trial.criteria]
+        said = ", ".join(f"coalesce({name}, false) AS {name}" for key in keys for name in self.said_columns(*key))
+        return f"""
         WITH asked AS (SELECT w.*, {said} FROM {WIDE} w LEFT JOIN {SAID} s ON s.number = w.number)
-        SELECT * FROM ({self._query}) q"""
-        return [*self._wide.statements(), Statement(SAID, self._said()), Statement(JUDGED, judged)]
+        SELECT * FROM ({plan.sql()}) q"""
 
     def status_columns(self, trial: str) -> StatusColumns:
         """Where the statuses of a trial are."""
-        return status_columns(self.plan.trials[trial])
+        return status_columns(self._of_trial[trial])
 
     def _said(self) -> str:
         """SELECT of the latest attestation of each row; both where the order of two is not known (rule 3)."""

@@ -138,7 +138,7 @@ class Patterns:
 
         `said` are the rows of which anything is attested (`attested_rows`).
         """
-        leaves = self.judge.plan.trials[self.trial.id].leaves
+        leaves = self.judge.trial_columns(self.trial.id).leaves
         keys = dict.fromkeys(leaf_key(leaf) for leaf in leaves_of(self.rules, self._members[top]))
         parts = [truth_digit(leaves[key]) for key in sorted(keys)]
         for row in sorted(self.reached[top] & set(said)):

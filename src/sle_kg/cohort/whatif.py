@@ -151,8 +151,9 @@ class WhatIf:
             for place, (top, name) in enumerate(zip(tops, status, strict=True))
         ]
         kept = [f"{name} AS status{place}" for place, name in enumerate(status)]
+        leaves = patterns.judge.trial_columns(patterns.trial.id).leaves
         compared = [
-            f"{truth_digit(patterns.judge.plan.trials[patterns.trial.id].leaves[leaf_key(change.leaf)])} AS now{place}"
+            f"{truth_digit(leaves[leaf_key(change.leaf)])} AS now{place}"
             for place, change in enumerate(self.changes)
             if change.leaf is not None
         ]
