@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY
@@ -37,6 +37,8 @@ TOLD = {
     GAIN: "number BIGINT, trial INTEGER, change INTEGER, step INTEGER, verdict VARCHAR",
 }
 """The tables of what statuses do not tell, and their columns."""
+MOST_PAIRED = 30
+"""Trials up to which the overlap of every two is counted."""
 VERDICTS: tuple[VerdictWord, ...] = ("eligible", "undetermined", "ineligible")
 
 
@@ -244,25 +246,38 @@ class Counts:
             "candidates": [f"{columns.verdict} <> 'ineligible'" for columns in self.columns],
             "eligible": [f"{columns.verdict} = 'eligible'" for columns in self.columns],
         }
-        asked: list[tuple[tuple[int, int, str] | str | int, str]] = []
+        asked: list[tuple[tuple[int, int, str] | str, str]] = []
         for name, tests in words.items():
             asked.append((name, " OR ".join(tests)))
-            asked += [((a, b, name), f"{tests[a]} AND {tests[b]}") for a, b in combinations(range(len(tests)), 2)]
-        free = words["candidates"]
-        for place, test in enumerate(free):
-            others = [f"NOT ({other})" for other in free if other is not test]
-            asked += [(place, " OR ".join(free[: place + 1])), (place, " AND ".join([test, *others]))]
+            asked += [((a, b, name), f"{tests[a]} AND {tests[b]}") for a, b in self._pairs()]
         counts = _one(
             connection, f"SELECT {', '.join(f'count(*) FILTER (WHERE {test})' for _, test in asked)} FROM {JUDGED}"
         )
-        for number, ((key, _), count) in enumerate(zip(asked, counts, strict=True)):
-            if isinstance(key, int):
-                self._reach[key][(number - len(asked)) % 2] += count
-                continue
+        for (key, _), count in zip(asked, counts, strict=True):
             if isinstance(key, str):
                 self._any[key] += count
             else:
                 self._both[key] += count
+        free = words["candidates"]
+        first = " ".join(f"WHEN {test} THEN {place}" for place, test in enumerate(free))
+        several = " + ".join(f"CAST({test} AS INTEGER)" for test in free)
+        reached = f"SELECT CASE {first} END AS first, {several} = 1 AS alone, count(*) FROM {JUDGED} GROUP BY ALL"
+        for place, alone, count in connection.execute(reached).fetchall():
+            if place is not None:
+                self._reach[place][0] += count
+                self._reach[place][1] += count if alone else 0
+
+    def _reached(self) -> tuple[Reach, ...]:
+        """Whom one trial after the other reaches."""
+        reached = accumulate(first for first, _ in self._reach)
+        return tuple(
+            Reach(trial.id, count, alone)
+            for trial, count, (_, alone) in zip(self.trials, reached, self._reach, strict=True)
+        )
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        """The pairs of trials whose overlap is counted: none where there are too many trials for a matrix."""
+        return list(combinations(range(len(self.trials)), 2)) if len(self.trials) <= MOST_PAIRED else []
 
     def summary(self, on: dt.date, engine: str, words: Words) -> CohortSummary:
         """Everything counted; `words` name what thresholds are about."""
@@ -272,14 +287,14 @@ class Counts:
             patients=self.patients,
             trials=tuple(self._trial(place, words) for place in range(len(self.trials))),
             in_any={"candidates": self._any["candidates"], "eligible": self._any["eligible"]},
-            reach=tuple(Reach(trial.id, *counted) for trial, counted in zip(self.trials, self._reach, strict=True)),
+            reach=self._reached(),
             overlap=tuple(
                 Overlap(
                     (self.trials[a].id, self.trials[b].id),
                     self._both[a, b, "candidates"],
                     self._both[a, b, "eligible"],
                 )
-                for a, b in combinations(range(len(self.trials)), 2)
+                for a, b in self._pairs()
             ),
         )
 
