@@ -32,8 +32,10 @@ LISTED = 20
 def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
     """The summary as text, 80 to 100 columns wide."""
     parts: list[RenderableType] = [Text(AID_SENTENCE), Text(""), _overview(summary), Text("")]
+    if len(summary.reach) > 1:
+        parts += [_reach(summary), Text(REACH_SENTENCE), Text("")]
     if summary.overlap:
-        parts += [_reach(summary), Text(REACH_SENTENCE), Text(""), _overlap(summary), Text("")]
+        parts += [_overlap(summary), Text("")]
     for trial in summary.trials:
         parts += _trial(summary, trial)
     for verdict in summary.evidence:
