@@ -88,6 +88,9 @@ class SqlJudge:
         load_references(connection, self.references(concepts))
         for statement in self.statements():
             connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+            if statement.name == WIDE:
+                for name in self._wide.found:
+                    connection.execute(f"DROP TABLE {name}")
         return connection
 
     def references(self, concepts: Sequence[str]) -> list[Reference]:

@@ -23,8 +23,8 @@ UNSEEN = ("record", "adverse_event")
 """Tables that screening a cohort does not look at: evidence lines, adverse events."""
 CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
 """Tables whose rows have a concept."""
-MOST_PATIENTS = 20_000
-MOST_ROWS = 4_000_000
+MOST_PATIENTS = 40_000
+MOST_ROWS = 2_500_000
 """Patients, and rows of all tables, that a chunk holds (on average)."""
 
 CodeMap = Mapping[tuple[str, str], str]

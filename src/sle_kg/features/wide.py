@@ -158,8 +158,8 @@ class WideScript:
     def statements(self) -> list[Statement]:
         """The statements, in the order in which they are run."""
         found = [
-            Statement(f"found{number}", self._found(batch, query))
-            for number, (batch, query) in enumerate(zip(self._batches, self._queries, strict=True))
+            Statement(name, self._found(batch, query))
+            for name, batch, query in zip(self.found, self._batches, self._queries, strict=True)
         ]
         return [
             Statement(PERSON, _PERSON),
@@ -169,8 +169,13 @@ class WideScript:
             Statement("anchored", self._anchored()),
             Statement("completed", self._completed()),
             *found,
-            Statement(WIDE, self._wide([one.name for one in found])),
+            Statement(WIDE, self._wide(self.found)),
         ]
+
+    @property
+    def found(self) -> list[str]:
+        """The tables that only `WIDE` is made of."""
+        return [f"found{number}" for number in range(len(self._batches))]
 
     def _found(self, batch: Sequence[_Slot], query: str | Query) -> str:
         """SELECT: for each patient with facts what they say for a batch of features; null where they say nothing."""
