@@ -25,7 +25,7 @@ from sle_kg.spark.tables import SparkTables, in_days, is_date, reason, with_code
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 SAME_TIME = 2
 """Statements of features that are prepared and run at the same time."""
@@ -69,7 +69,7 @@ class SparkCohort:
         """Make the views of the script, `PERSON` to `JUDGED`, and compute what the driver will ask for."""
         for name, table in with_code_map(self.tables.tables, self._code_map, self._session).items():
             in_order = table.repartition("patient").sortWithinPartitions(*table.columns)
-            in_order.createOrReplaceTempView(f"source_{name}")
+            in_order.localCheckpoint().createOrReplaceTempView(f"source_{name}")
         concepts = [row[0] for row in self._session.sql(to_spark(concepts_query("source_"))).collect()]
         self._references = self.sql.references(concepts)
         for known in self._references:
@@ -81,28 +81,23 @@ class SparkCohort:
         for one in rest:
             self._view(one)
         with ThreadPoolExecutor(SAME_TIME) as pool:
-            kept = list(pool.map(self._computed, found))
+            list(pool.map(self._view, found))
         for one in statements:
             if one.name in (WIDE, SAID, JUDGED):
-                self._computed(one)
-        for table in kept:
-            table.unpersist()
+                self._view(one)
+        for one in found:
+            self._session.catalog.dropTempView(one.name)
 
-    def _view(self, statement: Statement) -> list[DataFrame]:
-        """The view of a statement, last, after what it is made from; kept once computed."""
-        made = []
-        for step in steps(statement.name, statement.select):
-            made.append(self._session.sql(step.select).persist())
-            made[-1].createOrReplaceTempView(step.name)
-        return made
+    def _view(self, statement: Statement) -> None:
+        """Compute a statement and what it is made from.
 
-    def _computed(self, statement: Statement) -> DataFrame:
-        """The view of a statement, computed; what it was made from is let go."""
-        *shared, table = self._view(statement)
-        table.count()
-        for one in shared:
-            one.unpersist()
-        return table
+        What is computed is cut off from how it was made: Spark would plan that again for every statement that reads it.
+        """
+        made = steps(statement.name, statement.select)
+        for step in made:
+            self._session.sql(step.select).localCheckpoint().createOrReplaceTempView(step.name)
+        for step in made[:-1]:
+            self._session.catalog.dropTempView(step.name)
 
     # ---- on the driver ----------------------------------------------------------------------------------------------
 

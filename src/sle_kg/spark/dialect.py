@@ -32,6 +32,8 @@ Rule = Callable[[exp.Expr], exp.Expr]
 _EPOCH = dt.date(1970, 1, 1)
 _KEPT = "qualified"
 _FACTS = "fact_"
+MOST_JOINS = 8
+"""Tables that one query joins at most."""
 _TRIED: dict[type[exp.Expr], str] = {
     exp.Add: "try_add",
     exp.Sub: "try_subtract",
@@ -72,7 +74,31 @@ def steps(name: str, select: str) -> list[Step]:
     kept = [one for one in _in_order(reads) if facts[one] and everything[one] > 1]
     views = {one: f"{name}_{one}" for one in kept}
     made = [Step(views[one], _text(_with(ctes[one], ctes, reads, views)), True) for one in kept]
-    return [*made, Step(name, _text(_with(tree, ctes, reads, views)), False)]
+    parts, last = _joined_in_parts(name, _with(tree, ctes, reads, views))
+    return [*made, *parts, Step(name, _text(last), False)]
+
+
+def _joined_in_parts(name: str, tree: exp.Expr) -> tuple[list[Step], exp.Expr]:
+    """A SELECT from very many tables, all joined by `number`, as steps that join some each; Spark sorts all at once."""
+    joins = tree.args.get("joins") or []
+    if len(joins) <= MOST_JOINS:
+        return [], tree
+    made: list[Step] = []
+    source = tree.args["from_"].this
+    for start in range(0, len(joins), MOST_JOINS):
+        some = joins[start : start + MOST_JOINS]
+        others = [
+            exp.Column(this=exp.Star(except_=[exp.to_identifier("number")]), table=one.this.alias_or_name)
+            for one in some
+        ]
+        part = exp.Select().select(exp.column(exp.Star(), table=source.alias), *others).from_(source.copy())
+        part.set("joins", [one.copy() for one in some])
+        made.append(Step(f"{name}_part{len(made)}", _text(part), True))
+        source = exp.alias_(exp.to_table(made[-1].name), source.alias, table=True)
+    last = tree.copy()
+    last.set("joins", None)
+    last.args["from_"].set("this", source)
+    return made, last
 
 
 def _translated(select: str) -> exp.Expr:

@@ -42,7 +42,7 @@ ALONE = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "4",
-    "spark.driver.memory": "2g",
+    "spark.driver.memory": "4g",
 }
 """Settings of a session on this machine alone: no socket but on the loopback."""
 
