@@ -77,6 +77,7 @@ class Merge:
             CREATE TABLE versions (patient VARCHAR, record VARCHAR);
             """
         )
+        self._rejected = self._rejects()
         self._aliases = bool(self._rows("SELECT 1 FROM alias LIMIT 1"))
         self._repeats = bool(self._rows("SELECT 1 FROM twice LIMIT 1"))
         self._filling = Filling(self._db, store, self._keys)
@@ -148,18 +149,29 @@ class Merge:
                 if len(running) >= self._threads:
                     wait(running, return_when=FIRST_COMPLETED)
             counts = {table: written.result() for table, written in writing.items()}
-        self._register("_reject", book_schema("reject"))
-        batches = self._db.sql(self._rejects()).to_arrow_reader(_BATCH)
-        counts["rejects"] = _write(folder / "rejects.parquet", book_schema("reject"), batches)
-        with (folder / "rejects.csv").open("w", encoding="utf-8", newline="") as file:
+        counts["rejects"] = self._write_rejects(folder)
+        return counts
+
+    def _write_rejects(self, folder: Path) -> int:
+        """Write the rejects as Parquet and CSV; how many there are."""
+        import pyarrow.dataset as ds
+        import pyarrow.parquet as pq
+
+        written, columns = folder / "rejects.parquet", book_schema("reject")
+        self._register("_reject", columns)
+        number = _write(written, columns, self._db.sql(self._rejects()).to_arrow_reader(_BATCH))
+        with pq.ParquetFile(written) as told, (folder / "rejects.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(BOOKS["reject"])
-            writer.writerows(self._stream(f"SELECT * FROM ({self._rejects()})"))
-        return counts
+            for batch in told.iter_batches(_BATCH):
+                writer.writerows(_rows_of(batch))
+        self._db.register("rejected", ds.dataset(str(written), schema=columns, format="parquet"))
+        self._rejected = "FROM rejected"
+        return number
 
     def reasons(self) -> dict[str, int]:
         """How many records were rejected for each reason."""
-        return dict(self._rows(f"SELECT reason, count(*) FROM ({self._rejects()}) GROUP BY reason ORDER BY ALL"))
+        return dict(self._rows(f"SELECT reason, count(*) FROM ({self._rejected}) GROUP BY reason ORDER BY ALL"))
 
     def _note_versions(self, table: str) -> None:
         """Note the records of which the sources hold two that say different things."""
@@ -227,11 +239,15 @@ class Merge:
     def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, some thousands at a time; one query at a time."""
         for batch in self._db.sql(sql).to_arrow_reader(_BATCH):
-            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            yield from _rows_of(batch)
 
     def close(self) -> None:
         """Give back the memory and the files of the work."""
         self._db.close()
+
+
+def _rows_of(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _once(table: str) -> str:

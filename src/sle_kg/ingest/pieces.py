@@ -1,4 +1,4 @@
-"""Pieces of the input: runs of whole lines of about 32 MB, or several small files together, never a whole export.
+"""Pieces of the input: runs of whole lines of about 32 MB, or small files together, never a whole export.
 
 Only this module reads the files. It cuts at line ends, passes over a line longer than the limit without holding it, and
 names what a damaged gzip file lost; nothing here understands the lines. Of a plain file it tells other processes where
@@ -22,6 +22,10 @@ PIECE = 32 << 20
 """Bytes of input in a piece, about."""
 LIMIT = 64 << 20
 """Bytes of one line, or of one JSON document of several lines; longer ones are rejected unread."""
+LINES = 1 << 17
+"""Lines of a piece, about: each may be a record or a reject, however short it is."""
+_BLOCK = 1 << 16
+"""Bytes in which line ends are counted at a time."""
 _LOOK = 20
 """Lines at which a file is known as NDJSON or as one document."""
 
@@ -52,13 +56,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of bytes of one source, or their place, with the number of its first line and what could not be read."""
+    """A run of bytes of one source, or their place, with the number of its first line and what could not be read.
+
+    `lines` is how many lines, or rows, there are, about.
+    """
 
     form: Form
     source: str
     first: int
     content: bytes | Place
     rejects: tuple[tuple[int, str], ...] = ()
+    lines: int = 1
 
     @property
     def size(self) -> int:
@@ -96,16 +104,17 @@ class Piece:
 
 
 def pieces(segments: Iterable[Segment], size: int | None = None) -> Iterator[Piece]:
-    """Segments in groups of about `size` bytes (default PIECE), in their order."""
+    """Segments in groups of about `size` bytes (default PIECE), and of LINES at most, in their order."""
     group: list[Segment] = []
     room = size or PIECE
-    held = 0
+    held = lines = 0
     for segment in segments:
-        if group and held + segment.size > room:
+        if group and (held + segment.size > room or lines + segment.lines > LINES):
             yield Piece(tuple(group))
-            group, held = [], 0
+            group, held, lines = [], 0, 0
         group.append(segment)
         held += segment.size
+        lines += segment.lines
     if group:
         yield Piece(tuple(group))
 
@@ -151,7 +160,10 @@ DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 def _is_document(raw: BinaryIO) -> bool:
-    """Whether none of the first lines is a JSON object by itself, as in a document written over several lines."""
+    """Whether a file is one document written over several lines.
+
+    So it is where the first line is no JSON by itself, and none of those after it an object.
+    """
     stream = _stream(raw)
     seen = 0
     try:
@@ -162,10 +174,11 @@ def _is_document(raw: BinaryIO) -> bool:
                 continue
             seen += 1
             try:
-                if isinstance(json.loads(line.removeprefix(b"\xef\xbb\xbf")), dict):
-                    return False
+                value = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
             except (ValueError, RecursionError):
-                pass
+                continue
+            if seen == 1 or isinstance(value, dict):
+                return False
     except DAMAGE:
         return False
     return seen > 1
@@ -186,19 +199,24 @@ def _document(raw: BinaryIO, label: str) -> Iterator[Segment]:
 
 
 def _plain_lines(raw: BinaryIO, label: str, file: Path) -> Iterator[Segment]:
-    """Runs of whole lines of about PIECE bytes, as places; the lines themselves where one of them is too long."""
-    start, number = 0, 1
-    while block := raw.read(PIECE):
+    """Runs of whole lines of about PIECE bytes or LINES lines, as places; the lines themselves around one too long."""
+    start, first, lines = 0, 1, 0
+    while block := raw.read(min(_BLOCK, PIECE)):
         if not block.endswith(b"\n"):
             block += raw.readline(LIMIT + 1)
-        if len(block) > LIMIT and any(len(line) > LIMIT for line in block.split(b"\n")):
-            yield _without_long_lines(block, label, number)
+        size = raw.tell() - len(block) - start
+        has_long = len(block) > LIMIT and any(len(line) > LIMIT for line in block.split(b"\n"))
+        if size and (has_long or size + len(block) > PIECE or lines >= LINES):
+            yield Segment("lines", label, first, Place(file, start, size), lines=lines)
+            start, first, lines = start + size, first + lines, 0
+        lines += block.count(b"\n")
+        if has_long:
+            yield _without_long_lines(block, label, first)
             if not block.endswith(b"\n") and _skip_line(raw, block):
-                number += 1
-        else:
-            yield Segment("lines", label, number, Place(file, start, len(block)))
-        number += block.count(b"\n")
-        start = raw.tell()
+                lines += 1
+            start, first, lines = raw.tell(), first + lines, 0
+    if size := raw.tell() - start:
+        yield Segment("lines", label, first, Place(file, start, size), lines=lines)
 
 
 def _without_long_lines(block: bytes, label: str, first: int) -> Segment:
@@ -208,11 +226,11 @@ def _without_long_lines(block: bytes, label: str, first: int) -> Segment:
     for place in long:
         lines[place] = b""
     rejects = tuple((first + place, f"the line is longer than {LIMIT >> 20} MB") for place in long)
-    return Segment("lines", label, first, b"\n".join(lines), rejects)
+    return Segment("lines", label, first, b"\n".join(lines), rejects, len(lines))
 
 
 def _packed_lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
-    """Runs of whole lines of about PIECE bytes of a gzip file, as far as it is not damaged."""
+    """Runs of whole lines of about PIECE bytes or LINES lines of a gzip file, as far as it is not damaged."""
     stream = _stream(raw)
     held: list[bytes] = []
     rejects: list[tuple[int, str]] = []
@@ -233,11 +251,11 @@ def _packed_lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
             break
         held.append(line)
         size += len(line)
-        if size >= PIECE:
-            yield Segment("lines", label, first, b"".join(held), tuple(rejects))
+        if size >= PIECE or len(held) >= LINES:
+            yield Segment("lines", label, first, b"".join(held), tuple(rejects), len(held))
             held, rejects, size, first = [], [], 0, number + 1
     if held or rejects:
-        yield Segment("lines", label, first, b"".join(held), tuple(rejects))
+        yield Segment("lines", label, first, b"".join(held), tuple(rejects), len(held))
 
 
 def _skip_line(stream: BinaryIO, line: bytes) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import PieceReader, Resource
 from sle_kg.ingest.parts import PartBuilder
-from sle_kg.ingest.pieces import PIECE, Segment
+from sle_kg.ingest.pieces import LINES, PIECE, Segment
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.raw import RawRecord
 from sle_kg.terminology import Terminology
@@ -84,15 +84,15 @@ class RowReader:
 
 
 def row_segments(source: str, rows: Iterable[Mapping[str, Any]], first: int = 1) -> Iterator[Segment]:
-    """Rows as lines of JSON without their empty columns, in segments of about a quarter of a piece."""
+    """Rows as lines of JSON without their empty columns, in segments of at most about a quarter of a piece."""
     lines: list[bytes] = []
     size, begin, number = 0, first, first - 1
     for number, row in enumerate(rows, first):
         told = {name: value for name, value in row.items() if value not in (None, "")}
         lines.append(json.dumps(told).encode() + b"\n")
         size += len(lines[-1])
-        if size >= PIECE // 4:
-            yield Segment("rows", source, begin, b"".join(lines))
+        if size >= PIECE // 4 or len(lines) >= LINES // 4:
+            yield Segment("rows", source, begin, b"".join(lines), lines=len(lines))
             lines, size, begin = [], 0, number + 1
     if lines:
-        yield Segment("rows", source, begin, b"".join(lines))
+        yield Segment("rows", source, begin, b"".join(lines), lines=len(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from sle_kg.errors import InputError
@@ -20,23 +21,7 @@ def parse_json(text: str, file: str) -> Iterator[Any]:
     Raises InputError for what is no JSON, numbers that JSON does not know (NaN, Infinity), a name that stands twice
     in one object with different values (which of them counts is not said), and nesting too deep.
     """
-
-    def refuse(constant: str) -> NoReturn:
-        raise InputError(f"{file}: {constant} is no number of JSON: mend the value")
-
-    def one_value_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            for name, value in pairs:
-                if found[name] != value:
-                    raise InputError(
-                        f"{file}: {name!r} stands twice in one JSON object, with different values: keep one"
-                    )
-        return found
-
-    decoder = json.JSONDecoder(
-        object_pairs_hook=one_value_each, parse_float=exact_number, parse_int=exact_number, parse_constant=refuse
-    )
+    decoder = _decoder(file)
 
     def loads(part: str) -> Any:
         value = decoder.decode(part)
@@ -59,6 +44,28 @@ def parse_json(text: str, file: str) -> Iterator[Any]:
             raise InputError(f"{file}, line {number}: not readable as JSON ({error.msg})") from error
         except RecursionError as error:
             raise InputError(f"{file}, line {number}: the JSON is nested too deeply to be a patient record") from error
+
+
+@lru_cache(1)
+def _decoder(file: str) -> json.JSONDecoder:
+    """What decodes JSON, naming the file in errors."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise InputError(f"{file}: {constant} is no number of JSON: mend the value")
+
+    def one_value_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            for name, value in pairs:
+                if found[name] != value:
+                    raise InputError(
+                        f"{file}: {name!r} stands twice in one JSON object, with different values: keep one"
+                    )
+        return found
+
+    return json.JSONDecoder(
+        object_pairs_hook=one_value_each, parse_float=exact_number, parse_int=exact_number, parse_constant=refuse
+    )
 
 
 def _without_surrogates(value: Any) -> Any:
