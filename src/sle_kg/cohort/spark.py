@@ -31,6 +31,8 @@ SAME_TIME = 2
 """Statements of features that are prepared and run at the same time."""
 RESULTS = (PERSON, WIDE, SAID, JUDGED)
 ANCHOR = "anchor"
+ONLY_WIDE = ("anchored", "completed")
+"""Tables that nothing but `WIDE` reads."""
 
 
 class SparkCohort:
@@ -44,6 +46,8 @@ class SparkCohort:
         self.sql, self.tables, self._code_map, self._session = judge, tables, code_map, session
         self._references: list[Reference] = []
         self._facts: list[str] = []
+        self._derived: list[Statement] = []
+        """What feature queries read beside facts, anchors and reference tables."""
         self._first = 0
 
     @classmethod
@@ -78,6 +82,7 @@ class SparkCohort:
         found = [one for one in statements if one.name.startswith("found")]
         rest = [one for one in statements if one not in found and one.name not in (WIDE, SAID, JUDGED)]
         self._facts = [one.name for one in rest if one.name.startswith("fact_")]
+        self._derived = [one for one in rest if one.name not in (PERSON, ANCHOR, *ONLY_WIDE, *self._facts)]
         for one in rest:
             self._view(one)
         with ThreadPoolExecutor(SAME_TIME) as pool:
@@ -131,8 +136,10 @@ class SparkCohort:
         wanted = self._session.createDataFrame(asked)
         for name in self._facts:
             found = self._session.table(name).join(wanted, "patient", "left_semi").toArrow()
-            dates = [one.name for one in schema(name.removeprefix("fact_")) if is_date(one.type)]
+            dates = [column.name for column in schema(name.removeprefix("fact_")) if is_date(column.type)]
             _add(connection, name, _less(_dated(found, dates), "patient", self._first))
+        for one in self._derived:
+            connection.execute(f"CREATE OR REPLACE TABLE {one.name} AS {one.select}")
         connection.execute(f"INSERT INTO brought SELECT number FROM {WAITING} ANTI JOIN brought USING (number)")
 
     def _load_anchors(self, connection: duckdb.DuckDBPyConnection) -> None:
