@@ -37,8 +37,13 @@ def cohort(
         typer.Option("--master", metavar="URL", help="Where Spark runs: local[2] (default), spark://…, yarn …"),
     ] = None,
     verdicts: Annotated[
-        Path | None,
-        typer.Option("--verdicts", metavar="FILE", help="Write the verdict of every patient and trial as Parquet."),
+        str | None,
+        typer.Option(
+            "--verdicts",
+            metavar="FILE",
+            help="Write the verdict of every patient and trial as Parquet. For Spark also a folder (with / at its "
+            "end), an address, or delta: and the address of a Delta table, which Spark writes.",
+        ),
     ] = None,
     candidates: Annotated[
         int, typer.Option("--candidates", metavar="N", min=0, help="Candidates listed of each trial, at most.")

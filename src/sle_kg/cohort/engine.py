@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sle_kg.cohort.judge import JUDGED, SqlJudge, load_judged
 from sle_kg.cohort.tables import CodeMap, CohortTables
+from sle_kg.cohort.write import Write, parquet_writer
 from sle_kg.engines import RowStatus
 from sle_kg.errors import InputError
 from sle_kg.patients.facts import PatientData
 from sle_kg.screening import Options, Session
+from sle_kg.spark.write import is_spark_place
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,6 +116,8 @@ ENGINES: dict[str, Callable[[SqlJudge, CohortTables, Options, CodeMap], CohortEn
 
 
 SPARK = "spark"
+VERDICTS = "--verdicts"
+"""The option that names where the verdict table goes."""
 
 
 def get_cohort_engine(
@@ -132,6 +137,21 @@ def get_cohort_engine(
 
         return SparkCohort.open(judge, place, code_map, master)
     return ENGINES[name](judge, CohortTables.open(Path(place)), options, code_map)
+
+
+def verdict_writer(engine: CohortEngine, place: str | None) -> AbstractContextManager[Write | None]:
+    """A writer of the verdict table into a file, or, on Spark, to any place that Spark writes.
+
+    Raises InputError where only Spark could write there, or the place cannot be written.
+    """
+    if place is None or not is_spark_place(place):
+        return parquet_writer(None if place is None else Path(place), VERDICTS)
+    if engine.name != SPARK:
+        raise InputError(f"{VERDICTS} {place}: a folder or an address is for --engine spark; name a file")
+    from sle_kg.cohort.spark import SparkCohort
+
+    assert isinstance(engine, SparkCohort)
+    return engine.writer(place, VERDICTS)
 
 
 def _check_finished(folder: Path) -> None:

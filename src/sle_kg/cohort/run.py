@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
-from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine
+from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
 from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
@@ -55,7 +55,7 @@ class Wanted:
 def run(
     folder: Path | str,
     options: Options,
-    verdicts: Path | None = None,
+    verdicts: Path | str | None = None,
     wanted: Wanted | None = None,
     progress: Progress | None = None,
     judged: Progress | None = None,
@@ -63,6 +63,7 @@ def run(
 ) -> CohortSummary:
     """Judge the patients of a folder, write the verdict table to `verdicts`, and give what it adds up to.
 
+    `verdicts` is a file; on Spark also a folder (`/` at its end) or an address, by `spark_writer`.
     `progress` is told how many patients are done, of how many; `judged` at the end how many were judged, not taken from
     a state. Raises InputError for options and tables that cannot be used.
     """
@@ -79,7 +80,7 @@ def run(
     source = _Judging(cohort) if wanted.state is None else _Keeping(cohort, wanted.state, chunks)
     done = 0
     with (
-        parquet_writer(verdicts, "--verdicts") as write,
+        verdict_writer(engine, None if verdicts is None else str(verdicts)) as write,
         parquet_writer(wanted.state, "--state", source.metadata) as keep,
     ):
         for patients in chunks:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.patterns import WAITING
+from sle_kg.cohort.write import Write
 from sle_kg.errors import InputError
 from sle_kg.features.database import Reference, arrow_rows, concepts_query, empty_database, load_references
 from sle_kg.features.wide import PERSON, WIDE, Statement
@@ -21,6 +23,7 @@ from sle_kg.patients.facts import schema
 from sle_kg.spark.dialect import steps, to_spark
 from sle_kg.spark.session import start
 from sle_kg.spark.tables import SparkTables, in_days, is_date, reason, with_code_map
+from sle_kg.spark.write import spark_writer
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,6 +69,10 @@ class SparkCohort:
     def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
         """The patients in chunks that the driver holds."""
         return self.tables.chunks(most)
+
+    def writer(self, place: str, option: str) -> AbstractContextManager[Write]:
+        """See `spark_writer`."""
+        return spark_writer(place, option, self._session)
 
     # ---- on the cluster ---------------------------------------------------------------------------------------------
 
