@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from cohorts import write_tables
+from sle_kg.cohort.tables import CohortTables
 from sle_kg.errors import InputError
-from sle_kg.spark.tables import SparkTables
+from sle_kg.patients.facts import COLUMNS, schema
+from sle_kg.spark.tables import SparkTables, with_code_map
+from sle_kg.terminology import UNMAPPED
 
 
 class RefusedError(Exception):
@@ -57,3 +64,36 @@ def test_a_folder_without_patients_is_refused(session: Any, tmp_path: Any) -> No
 def test_a_cluster_without_delta_is_told_in_one_sentence(session: Any, tmp_path: Any) -> None:
     with pytest.raises(InputError, match="Spark cannot read it"):
         SparkTables.open(f"delta:{tmp_path}", session)
+
+
+CODE_MAP = {("urn:a", "1"): "prednisone", ("", "2"): "other", ("urn:a|b", "3"): "sle", ("urn:a", "b|4"): "sle"}
+CODES = ["urn:a|1", "2", "|2", "urn:a|b|3", "urn:a|b|4", "urn:b|1", "1", "", "it's|`${x}`"]
+
+
+def with_unread(folder: Path) -> Path:
+    """Tables of a patient with an unmapped diagnosis for each code, and what else is unread of each."""
+    unread = [
+        {"patient": "p", "record": f"r{place}", "code": code, "why": why}
+        for place, code in enumerate(CODES)
+        for why in ("unmapped code", "no date")
+    ]
+    condition = [
+        {"patient": "p", "record": f"r{place}", "concept": concept}
+        for place in range(len(CODES))
+        for concept in (UNMAPPED, "sle")
+    ]
+    rows = {"patient": [{"patient": "p"}], "unread": unread, "condition": condition}
+    return write_tables(
+        folder / "tables", {name: pa.Table.from_pylist(rows.get(name, []), schema(name)) for name in COLUMNS}
+    )
+
+
+def test_a_code_map_settles_the_same_records_as_on_duckdb(session: Any, tmp_path: Path) -> None:
+    folder = with_unread(tmp_path)
+    settled = with_code_map(SparkTables.open(str(folder), session).tables, CODE_MAP, session)
+    expected = CohortTables.open(folder).read(("p",), dt.date(2026, 11, 21), CODE_MAP)
+    for name in ("unread", "condition", "exposure"):
+        found = map(tuple, settled[name].collect())
+        rows = [tuple(row.values()) for row in expected[name].to_pylist()]
+        assert sorted(found, key=str) == sorted(rows, key=str), name
+    assert {row["concept"] for row in expected["condition"].to_pylist()} == {UNMAPPED, "sle", "prednisone", "other"}

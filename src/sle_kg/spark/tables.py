@@ -115,7 +115,7 @@ def with_code_map(
         return dict(tables)
     from pyspark.sql import functions as fn
 
-    pairs = [(f"{system}|{code}", key) for (system, code), key in sorted(code_map.items())]
+    pairs = [(text, key) for (system, code), key in sorted(code_map.items()) for text in _code_texts(system, code)]
     given = pa.table({"code": [code for code, _ in pairs], "key": [key for _, key in pairs]})
     unread = tables["unread"]
     settled = unread.where("why = 'unmapped code'").join(fn.broadcast(session.createDataFrame(given)), "code")
@@ -132,6 +132,13 @@ def with_code_map(
         joined = table.join(keys, ["patient", "record"], "left").withColumn("concept", mapped)
         made[name] = joined.select(*table.columns)
     return made
+
+
+def _code_texts(system: str, code: str) -> list[str]:
+    """How a code may stand in the table of what is unread: the last `|` ends the system, which may be missing."""
+    if "|" in code:
+        return []
+    return [f"{system}|{code}"] if system else [f"|{code}", code]
 
 
 def reason(error: Exception) -> str:
