@@ -23,8 +23,14 @@ from sle_kg.patients.facts import COLUMNS
 from sle_kg.screening import Options
 from sle_kg.trials import screenable
 
-SAMPLE = [(asked, cases[:: max(1, len(cases) // 12)]) for asked, cases in GROUPS.items() if not asked.code_map]
-"""Of every way of asking about a dozen patients; `tests/identity` has them all."""
+SAMPLE = [
+    pytest.param(asked, cases[:: max(1, len(cases) // 12)], marks=pytest.mark.slow if number else ())
+    for trial in sorted({asked.trial for asked in GROUPS})
+    for number, (asked, cases) in enumerate(
+        (asked, cases) for asked, cases in GROUPS.items() if asked.trial == trial and not asked.code_map
+    )
+]
+"""Of every way of asking about a dozen patients, those after the first of each trial slow; `tests/identity` has all."""
 
 
 @pytest.mark.parametrize(("asked", "cases"), SAMPLE, ids=lambda value: getattr(value, "trial", ""))

@@ -45,6 +45,7 @@ def profiles(people: Path) -> list[Profile]:
     return session.profiles(session.asks(session.data.patients))
 
 
+@pytest.mark.slow
 def test_every_gain_is_what_the_changed_trial_says(whole: CohortSummary, profiles: list[Profile]) -> None:
     gaining = set()
     for trial in whole.trials:

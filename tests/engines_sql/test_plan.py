@@ -91,13 +91,14 @@ def test_a_threshold_with_too_many_decimals_is_refused() -> None:
         ENGINE.statuses(trial(row("R", leaf("a", ">=", "0.0000000000001"))), {}, [profile({})])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(trials(), st.lists(st.tuples(bounds(), attestations), min_size=1, max_size=8))
 def test_random_trees_agree_with_the_evaluator(made, known_and_said) -> None:  # type: ignore[no-untyped-def]
     people = [profile(some, said, ask) for ask, (some, said) in enumerate(known_and_said)]
     assert first_difference(of_engine(SqlEngine(), made, {}), of_evaluator(made, {}), people) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nct", sorted(screenable()))
 def test_random_profiles_agree_with_the_evaluator_under_every_reading(nct: str) -> None:
     made = screenable()[nct]
