@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sle_kg.ingest.fill import DATED, DAYS, template_schema, which_day
-from sle_kg.ingest.parts import ORDINAL, PartStore, template_name
+from sle_kg.ingest.parts import ORDINAL, PartStore, register, template_name
 from sle_kg.patients.facts import COLUMNS, schema
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Filling:
     def __init__(self, db: duckdb.DuckDBPyConnection, store: PartStore, keys: Sequence[str]) -> None:
         self._db = db
         for table in COLUMNS:
-            self._register(table, [str(file) for file in store.files(template_name(table), keys)])
+            register(db, "told", store.files(template_name(table), keys), template_schema(table))
+            db.execute(f"CREATE TABLE {_rows_of(table)} AS SELECT DISTINCT * FROM told")
         says = " UNION ALL ".join(
             f"SELECT DISTINCT template, {1 << place} AS bit FROM {_rows_of(table)}"
             for place, table in enumerate(COLUMNS)
@@ -59,16 +60,6 @@ class Filling:
             """
         )
         [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
-
-    def _register(self, table: str, files: list[str]) -> None:
-        """Take in the rows of templates for a table, each once."""
-        import pyarrow.dataset as ds
-
-        columns = template_schema(table)
-        told = ds.dataset(files, schema=columns, format="parquet") if files else columns.empty_table()
-        self._db.register("told", told)
-        self._db.execute(f"CREATE TABLE {_rows_of(table)} AS SELECT DISTINCT * FROM told")
-        self._db.unregister("told")
 
     def one_by_one(self, table: str) -> str | None:
         """The rows of those lines that are not taken as columns, with their ordinals; None where there are none."""

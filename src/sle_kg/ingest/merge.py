@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.ingest.filling import Filling, quoted
-from sle_kg.ingest.parts import BOOKS, ORDINAL, PartStore, book_schema, part_schema
+from sle_kg.ingest.parts import BOOKS, ORDINAL, PartStore, book_schema, part_schema, register
 from sle_kg.ingest.pieces import Segment
 from sle_kg.patients.facts import COLUMNS, schema
 
@@ -140,7 +140,7 @@ class Merge:
         with ThreadPoolExecutor(self._threads) as pool:
             writing: dict[str, Future[int]] = {}
             for table in COLUMNS:
-                self._register(table, part_schema(table))
+                register(self._db, _facts(table), self._store.files(table, self._keys), part_schema(table))
                 if self._repeats:
                     self._note_versions(table)
                 batches = self._filling.batches(table, self._final(table))
@@ -154,7 +154,6 @@ class Merge:
 
     def _write_rejects(self, folder: Path) -> int:
         """Write the rejects as Parquet and CSV; how many there are."""
-        import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
         written, columns = folder / "rejects.parquet", book_schema("reject")
@@ -165,7 +164,7 @@ class Merge:
             writer.writerow(BOOKS["reject"])
             for batch in told.iter_batches(_BATCH):
                 writer.writerows(_rows_of(batch))
-        self._db.register("rejected", ds.dataset(str(written), schema=columns, format="parquet"))
+        register(self._db, "rejected", [written], columns)
         self._rejected = "FROM rejected"
         return number
 
@@ -187,7 +186,7 @@ class Merge:
         patient, join = "t.patient", ""
         if self._aliases:
             patient, join = "coalesce(a.patient, t.patient)", "LEFT JOIN alias a ON a.alias = t.patient"
-        rows = f"SELECT {patient} AS patient, {columns} FROM {quoted(table)} t {join}"
+        rows = f"SELECT {patient} AS patient, {columns} FROM {_facts(table)} t {join}"
         kept = f"SELECT * FROM ({rows}) SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)"
         filled = self._filling.one_by_one(table)
         return f"{kept} UNION ALL {filled}" if filled else kept
@@ -226,12 +225,7 @@ class Merge:
 
     def _register(self, table: str, columns: pa.Schema) -> None:
         """A table of the parts under its own name; no name or text of the sources becomes SQL."""
-        import pyarrow.dataset as ds
-
-        files = [str(file) for file in self._store.files(table, self._keys)]
-        self._db.register(
-            table, ds.dataset(files, schema=columns, format="parquet") if files else columns.empty_table()
-        )
+        register(self._db, table, self._store.files(table, self._keys), columns)
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._db.execute(sql).fetchall()
@@ -244,6 +238,11 @@ class Merge:
     def close(self) -> None:
         """Give back the memory and the files of the work."""
         self._db.close()
+
+
+def _facts(table: str) -> str:
+    """Name of what all parts hold of a fact table."""
+    return f"facts_{table}"
 
 
 def _rows_of(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ It is written under another name and renamed, so a part is there whole or not at
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from sle_kg.patients.facts import COLUMNS, FactBuilder, schema
 from sle_kg.patients.raw import RawRecord
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 ORDINAL = "ordinal"
@@ -213,3 +215,13 @@ class PartStore:
         for key in keys:
             total.update(json.loads((self.folder / key / "piece.json").read_text(encoding="utf-8"))["skipped"])
         return total
+
+
+def register(db: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], columns: pa.Schema) -> None:
+    """Name the rows of some Parquet files, for SQL; a folder's name is taken as it is, whatever signs it has."""
+    db.unregister(name)
+    if files:
+        told = db.read_parquet([glob.escape(str(file)) for file in files], hive_partitioning=False)
+        told.create_view(name)
+    else:
+        db.register(name, columns.empty_table())
