@@ -52,3 +52,12 @@ def test_qualify_is_a_filter(session: Any) -> None:
 def test_an_overflow_outside_try_is_an_error(session: Any) -> None:
     with pytest.raises(Exception, match="NUMERIC_VALUE_OUT_OF_RANGE"):
         session.sql(to_spark(f"SELECT {BIG} * {BIG}")).collect()
+
+
+@pytest.mark.parametrize("where", ["ask NOT IN (SELECT ask FROM {})", "b > 2 OR ask NOT IN (SELECT ask FROM {})"])
+def test_asks_that_are_not_among_others_are_found_by_a_join_on_equal_values(session: Any, where: str) -> None:
+    rows, others = "(VALUES (1, 2), (2, 3), (3, 1), (4, 4)) r(ask, b)", "(VALUES (1), (NULL), (4)) o(ask)"
+    select = f"SELECT * FROM {rows} WHERE {where.format(others + ' WHERE ask IS NOT NULL')}"
+    found = session.sql(to_spark(select))
+    assert "NestedLoop" not in found._jdf.queryExecution().executedPlan().toString()
+    assert sorted(map(tuple, found.collect())) == sorted(empty_database().execute(select).fetchall())

@@ -9,7 +9,8 @@ says differently. Every rule keeps the result to the last decimal:
   Spark's own division keeps six decimals only; division by zero gives null.
 - Spark runs with ANSI checks, so that an overflow is an error; inside TRY it gives null, by `try_add` and its like.
 - *QUALIFY* is a column that is computed and then filtered by.
-- `NOT IN (SELECT …)` becomes NOT EXISTS, which can be joined by hash: the columns compared are never null.
+- `ask NOT IN (SELECT ask …)` says by `coalesce` that numbers of asks are never null: Spark would compare every ask with
+  every other, to find those that cannot be told apart.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ Rule = Callable[[exp.Expr], exp.Expr]
 _EPOCH = dt.date(1970, 1, 1)
 _KEPT = "qualified"
 _FACTS = "fact_"
+_ASK = "ask"
 MOST_JOINS = 8
 """Tables that one query joins at most."""
 _TRIED: dict[type[exp.Expr], str] = {
@@ -227,6 +229,8 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
             return exp.Anonymous(this="monotonically_increasing_id", expressions=[])
         case exp.Select() if node.args.get("qualify"):
             return _qualified(node)
+        case exp.Not() if isinstance(node.this, exp.In) and _asks(node.this) is not None:
+            return _never_null(node)
     return node
 
 
@@ -269,6 +273,27 @@ def _months_before(day: exp.Expr, months: exp.Expr) -> exp.Expr:
 def _date(day: exp.Expr) -> exp.Expr:
     """A number of days as a date of Spark's."""
     return exp.Anonymous(this="date_from_unix_date", expressions=[day])
+
+
+def _asks(node: exp.In) -> exp.Select | None:
+    """The query that selects asks alone, where `node` looks into one."""
+    query = node.args.get("query")
+    select = query.unnest() if isinstance(query, exp.Subquery) else query
+    return select if isinstance(select, exp.Select) and select.named_selects == [_ASK] else None
+
+
+def _never_null(node: exp.Not) -> exp.Not:
+    """NOT IN with both sides told to be no null."""
+    inside = node.copy()
+    select = _asks(inside.this)
+    assert select is not None
+    select.set("expressions", [exp.alias_(_told(one.unalias()), _ASK) for one in select.expressions])
+    inside.this.set("this", _told(inside.this.this))
+    return inside
+
+
+def _told(ask: exp.Expr) -> exp.Expr:
+    return exp.Coalesce(this=ask.copy(), expressions=[exp.Literal.number(-1)])
 
 
 def _qualified(select: exp.Select) -> exp.Select:
