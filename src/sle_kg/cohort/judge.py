@@ -113,9 +113,12 @@ class SqlJudge:
     def _judged(self, trials: Sequence[Trial], plan: Plan) -> str:
         """SELECT of the columns of a plan."""
         keys = [(trial.id, row.id) for trial in trials for row in trial.criteria]
-        said = ", ".join(f"coalesce({name}, false) AS {name}" for key in keys for name in self.said_columns(*key))
+        said = [f"coalesce({name}, false) AS {name}" for key in keys for name in self.said_columns(*key)]
+        asked = [(trial.id, feature.slug) for trial in trials for feature in self.wanted[trial.id]]
+        bounds = dict.fromkeys(f"w.{name}" for key in asked for name in self.columns.bounds(*key))
+        columns = ", ".join(["w.number", *bounds, *said])
         return f"""
-        WITH asked AS (SELECT w.*, {said} FROM {WIDE} w LEFT JOIN {SAID} s ON s.number = w.number)
+        WITH asked AS (SELECT {columns} FROM {WIDE} w LEFT JOIN {SAID} s ON s.number = w.number)
         SELECT * FROM ({plan.sql()}) q"""
 
     def status_columns(self, trial: str) -> StatusColumns:

@@ -137,7 +137,8 @@ class WideScript:
         of_feature: dict[int, list[_Slot]] = {}
         for slot in self._slots:
             of_feature.setdefault(slot.row, []).append(slot)
-        self._batches = [[slot for row in batch for slot in of_feature[row]] for batch in batches(self._features)]
+        together = [[slot for row in batch for slot in of_feature[row]] for batch in batches(self._features)]
+        self._batches = [batch[start : start + SLOTS] for batch in together for start in range(0, len(batch), SLOTS)]
         self._queries = [QUERIES[batch[0].feature.kind](batch[0].feature, options) for batch in self._batches]
 
     def references(self, concepts: Sequence[str]) -> list[Reference]:
@@ -217,27 +218,39 @@ class WideScript:
         {group}"""
 
     def _wide(self, found: Sequence[str]) -> str:
-        """SELECT of `WIDE`: what follows for every patient from what was found."""
+        """SELECT of `WIDE`: what follows for every patient from what was found; very many tables joined in parts."""
+        made = list(zip(found, self._batches, self._queries, strict=True))
+        if len(made) <= TABLES:
+            return self._wide_part(made)
+        parts = [self._wide_part(made[start : start + TABLES // 2]) for start in range(0, len(made), TABLES // 2)]
+        joins = " ".join(f"JOIN ({part}) q{number} USING (number)" for number, part in enumerate(parts))
+        return f"SELECT * FROM (SELECT number FROM {PERSON}) p {joins}"
+
+    def _wide_part(self, made: Sequence[tuple[str, Sequence[_Slot], str | Query]]) -> str:
+        """SELECT of the bounds of some batches, with the number of every patient."""
         columns = [
             f"CAST({side} AS {_type(slot.feature)}) AS {slot.stem}_{word}"
-            for batch, query in zip(self._batches, self._queries, strict=True)
+            for _, batch, query in made
             for slot in batch
             for side, word in zip(self._sides(slot, batch, query), ("low", "high"), strict=True)
         ]
-        joins = " ".join(f"LEFT JOIN {name} ON {name}.number = p.number" for name in ["anchored", "completed", *found])
+        tables = ["anchored", "completed", *(name for name, _, _ in made)]
+        joins = " ".join(f"LEFT JOIN {name} ON {name}.number = p.number" for name in tables)
         return f"SELECT p.number, {', '.join(columns)} FROM {PERSON} p {joins}"
 
     def _sides(self, slot: _Slot, batch: Sequence[_Slot], query: str | Query) -> tuple[str, str]:
         """SQL over the columns of `WIDE`'s sources: the lower and the upper bound."""
         if not isinstance(query, Query):
             return f"{slot.stem}_lower", f"{slot.stem}_upper"
-        anchor = f"{slot.feature.get('anchor')}_{slot.place}"
-        own = anchored(slot.feature)
-        until = f"until_{query.section} >= {f'{anchor}_last' if own else self._today}"
-        planned = f" AND NOT {anchor}_last > {self._today}" if own else ""
+        own, last = anchored(slot.feature), self._today
+        if own:
+            anchor = str(slot.feature.get("anchor"))
+            last = f"{anchor}_{slot.place}_last"
+            last = f"coalesce({last}, {self._today})" if anchor in STAND_INS else last
+        until = f"until_{query.section} >= {last}"
+        planned = f" AND NOT {last} > {self._today}" if own else ""
         is_open = query.closed_sets and any(map(self._terminology.is_open, names_of(slot.feature, "valueSet")))
-        said = {ASKED: f"{anchor}_last IS NOT NULL" if own else "true", CLOSED: "false" if is_open else until + planned}
-
+        said = {ASKED: f"{last} IS NOT NULL" if own else "true", CLOSED: "false" if is_open else until + planned}
         bit = (slot.number - batch[0].number) % BITS
         first = slot.number - bit
 
@@ -279,7 +292,10 @@ class WideScript:
         WHERE NOT EXISTS (SELECT 1 FROM known w WHERE w.ask = k.ask AND w.anchor = s.anchor)"""
 
     def _anchored(self) -> str:
-        """SELECT: the last possible day of each anchor that a feature asks for, a column for each trial."""
+        """SELECT: the last possible day of each anchor that a feature asks for, a column for each trial.
+
+        Null where a stand-in, or an event, is on the day judged: `_sides` fills it in.
+        """
         several = len(self._trials)
         asked = sorted(
             {(str(slot.feature.get("anchor")), slot.place) for slot in self._slots if anchored(slot.feature)}
@@ -290,7 +306,9 @@ class WideScript:
         ]
         return f"""
         SELECT CAST(ask // {several} AS INTEGER) AS number{"".join(f", {column}" for column in columns)}
-        FROM (SELECT ask, ask % {several} AS place, anchor, last FROM anchor) several GROUP BY ask // {several}"""
+        FROM (SELECT ask, ask % {several} AS place, anchor, last FROM anchor
+              WHERE last <> {self._today} OR anchor NOT IN ({texts(STAND_INS)})) several
+        GROUP BY ask // {several}"""
 
     def _completed(self) -> str:
         """SELECT: the day up to which each section is complete, a column for each."""
@@ -306,6 +324,10 @@ class WideScript:
 
 
 BOUNDS = ("lower", "upper")
+SLOTS = 40
+"""Features that one query computes at most: each has an aggregate of its own, which sees the rows of all."""
+TABLES = 64
+"""Tables that one query joins at most: what a database plans grows with tables times columns."""
 BITS = 60
 """Flags of different features that a column holds, one bit each."""
 
