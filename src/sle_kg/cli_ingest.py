@@ -12,6 +12,8 @@ import typer
 
 _SHOWN = 20
 """Reasons, and kinds of what was passed over, that are printed."""
+_LENGTH = 200
+"""Signs that are printed of each; names of columns and elements in them come from the sources."""
 
 
 def ingest_cohort(
@@ -64,9 +66,11 @@ def ingest_cohort(
 
 def _most(counts: Mapping[str, int]) -> None:
     """The most frequent of some counts, and how many more there are."""
+    from sle_kg.report.text import shorten
+
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     for what, number in ordered[:_SHOWN]:
-        print(f"  {number:,} {what}")
+        print(f"  {number:,} {shorten(what, _LENGTH)}")
     if len(ordered) > _SHOWN:
         print(f"  {sum(number for _, number in ordered[_SHOWN:]):,} of {len(ordered) - _SHOWN} more kinds")
 

@@ -13,6 +13,7 @@ import time
 import pyarrow.parquet as pq
 import pytest
 
+from sle_kg import cli_ingest
 from sle_kg.errors import InputError
 from sle_kg.ingest import Options, ingest_cohort, merge, pieces, work
 from sle_kg.patients.facts import COLUMNS
@@ -193,6 +194,57 @@ def test_two_ingests_of_one_folder_are_kept_apart(tmp_path):
 
     with _in_hand(tmp_path / "out"), pytest.raises(InputError, match="another ingest is at work"):
         read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", patient("a")))
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.ndjson.gz"])
+def test_short_lines_are_cut_into_pieces_by_their_number(name, tmp_path):
+    content = json.dumps(patient("a")).encode() + b"\nx" * 1_000_000
+    (tmp_path / name).write_bytes(gzip.compress(content, 1) if name.endswith("gz") else content)
+    found = [piece.loaded() for piece in pieces.pieces(pieces.segments_of(tmp_path / name, "a"))]
+    segments = [segment for piece in found for segment in piece.segments]
+    lines = [sum(segment.content.count(b"\n") for segment in piece.segments) for piece in found]
+    assert b"".join(segment.content for segment in segments) == content
+    assert max(lines) < 200_000 and len(found) < 12
+    assert [segment.first for segment in segments] == [1 + sum(lines[:place]) for place in range(len(lines))]
+
+
+def test_lines_of_values_that_are_no_resources_are_no_document(tmp_path):
+    (tmp_path / "numbers.json").write_bytes(b"1\n" * 30)
+    read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", patient("a")), tmp_path / "numbers.json")
+    assert [int(line) for line, _, _ in rejects(tmp_path / "out")] == list(range(1, 31))
+
+
+def test_types_of_no_known_resource_cannot_steer_the_terminal(tmp_path, capsys):
+    kinds = ["\x1b[2JPatient", "x" * 5000, "Encounter", "Bösartig"]
+    source = ndjson(tmp_path / "a.ndjson", patient("a"), *({"resourceType": kind, "id": "e"} for kind in kinds))
+    cli_ingest.ingest_cohort([str(source)], tmp_path / "out", workers=1)
+    told = capsys.readouterr().out
+    assert "  3 resource of no type of FHIR\n  1 Encounter\n" in told
+    assert "\x1b" not in told and "xxx" not in told
+
+
+def test_reasons_are_printed_without_control_characters_and_short(capsys):
+    cli_ingest._most({"\x1b]0;name\x07 " + "x" * 5000: 2})
+    told = capsys.readouterr().out
+    assert told.startswith("  2 �]0;name� xxx") and len(told) < 300
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from sle_kg.ingest import Options, ingest_cohort
+ingest_cohort([sys.argv[1]], Path(sys.argv[2]), Options(workers=1))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_rejected_lines(tmp_path):
+    source = tmp_path / "a.ndjson"
+    source.write_bytes(json.dumps(patient("a")).encode() + b"\n" + b"x\n" * 3_000_000)
+    command = [sys.executable, "-c", MEASURED, str(source), str(tmp_path / "out")]
+    megabytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(megabytes) < 850
 
 
 PROGRAM = """

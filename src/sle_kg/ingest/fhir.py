@@ -38,6 +38,7 @@ READ = frozenset({*FHIR_TYPE.values(), "Medication", "Bundle"})
 _MEDICINES = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
 _ABOUT = ("focus", "derivedFrom", "partOf", "hasMember")
 _FIRST_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
+_LONGEST_TYPE = 64
 _NOBODY = "refers to no patient"
 _SELF = {"resourceType": "Patient", "id": "self"}
 """Stands for the patient of a resource while it is read alone; any id may be the real one."""
@@ -122,7 +123,7 @@ class PieceReader:
             return
         first = _FIRST_TYPE.search(content)
         if first and (kind := first[1].decode()) not in READ and _has_type(content, kind):
-            self._part.skipped[kind] += 1
+            self._part.skipped[_shown(kind)] += 1
             return
         try:
             values = list(parse_json(content.decode("utf-8"), ""))
@@ -151,9 +152,9 @@ class PieceReader:
 
     def _read_resource(self, resource: Resource, url: str, document: Document, source: str, line: int) -> None:
         """One resource: its facts, or its place among what waits for others."""
-        kind = text_of(resource.get("resourceType")) or "resource without a type"
+        kind = text_of(resource.get("resourceType")) or ""
         if kind not in READ:
-            self._part.skipped[kind] += 1
+            self._part.skipped[_shown(kind)] += 1
         elif kind == "Patient":
             self._person(resource, url, source, line)
         elif kind == "Medication":
@@ -361,6 +362,11 @@ def _resources(bundle: Resource) -> Iterator[tuple[Resource, str]]:
             continue
         entries = [entry for entry in sequence(resource.get("entry")) if isinstance(entry, dict)]
         waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
+
+
+def _shown(kind: str) -> str:
+    """What a resource of an unknown type is counted as: its type, unless no type of FHIR may be called so."""
+    return kind if kind.isascii() and kind.isalpha() and len(kind) <= _LONGEST_TYPE else "resource of no type of FHIR"
 
 
 def _parsed(text: str) -> Resource:
