@@ -196,6 +196,12 @@ def test_two_ingests_of_one_folder_are_kept_apart(tmp_path):
         read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", patient("a")))
 
 
+def test_patients_whose_ids_lost_signs_are_not_taken_for_each_other(tmp_path):
+    lost = [json.dumps(patient(name)).encode() for name in ("b\ud800", "b\udc00")]
+    summary = read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", patient("a"), *lost, condition("c", "b\ud800")))
+    assert summary.patients == 1 and [int(line) for line, _, _ in rejects(tmp_path / "out")] == [2, 3, 4]
+
+
 @pytest.mark.parametrize("name", ["a.ndjson", "a.ndjson.gz"])
 def test_short_lines_are_cut_into_pieces_by_their_number(name, tmp_path):
     content = json.dumps(patient("a")).encode() + b"\nx" * 1_000_000

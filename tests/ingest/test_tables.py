@@ -250,3 +250,15 @@ def test_broken_lines_of_a_table_are_rejected_and_unknown_columns_listed(tmp_pat
         ("6", "the line is not UTF-8"),
     ]
     assert summary.patients == 1
+
+
+def test_ids_with_a_slash_name_records_of_their_own(tmp_path):
+    rows = [
+        {"condition_occurrence_id": name, "person_id": 1, "condition_concept_id": 257628, "condition_start_date": day}
+        for name, day in [("x/1", "2020-01-01"), ("x/2", "2021-01-01"), ("x%2F1", "2022-01-01")]
+    ]
+    read(tmp_path / "out", omop(tmp_path / "db", person=[PERSON], condition_occurrence=rows))
+    names = ["x%252F1", "x%2F1", "x%2F2"]
+    assert [row["record"] for row in table(tmp_path / "out", "condition")] == [
+        f"Condition/condition_occurrence-{name}" for name in names
+    ]

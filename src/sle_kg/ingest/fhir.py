@@ -40,6 +40,7 @@ _ABOUT = ("focus", "derivedFrom", "partOf", "hasMember")
 _FIRST_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
 _LONGEST_TYPE = 64
 _NOBODY = "refers to no patient"
+_LOST_SIGNS = "the id has signs that are no text (U+FFFD), so it may be that of another patient: mend the export"
 _SELF = {"resourceType": "Patient", "id": "self"}
 """Stands for the patient of a resource while it is read alone; any id may be the real one."""
 _OWN = {"reference": "Patient/self"}
@@ -166,6 +167,9 @@ class PieceReader:
 
     def _person(self, resource: Resource, url: str, source: str, line: int) -> None:
         """What a Patient resource says, for the merge to compare."""
+        if "\ufffd" in resource["id"]:
+            self._part.reject(source, line, f"Patient/{resource['id']}", _LOST_SIGNS)
+            return
         said = [scalar(resource.get(name)) for name in ("birthDate", "gender")]
         birth, gender = (None if value in (None, "") else str(value) for value in said)
         alias = of_patient(url) or url

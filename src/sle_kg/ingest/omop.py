@@ -104,7 +104,8 @@ class OmopRows:
             "observation": self._result,
             "procedure_occurrence": self._procedure,
         }[self.table]
-        yield person, {"id": f"{self.table}-{identifier}", **convert(row)}
+        whole = identifier.replace("%", "%25").replace("/", "%2F")  # evidence names a record by its id up to a slash
+        yield person, {"id": f"{self.table}-{whole}", **convert(row)}
 
     def _code(self, row: Row, name: str, *more: str) -> Resource:
         """The standard and the source concept of a row as a codeable concept, the source text as its words."""
