@@ -87,16 +87,16 @@ class SparkCohort:
             in_days(arrow_rows(known.columns, known.rows), self._session).createOrReplaceTempView(known.name)
         statements = self.sql.statements()
         found = [one for one in statements if one.name.startswith("found")]
-        rest = [one for one in statements if one not in found and one.name not in (WIDE, SAID, JUDGED)]
+        last = [one for one in statements if one.name.startswith((WIDE, SAID, JUDGED))]
+        rest = [one for one in statements if one not in found and one not in last]
         self._facts = [one.name for one in rest if one.name.startswith("fact_")]
         self._derived = [one for one in rest if one.name not in (PERSON, ANCHOR, *ONLY_WIDE, *self._facts)]
         for one in rest:
             self._view(one)
         with ThreadPoolExecutor(SAME_TIME) as pool:
             list(pool.map(self._view, found))
-        for one in statements:
-            if one.name in (WIDE, SAID, JUDGED):
-                self._view(one)
+        for one in last:
+            self._view(one)
         for one in found:
             self._session.catalog.dropTempView(one.name)
 
