@@ -89,7 +89,7 @@ class SqlJudge:
         for statement in self.statements():
             connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
             if statement.name == WIDE:
-                for name in self._wide.found:
+                for name in self._wide.passed:
                     connection.execute(f"DROP TABLE {name}")
         return connection
 

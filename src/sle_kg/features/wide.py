@@ -170,13 +170,18 @@ class WideScript:
             Statement("anchored", self._anchored()),
             Statement("completed", self._completed()),
             *found,
-            Statement(WIDE, self._wide(self.found)),
+            *self._wide(),
         ]
 
     @property
     def found(self) -> list[str]:
-        """The tables that only `WIDE` is made of."""
+        """The tables of what facts say, one for each batch."""
         return [f"found{number}" for number in range(len(self._batches))]
+
+    @property
+    def passed(self) -> list[str]:
+        """The tables that only `WIDE` is made of."""
+        return [*self.found, *(statement.name for statement in self._wide()[:-1])]
 
     def _found(self, batch: Sequence[_Slot], query: str | Query) -> str:
         """SELECT: for each patient with facts what they say for a batch of features; null where they say nothing."""
@@ -217,14 +222,15 @@ class WideScript:
               FROM ({facts}) known) several
         {group}"""
 
-    def _wide(self, found: Sequence[str]) -> str:
-        """SELECT of `WIDE`: what follows for every patient from what was found; very many tables joined in parts."""
-        made = list(zip(found, self._batches, self._queries, strict=True))
+    def _wide(self) -> list[Statement]:
+        """`WIDE`: what follows for every patient from what was found; very many tables joined in parts."""
+        made = list(zip(self.found, self._batches, self._queries, strict=True))
         if len(made) <= TABLES:
-            return self._wide_part(made)
-        parts = [self._wide_part(made[start : start + TABLES // 2]) for start in range(0, len(made), TABLES // 2)]
-        joins = " ".join(f"JOIN ({part}) q{number} USING (number)" for number, part in enumerate(parts))
-        return f"SELECT * FROM (SELECT number FROM {PERSON}) p {joins}"
+            return [Statement(WIDE, self._wide_part(made))]
+        starts = range(0, len(made), TABLES // 2)
+        parts = [Statement(f"{WIDE}{n}", self._wide_part(made[s : s + TABLES // 2])) for n, s in enumerate(starts)]
+        joins = " ".join(f"JOIN {part.name} USING (number)" for part in parts[1:])
+        return [*parts, Statement(WIDE, f"SELECT * FROM {parts[0].name} {joins}")]
 
     def _wide_part(self, made: Sequence[tuple[str, Sequence[_Slot], str | Query]]) -> str:
         """SELECT of the bounds of some batches, with the number of every patient."""
