@@ -50,6 +50,7 @@ class Merge:
         self._db: duckdb.DuckDBPyConnection = duckdb.connect(
             config={"temp_directory": str(spill), "memory_limit": MEMORY, "threads": threads}
         )
+        self._db.execute("SET enable_progress_bar = false")  # it would go to standard output
         for book in BOOKS:
             self._register(f"_{book}", book_schema(book))
         self._db.execute(
