@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from caselib import bundle
@@ -15,7 +17,6 @@ from cases import SUITES
 from cohorts import write_tables
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.run import Wanted, run
-from sle_kg.cohort.spark import SparkCohort
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.features.wide import PERSON, WIDE
 from sle_kg.patients.facts import COLUMNS
@@ -43,38 +44,43 @@ def every_case(folder: Path) -> Path:
     return write_tables(folder / "tables", {name: pa.concat_tables(some) for name, some in made.items()})
 
 
+def cases_and_others(folder: Path) -> Path:
+    """The patients of every case, and 200 synthetic ones."""
+    write_cohort(folder / "synthetic", 200, 5, "parquet", "screening")
+    some, others = (CohortTables.open(place) for place in (every_case(folder), folder / "synthetic"))
+    tables = [one.read(one.patients, dt.date.max, {}) for one in (some, others)]
+    return write_tables(folder / "both", {name: pa.concat_tables([one[name] for one in tables]) for name in COLUMNS})
+
+
+COMPLETE = Options(
+    on=ON, complete=("medications", "conditions", "procedures"), events={"infusion": ON + dt.timedelta(days=20)}
+)
+
+
 @pytest.mark.parametrize(
-    "options",
-    [
-        Options(on=ON),
-        Options(
-            on=ON,
-            complete=("medications", "conditions", "procedures"),
-            events={"infusion": ON + dt.timedelta(days=20)},
-        ),
-    ],
+    ("options", "cohort", "verdicts"),
+    [(Options(on=ON), cases_and_others, "verdicts.parquet"), (COMPLETE, every_case, "verdicts/")],
     ids=["plain", "complete"],
 )
-def test_bounds_and_statuses_of_every_case_are_those_of_duckdb(session: Any, tmp_path: Path, options: Options) -> None:
-    folder = every_case(tmp_path)
-    judge = SqlJudge(list(screenable().values()), options, terminology())
-    tables = CohortTables.open(folder)
-    duck = judge.judge(tables.read(tables.patients, ON, {}))
-    spark = SparkCohort.open(judge, str(folder), {}, None).judge(tables.patients)
-    for name in (PERSON, WIDE, SAID, JUDGED):
-        columns = [one[0] for one in duck.execute(f"SELECT * FROM {name} LIMIT 0").description]
-        for column in columns:
-            query = f"SELECT {column} FROM {name} ORDER BY number"
-            assert spark.execute(query).fetchall() == duck.execute(query).fetchall(), (name, column)
-
-
-def test_verdict_table_and_summary_are_those_of_duckdb(session: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "tables"
-    write_cohort(folder, 200, 5, "parquet", "screening")
-    found = {}
-    for engine in ("sql", "spark"):
-        file = tmp_path / f"{engine}.parquet"
-        summary = run(folder, Options(on=ON, engine=engine), file, Wanted(what_if=True), chunk=120)
+def test_bounds_statuses_verdicts_and_summary_are_those_of_duckdb(
+    session: Any, tmp_path: Path, options: Options, cohort: Callable[[Path], Path], verdicts: str
+) -> None:
+    folder = cohort(tmp_path)
+    summaries, tables = [], []
+    for engine, place in (("sql", "sql.parquet"), ("spark", verdicts)):
+        summary = run(folder, replace(options, engine=engine), f"{tmp_path}/{place}", Wanted(what_if=True), chunk=400)
         assert summary.engine == engine
-        found[engine] = (render_cohort(replace(summary, engine=""), "json"), file.read_bytes())
-    assert found["spark"] == found["sql"]
+        summaries.append(render_cohort(replace(summary, engine=""), "json"))
+        tables.append(pq.read_table(tmp_path / place).sort_by([("patient", "ascending"), ("trial", "ascending")]))
+    assert summaries[0] == summaries[1]
+    assert tables[0].equals(tables[1].cast(tables[0].schema))
+    if not verdicts.endswith("/"):
+        assert (tmp_path / "sql.parquet").read_bytes() == (tmp_path / verdicts).read_bytes()
+    read = CohortTables.open(folder)
+    duck = SqlJudge(list(screenable().values()), options, terminology()).judge(read.read(read.patients, ON, {}))
+    for name in (PERSON, WIDE, SAID, JUDGED):
+        expected = duck.sql(f"SELECT * FROM {name} ORDER BY number").to_arrow_table()
+        found = session.table(name).orderBy("number").toArrow()
+        assert found.column_names == expected.column_names
+        for column in expected.column_names:
+            assert found[column].to_pylist() == expected[column].to_pylist(), (name, column)
