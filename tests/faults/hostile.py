@@ -194,19 +194,26 @@ def write_csv(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def tables_of(folder: Path, names: Mapping[str, str] | None = None, without: Iterable[str] = ()) -> dict[str, Table]:
-    """The rows of all tables of a folder in an order of their own, the texts with `names` put in their place."""
+def tables_of(
+    folder: Path, names: Mapping[str, str] | None = None, without: Iterable[str] = (), omop: bool = False
+) -> dict[str, Table]:
+    """The rows of all tables of a folder in an order of their own, the texts with `names` put in their place.
+
+    `omop`: names of records have "%" and "/" as %25 and %2F, for evidence names a record by its id up to a slash.
+    """
     named = list((names or {}).items())
 
-    def said(value: Any) -> Any:
+    def said(column: str, value: Any) -> Any:
         if isinstance(value, str):
+            escaped = omop and column == "record" and not value.startswith("Patient/")
             for old, new in named:
-                value = value.replace(old, new)
+                value = value.replace(old, new.replace("%", "%25").replace("/", "%2F") if escaped else new)
         return value
 
     found = {}
     for file in folder.glob("*.parquet"):
         table = pq.read_table(file)
         kept = [column for column in table.column_names if column not in without]
-        found[file.stem] = sorted((tuple(map(said, row.values())) for row in table.select(kept).to_pylist()), key=repr)
+        rows = table.select(kept).to_pylist()
+        found[file.stem] = sorted((tuple(said(*cell) for cell in row.items()) for row in rows), key=repr)
     return found

@@ -18,14 +18,14 @@ MEGABYTE = 1 << 20
 MOST = 600
 """Megabytes that an ingest may hold: what it needs at all, and a few times the longest value that it reads (64 MB)."""
 PROGRAM = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
+import peak_memory
 from sle_kg.ingest import Options, ingest_cohort
 
 table_map = Path(sys.argv[3]) if len(sys.argv) > 3 else None
 done = ingest_cohort([sys.argv[1]], Path(sys.argv[2]), Options(table_map=table_map, workers=1))
-unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-json.dump([done.patients, done.rejects, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit], sys.stdout)
+json.dump([done.patients, done.rejects, peak_memory.megabytes()], sys.stdout)
 """
 
 

@@ -236,11 +236,12 @@ def test_reasons_are_printed_without_control_characters_and_short(capsys):
 
 
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
+import peak_memory
 from sle_kg.ingest import Options, ingest_cohort
 ingest_cohort([sys.argv[1]], Path(sys.argv[2]), Options(workers=1))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+print(peak_memory.megabytes())
 """
 
 
