@@ -36,8 +36,8 @@ class DrugAttributes:
     """What dose and wash-out rules need of one concept text; everything null where the drug is not known.
 
     `prednisone_*`: mg of prednisone equal to 1 mg, as a fraction of integers; `mmf_*`: likewise mycophenolate mofetil.
-    `ambiguous_mmf`: the code does not tell mofetil from mycophenolic acid. `washout3`, `washout5`: whole days of three
-    and five half-lives (drugs.csv).
+    `ambiguous_mmf`: the code does not tell mofetil from mycophenolic acid. `washout1` … `washout5`: whole days of so
+    many half-lives (drugs.csv).
     """
 
     concept: str
@@ -48,7 +48,10 @@ class DrugAttributes:
     mmf_numerator: int | None = None
     mmf_denominator: int | None = None
     ambiguous_mmf: bool = False
+    washout1: int | None = None
+    washout2: int | None = None
     washout3: int | None = None
+    washout4: int | None = None
     washout5: int | None = None
 
 
@@ -237,6 +240,10 @@ class Terminology:
         """Whether the tables hold only examples of this set, so that nothing is known to be outside it."""
         return value_set in self._sets and self._sets[value_set].open
 
+    def members(self, value_set: str) -> tuple[str, ...]:
+        """The keys in a value set, sorted. Raises KeyError for a value set that the ontology does not define."""
+        return tuple(sorted(self._resolve(value_set).keys))
+
     def broadest_member(self, value_set: str) -> str | None:
         """The key whose refutation refutes the whole set (rule 10): of a key, that key itself."""
         if value_set in self._sets:
@@ -357,9 +364,7 @@ class Terminology:
 
     def _attributes(self, concept: str) -> DrugAttributes:
         """Ingredient keys decide over ATC codes, which may be shared by two drugs."""
-        texts = concept.split("|")
-        named = {drug for text in texts if ":" not in text for drug in self._drugs_of(text)}
-        drugs = [self._drugs[key] for key in sorted(named or {d for text in texts for d in self._drugs_of(text)})]
+        drugs = [self._drugs[key] for key in self.drugs_of(concept)]
         only = drugs[0] if len(drugs) == 1 else None
         prednisone = None
         if only is not None and only.mg_equal_to_5mg_prednisone is not None:
@@ -374,9 +379,18 @@ class Terminology:
             mmf_numerator=mofetil.numerator if mofetil else None,
             mmf_denominator=mofetil.denominator if mofetil else None,
             ambiguous_mmf=len({self._mofetil.get(drug.key) for drug in drugs}) > 1,
-            washout3=_common(drug.washout_days_3 for drug in drugs),
-            washout5=_common(drug.washout_days_5 for drug in drugs),
+            washout1=_common(drug.washout_days(1) for drug in drugs),
+            washout2=_common(drug.washout_days(2) for drug in drugs),
+            washout3=_common(drug.washout_days(3) for drug in drugs),
+            washout4=_common(drug.washout_days(4) for drug in drugs),
+            washout5=_common(drug.washout_days(5) for drug in drugs),
         )
+
+    def drugs_of(self, concept: str) -> tuple[str, ...]:
+        """The drugs that a concept text may stand for, sorted; one where its code tells."""
+        texts = concept.split("|")
+        named = {drug for text in texts if ":" not in text for drug in self._drugs_of(text)}
+        return tuple(sorted(named or {drug for text in texts for drug in self._drugs_of(text)}))
 
     def _drugs_of(self, text: str) -> tuple[str, ...]:
         """The drugs that one part of a concept text stands for; several where an ATC code is shared."""

@@ -119,8 +119,7 @@ def terminology_references(
         "mmf_numerator": "whole",
         "mmf_denominator": "whole",
         "ambiguous_mmf": "flag",
-        "washout3": "whole",
-        "washout5": "whole",
+        **{f"washout{number}": "whole" for number in range(1, 6)},
     }
     attributes = terminology.drug_attributes(concepts)
     drugs = Reference("drug", columns, [tuple(getattr(drug, column) for column in columns) for drug in attributes])

@@ -272,13 +272,15 @@ def exposure(feature: Feature) -> Query:
 def washout(feature: Feature) -> Query:
     """WashoutCondition: 1 while day judged − last day taken < the drug's wash-out days (rule 13; drugs.csv).
 
-    A medicine without known wash-out days leaves the question open for ever (rule 1).
+    A medicine without known wash-out days leaves the question open for ever (rule 1); of one whose days are known for
+    five half-lives alone, until those have passed.
     """
-    days = "CASE e.half_lives WHEN 3 THEN g.washout3 WHEN 5 THEN g.washout5 END"
+    days = f"CASE e.half_lives {' '.join(f'WHEN {n} THEN g.washout{n}' for n in range(1, 6))} END"
+    most = f"coalesce({days}, CASE WHEN e.half_lives < 5 THEN g.washout5 END)"
     rows = f"""r AS (
         SELECT e.ask, e.record,
                e.certain AND e.began AND coalesce(e.on_date - e.end_lo < {days}, false) AS certain,
-               coalesce(e.on_date - e.end_hi < {days}, true) AS possible, {NOT_REFUTED}
+               coalesce(e.on_date - e.end_hi < {most}, true) AS possible, {NOT_REFUTED}
         FROM e LEFT JOIN drug g ON g.concept = e.concept)"""
     return presence(f"{window(feature)}, {exposure_rows()}, {rows}", "medications")
 
