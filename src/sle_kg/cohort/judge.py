@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sle_kg.criteria import Trial
+from sle_kg.criteria import Feature, Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.asks import FeatureOptions
@@ -42,9 +42,18 @@ class StatusColumns:
 
 
 class SqlJudge:
-    """Judges chunks by plans that are compiled from several trials at once; all share the bounds of features."""
+    """Judges chunks by plans that are compiled from several trials at once; all share the bounds of features.
 
-    def __init__(self, trials: Sequence[Trial], options: Options, terminology: Terminology) -> None:
+    `further` are features that are bounded for a trial beside its own.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        options: Options,
+        terminology: Terminology,
+        further: Mapping[str, Sequence[Feature]] | None = None,
+    ) -> None:
         self.trials, self.options, self.terminology = trials, options, terminology
         self.rules = {trial.id: RuleSet.of(trial, options.readings) for trial in trials}
         self.wanted = {trial.id: trial.features() for trial in trials}
@@ -53,12 +62,14 @@ class SqlJudge:
             for number, trial in enumerate(trials)
             for place, row in enumerate(trial.criteria)
         }
-        self.columns: WideColumns = wide_columns(self.wanted)
+        more = further or {}
+        bounded = {trial: list(dict.fromkeys([*own, *more.get(trial, ())])) for trial, own in self.wanted.items()}
+        self.columns: WideColumns = wide_columns(bounded)
         groups = [list(trials[start : start + TOGETHER]) for start in range(0, len(trials), TOGETHER)]
         self._plans = [(group, self._compiled(group, f"g{n}_" if n else "")) for n, group in enumerate(groups)]
         self._of_trial = {trial: columns for _, plan in self._plans for trial, columns in plan.trials.items()}
         asked = FeatureOptions(frozenset(options.complete), options.windows)
-        self._wide = WideScript(self.wanted, options.on, options.events, asked, terminology)
+        self._wide = WideScript(bounded, options.on, options.events, asked, terminology)
 
     @property
     def plan(self) -> Plan:

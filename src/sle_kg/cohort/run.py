@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
+from sle_kg.cohort.changes import further_features
 from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
 from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
@@ -73,7 +74,9 @@ def run(
     check_options(options)
     wanted = wanted or Wanted()
     code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
-    judge = SqlJudge(chosen_trials(options.trials), options, terminology())
+    trials = chosen_trials(options.trials)
+    further = further_features(trials, options.readings) if wanted.what_if else None
+    judge = SqlJudge(trials, options, terminology(), further)
     engine = get_cohort_engine(options.engine or "sql", judge, str(folder), options, code_map, wanted.master)
     cohort = _Cohort(judge, engine, wanted)
     chunks = engine.chunks(chunk)

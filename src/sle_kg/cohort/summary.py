@@ -15,9 +15,10 @@ from itertools import accumulate, combinations
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY
+from sle_kg.cohort.changes import Change
 from sle_kg.cohort.judge import JUDGED, StatusColumns
 from sle_kg.cohort.patterns import CLEAR, OPEN
-from sle_kg.cohort.whatif import GAIN, Change
+from sle_kg.cohort.whatif import GAIN
 from sle_kg.criteria import Operator, Trial
 from sle_kg.features.sql import text
 from sle_kg.features.wide import PERSON

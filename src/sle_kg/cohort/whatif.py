@@ -1,30 +1,21 @@
-"""What if a criterion were dropped, or a threshold relaxed: how many patients a trial would gain.
+"""What if a criterion were dropped, or a limit relaxed: how many patients a trial would gain.
 
-A *change* drops one row (it then asks nothing of anybody) or relaxes one threshold of it, step by step. Only patients
-near the trial can be gained: those whose top-level rows against them all depend on the changed row. For them the
-database compares bounds with the thresholds of all steps at once; what follows from the truths found is looked into
-once for each pattern, as in `patterns.py`. Nothing is judged a second time.
+A *change* drops one row (it then asks nothing of anybody) or relaxes one limit of it, step by step (`changes.py`). Only
+patients near the trial can be gained: those whose top-level rows against them all depend on the changed row. For them
+the database compares bounds with the thresholds of all steps at once; bounds for another window or wash-out were
+computed with all others. What follows from the truths found is looked into once for each pattern, as in `patterns.py`.
+Nothing is judged a second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sle_kg.cohort.changes import Change, changed_rules, changes_of
 from sle_kg.cohort.judge import JUDGED, SAID
 from sle_kg.cohort.patterns import Attested, Memory, Patterns, truth_digit
-from sle_kg.criteria import (
-    AllOf,
-    Always,
-    AnyOf,
-    AtLeast,
-    Condition,
-    Judgement,
-    Leaf,
-    Not,
-)
+from sle_kg.criteria import Always, Condition, Judgement, Leaf, Not
 from sle_kg.evaluate import Bound, RuleSet, row_truths
 from sle_kg.features.database import load_rows
 from sle_kg.features.wide import WIDE
@@ -35,73 +26,10 @@ from sle_kg.verdicts import overall, status_of
 if TYPE_CHECKING:
     import duckdb
 
-STEPS = 5
-"""Steps by which a threshold is relaxed."""
-STEP_OF_UNIT = {"d": Decimal(7), "a": Decimal(1), "{score}": Decimal(1), "{count}": Decimal(1)}
-"""One step of a threshold in such a unit: a week, a year, a point, one more."""
-STEP_OF_INSTRUMENT = {"pga": Decimal("0.1")}
-"""One step of an instrument whose scale is finer than points."""
-SHARE = Decimal("0.1")
-"""One step of any other threshold: this share of it."""
-UNSTEPPED = (None, "{presence}")
-"""Units of leaves that ask whether something is there: no threshold to relax."""
-
 GAIN = "gain"
 """Who would be gained: `number`, `trial`, `change` (its place), `step` (from 1; 0 for a row dropped), `verdict`."""
 _NEAR = "near"
 _TRUTHS = {"1": True, "0": False, "-": None}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row dropped, or (`leaf`, and `steps` its relaxed forms) one threshold of the row relaxed."""
-
-    row: str
-    leaf: Leaf | None = None
-    steps: tuple[Leaf, ...] = ()
-
-
-def changes_of(rules: RuleSet) -> list[Change]:
-    """Every change of a trial: each row dropped, then each of its thresholds that can be relaxed."""
-    found = []
-    for criterion in rules.trial.criteria:
-        found.append(Change(criterion.id))
-        same: dict[object, list[tuple[Leaf, bool]]] = {}
-        for leaf, sign in _signed(rules.conditions[criterion.id], criterion.kind == "inclusion"):
-            same.setdefault(leaf_key(leaf), []).append((leaf, sign))
-        for uses in same.values():
-            leaf, sign = uses[0]
-            if all(other == sign for _, other in uses) and (steps := relaxed(leaf, sign)):
-                found.append(Change(criterion.id, leaf, steps))
-    return found
-
-
-def relaxed(leaf: Leaf, wanted: bool) -> tuple[Leaf, ...]:
-    """The leaf with its threshold moved by one step, two steps …, so that more patients may enter.
-
-    `wanted`: enrolment asks that the leaf holds (else that it does not). None for a leaf without a threshold; a
-    threshold above zero stays above zero.
-    """
-    if leaf.unit in UNSTEPPED:
-        return ()
-    step = _step(leaf)
-    down = (leaf.operator in (">=", ">")) == wanted
-    moved = [step * n * (-1 if down else 1) for n in range(1, STEPS + 1)]
-    return tuple(
-        replace(leaf, met_bound=leaf.met_bound + by, unmet_bound=leaf.unmet_bound + by)
-        for by in moved
-        if leaf.unmet_bound + by > 0
-    )
-
-
-def changed_rules(rules: RuleSet, change: Change, becomes: Condition | None = None) -> RuleSet:
-    """The rules with a change made: the row dropped, or its leaf replaced by `becomes`."""
-    if change.leaf is None:
-        exempt = {**rules.not_applicable, change.row: Always(f"{change.row}/dropped")}
-        return replace(rules, not_applicable=exempt)
-    assert becomes is not None
-    condition = _replaced(rules.conditions[change.row], change.leaf, becomes)
-    return replace(rules, conditions={**rules.conditions, change.row: condition})
 
 
 class WhatIf:
@@ -157,7 +85,7 @@ class WhatIf:
             for place, change in enumerate(self.changes)
             if change.leaf is not None
         ]
-        bounds = dict.fromkeys(name for change in self.changes if change.leaf for name in self._bounds(change.leaf))
+        bounds = dict.fromkeys(name for change in self.changes for step in change.steps for name in self._bounds(step))
         fails, opens = (" + ".join(f"CAST({name} = '{word}' AS INTEGER)" for name in status) for word in _AGAINST)
         connection.execute(
             f"""CREATE OR REPLACE TABLE {_NEAR} AS
@@ -176,8 +104,7 @@ class WhatIf:
         parts = [f"CASE WHEN opened > {opens} THEN 'o' ELSE 'c' END"]
         where = f"failed = {fails} AND (failed > 0 OR opened = {opens})"
         if change.leaf is not None:
-            low, high = self._bounds(change.leaf)
-            digits = [truth_digit(f"({comparison((low, high), step)})") for step in change.steps]
+            digits = [truth_digit(f"({comparison(self._bounds(step), step)})") for step in change.steps]
             moved = f"concat({', '.join(digits)})"
             where += f" AND {moved} <> repeat(now{place}, {len(digits)})"
             parts.append(moved)
@@ -238,35 +165,3 @@ _RANK: dict[VerdictWord, int] = {"ineligible": 0, "undetermined": 1, "eligible":
 
 def _constant(iri: str, truth: bool | None) -> Condition:
     return Judgement(iri, "") if truth is None else Always(iri) if truth else Not(iri, Always(iri))
-
-
-def _signed(condition: Condition, sign: bool) -> Iterator[tuple[Leaf, bool]]:
-    """The leaves of a condition, and whether enrolment wants each to hold."""
-    match condition:
-        case Leaf():
-            yield condition, sign
-        case Not(operand=operand):
-            yield from _signed(operand, not sign)
-        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
-            for operand in operands:
-                yield from _signed(operand, sign)
-
-
-def _replaced(condition: Condition, leaf: Leaf, by: Condition) -> Condition:
-    """The condition with everything that compares as `leaf` does replaced."""
-    match condition:
-        case Leaf() if leaf_key(condition) == leaf_key(leaf):
-            return by
-        case Not(operand=operand):
-            return replace(condition, operand=_replaced(operand, leaf, by))
-        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
-            return replace(condition, operands=tuple(_replaced(one, leaf, by) for one in operands))
-    return condition
-
-
-def _step(leaf: Leaf) -> Decimal:
-    """One step of a threshold: see `STEP_OF_UNIT`."""
-    instrument = str(leaf.feature.get("instrument"))
-    if instrument in STEP_OF_INSTRUMENT:
-        return STEP_OF_INSTRUMENT[instrument]
-    return STEP_OF_UNIT.get(str(leaf.unit)) or abs(leaf.met_bound) * SHARE

@@ -1,0 +1,212 @@
+"""What may be changed in a trial: a row dropped, or a threshold, a look-back window or a wash-out relaxed in steps.
+
+A limit is relaxed so that more patients may enter. Which way that is follows from its place in the tree: of a finding
+that is required the threshold goes down and the window gets longer, of one that excludes the threshold goes up and the
+window, or the wash-out, gets shorter. Where a row has one comparison in both places, both ways are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from sle_kg.conditions import MONTHS_WITHOUT_ANCHOR
+from sle_kg.criteria import AllOf, Always, AnyOf, AtLeast, Condition, Feature, Leaf, Not, Parameter, Trial
+from sle_kg.evaluate import RuleSet
+from sle_kg.features.sql import duration_parts
+from sle_kg.sql_plan import leaf_key
+
+Limit = Literal["threshold", "lookback", "halfLives"]
+"""What of a leaf is relaxed: the number compared with, the look-back window, or the half-lives of a wash-out."""
+Amount = tuple[Decimal, str | None]
+"""A limit as a number with its unit: `d` days, `mo` months, `{halfLife}`, or the unit of a threshold."""
+
+STEPS = 5
+"""Steps by which a limit is relaxed."""
+STEP_OF_UNIT = dict.fromkeys(("a", "mo", "{score}", "{count}", "{halfLife}"), Decimal(1))
+"""One step of a limit in such a unit: a year, a month, a point, one more."""
+STEPS_OF_DAYS = ((14, Decimal(1)), (90, Decimal(7)))
+"""Of limits up to so many days the step in days; `STEP_OF_LONG_TIMES` beyond."""
+STEP_OF_LONG_TIMES = Decimal(28)
+STEP_OF_INSTRUMENT = {"pga": Decimal("0.1")}
+"""One step of an instrument whose scale is finer than points."""
+SHARE = Decimal("0.1")
+"""One step of any other threshold: this share of it."""
+UNSTEPPED = (None, "{presence}")
+"""Units of leaves that ask whether something is there: no threshold to relax."""
+MOST_HALF_LIVES = 5
+"""Half-lives up to which the days of wash-outs are known."""
+_MONTHS = {Decimal(most): number for number, (_, most) in MONTHS_WITHOUT_ANCHOR.items()}
+"""Durations of treatment in months (`minDuration`): the days that suffice, and the months."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row dropped, or (`leaf`, and `steps` its relaxed forms) one limit of a comparison in the row relaxed."""
+
+    row: str
+    leaf: Leaf | None = None
+    steps: tuple[Leaf, ...] = ()
+    limit: Limit = "threshold"
+
+    def amount(self, leaf: Leaf) -> Amount:
+        """The limit as it is in one form of the leaf. Raises TrialFileError for a duration that is none."""
+        return _amount(leaf, self.limit)
+
+
+def changes_of(rules: RuleSet) -> list[Change]:
+    """Every change of a trial: each row dropped, then each of its limits that can be relaxed."""
+    found = []
+    for criterion in rules.trial.criteria:
+        found.append(Change(criterion.id))
+        uses = {
+            (leaf_key(leaf), sign): leaf
+            for leaf, sign in _signed(rules.conditions[criterion.id], criterion.kind == "inclusion")
+        }
+        for (_, sign), leaf in uses.items():
+            changes = [Change(criterion.id, leaf, relaxed(leaf, sign, limit), limit) for limit in _LIMITS]
+            found += [change for change in changes if change.steps]
+    return found
+
+
+def further_features(trials: Sequence[Trial], readings: Mapping[str, str]) -> dict[str, list[Feature]]:
+    """The features that the changes of each trial compare, many of which the trial itself does not."""
+    return {
+        trial.id: list(
+            dict.fromkeys(step.feature for change in changes_of(RuleSet.of(trial, readings)) for step in change.steps)
+        )
+        for trial in trials
+    }
+
+
+def changed_rules(rules: RuleSet, change: Change, becomes: Condition | None = None) -> RuleSet:
+    """The rules with a change made: the row dropped, or its leaf replaced by `becomes`."""
+    if change.leaf is None:
+        exempt = {**rules.not_applicable, change.row: Always(f"{change.row}/dropped")}
+        return replace(rules, not_applicable=exempt)
+    assert becomes is not None
+    condition = _replaced(rules.conditions[change.row], change.leaf, becomes)
+    return replace(rules, conditions={**rules.conditions, change.row: condition})
+
+
+def relaxed(leaf: Leaf, wanted: bool, limit: Limit = "threshold") -> tuple[Leaf, ...]:
+    """The leaf with a limit moved by one step, two steps …, so that more patients may enter.
+
+    `wanted`: enrolment asks that the leaf holds (else that it does not). None for a leaf without such a limit; a limit
+    above zero stays above zero.
+    """
+    more = (leaf.operator in (">=", ">")) == wanted
+    match limit:
+        case "threshold":
+            return tuple(_thresholds(leaf, more=not more))
+        case "lookback":
+            return tuple(_windows(leaf, more))
+        case "halfLives":
+            return tuple(_washouts(leaf, more))
+
+
+_LIMITS: tuple[Limit, ...] = ("threshold", "lookback", "halfLives")
+
+
+def _thresholds(leaf: Leaf, more: bool) -> Iterator[Leaf]:
+    if leaf.unit in UNSTEPPED:
+        return
+    if (months := _months(leaf)) is not None:
+        others = [number for number in MONTHS_WITHOUT_ANCHOR if (number > months if more else number < months)]
+        for number in sorted(others, reverse=not more):
+            fewest, most = MONTHS_WITHOUT_ANCHOR[number]
+            yield replace(leaf, met_bound=Decimal(most), unmet_bound=Decimal(fewest))
+        return
+    for moved in _moved(leaf.met_bound, _step(leaf), more):
+        by = moved - leaf.met_bound
+        if leaf.unmet_bound + by > 0:
+            yield replace(leaf, met_bound=moved, unmet_bound=leaf.unmet_bound + by)
+
+
+def _windows(leaf: Leaf, more: bool) -> Iterator[Leaf]:
+    """A longer window finds more; one of both months and days is left alone."""
+    lookback = leaf.feature.get("lookback")
+    if lookback is None or all(duration_parts(str(lookback))):
+        return
+    number, unit = _amount(leaf, "lookback")
+    step = STEP_OF_UNIT[unit] if unit == "mo" else _step_of_days(number)
+    for moved in _moved(number, step, more):
+        yield _with(leaf, "lookback", f"P{moved}{'M' if unit == 'mo' else 'D'}")
+
+
+def _washouts(leaf: Leaf, more: bool) -> Iterator[Leaf]:
+    """A longer wash-out finds more medicines within it."""
+    if leaf.feature.get("halfLives") is None:
+        return
+    number, unit = _amount(leaf, "halfLives")
+    for moved in _moved(number, STEP_OF_UNIT[str(unit)], more):
+        if moved <= MOST_HALF_LIVES:
+            yield _with(leaf, "halfLives", int(moved))
+
+
+def _moved(number: Decimal, step: Decimal, more: bool) -> list[Decimal]:
+    """The number one step, two steps … up or down, as long as it is above zero."""
+    moved = [number + step * n * (1 if more else -1) for n in range(1, STEPS + 1)]
+    return [one for one in moved if one > 0]
+
+
+def _amount(leaf: Leaf, limit: Limit) -> Amount:
+    if limit == "halfLives":
+        return Decimal(str(leaf.feature.get("halfLives"))), "{halfLife}"
+    if limit == "lookback":
+        months, days = duration_parts(str(leaf.feature.get("lookback")))
+        return (Decimal(months), "mo") if months else (Decimal(days), "d")
+    months_asked = _months(leaf)
+    return (leaf.met_bound, leaf.unit) if months_asked is None else (Decimal(months_asked), "mo")
+
+
+def _months(leaf: Leaf) -> int | None:
+    """The months of a duration without an anchor; None for any other threshold."""
+    return _MONTHS.get(leaf.met_bound) if leaf.met_bound != leaf.unmet_bound else None
+
+
+def _with(leaf: Leaf, name: str, value: Parameter) -> Leaf:
+    """The leaf with one parameter of its feature changed."""
+    parameters = tuple((key, value if key == name else old) for key, old in leaf.feature.parameters)
+    return replace(leaf, feature=Feature(leaf.feature.kind, parameters))
+
+
+def _step(leaf: Leaf) -> Decimal:
+    """One step of a threshold: see `STEP_OF_UNIT`."""
+    instrument = str(leaf.feature.get("instrument"))
+    if instrument in STEP_OF_INSTRUMENT:
+        return STEP_OF_INSTRUMENT[instrument]
+    if leaf.unit == "d":
+        return _step_of_days(leaf.met_bound)
+    return STEP_OF_UNIT.get(str(leaf.unit)) or abs(leaf.met_bound) * SHARE
+
+
+def _step_of_days(days: Decimal) -> Decimal:
+    """One step of a limit in days: a day, a week, or four weeks."""
+    return next((step for most, step in STEPS_OF_DAYS if days <= most), STEP_OF_LONG_TIMES)
+
+
+def _signed(condition: Condition, sign: bool) -> Iterator[tuple[Leaf, bool]]:
+    """The leaves of a condition, and whether enrolment wants each to hold."""
+    match condition:
+        case Leaf():
+            yield condition, sign
+        case Not(operand=operand):
+            yield from _signed(operand, not sign)
+        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
+            for operand in operands:
+                yield from _signed(operand, sign)
+
+
+def _replaced(condition: Condition, leaf: Leaf, by: Condition) -> Condition:
+    """The condition with everything that compares as `leaf` does replaced."""
+    match condition:
+        case Leaf() if leaf_key(condition) == leaf_key(leaf):
+            return by
+        case Not(operand=operand):
+            return replace(condition, operand=_replaced(operand, leaf, by))
+        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
+            return replace(condition, operands=tuple(_replaced(one, leaf, by) for one in operands))
+    return condition
