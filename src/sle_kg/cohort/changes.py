@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sle_kg.conditions import MONTHS_WITHOUT_ANCHOR
 from sle_kg.criteria import AllOf, Always, AnyOf, AtLeast, Condition, Feature, Leaf, Not, Parameter, Trial
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.sql import duration_parts
 from sle_kg.sql_plan import leaf_key
+
+if TYPE_CHECKING:
+    from sle_kg.wording import Words
 
 Limit = Literal["threshold", "lookback", "halfLives"]
 """What of a leaf is relaxed: the number compared with, the look-back window, or the half-lives of a wash-out."""
@@ -54,6 +57,15 @@ class Change:
     def amount(self, leaf: Leaf) -> Amount:
         """The limit as it is in one form of the leaf. Raises TrialFileError for a duration that is none."""
         return _amount(leaf, self.limit)
+
+    def about(self, words: Words) -> str:
+        """What the limit is about; a window without its length, with the event before which it lies."""
+        assert self.leaf is not None
+        feature = self.leaf.feature
+        if self.limit == "lookback":
+            anchor = words.label(str(feature.get("anchor", "screening"))).lower()
+            return f"{words.subject(_without(feature, 'lookback'))} before {anchor}"
+        return words.subject(feature)
 
 
 def changes_of(rules: RuleSet) -> list[Change]:
@@ -171,6 +183,10 @@ def _with(leaf: Leaf, name: str, value: Parameter) -> Leaf:
     """The leaf with one parameter of its feature changed."""
     parameters = tuple((key, value if key == name else old) for key, old in leaf.feature.parameters)
     return replace(leaf, feature=Feature(leaf.feature.kind, parameters))
+
+
+def _without(feature: Feature, name: str) -> Feature:
+    return Feature(feature.kind, tuple(pair for pair in feature.parameters if pair[0] != name))
 
 
 def _step(leaf: Leaf) -> Decimal:

@@ -15,7 +15,7 @@ from itertools import accumulate, combinations
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY
-from sle_kg.cohort.changes import Change
+from sle_kg.cohort.changes import Change, Limit
 from sle_kg.cohort.judge import JUDGED, StatusColumns
 from sle_kg.cohort.patterns import CLEAR, OPEN
 from sle_kg.cohort.whatif import GAIN
@@ -101,13 +101,17 @@ class Gained:
 
 @dataclass(frozen=True, slots=True)
 class Relaxed:
-    """A threshold of a row, and what is gained where it is relaxed to each of `steps`, the mildest first."""
+    """A limit of a row, and what is gained where it is relaxed to each of `steps`, the mildest first.
+
+    `threshold` and `steps` are in `unit` (`mo` months, `{halfLife}`); `operator` is about thresholds alone.
+    """
 
     what: str
     operator: Operator
     threshold: Decimal
     unit: str | None
     steps: tuple[tuple[Decimal, Gained], ...]
+    limit: Limit = "threshold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +345,11 @@ class Counts:
                 text_of = self.trials[place].criterion(change.row).text
                 found.append(WhatIfRow(change.row, text_of, self._gained(place, number, 0), ()))
                 continue
-            steps = tuple((leaf.met_bound, self._gained(place, number, n)) for n, leaf in enumerate(change.steps, 1))
-            leaf = change.leaf
-            curve = Relaxed(words.subject(leaf.feature), leaf.operator, leaf.met_bound, leaf.unit, steps)
+            steps = tuple(
+                (change.amount(leaf)[0], self._gained(place, number, n)) for n, leaf in enumerate(change.steps, 1)
+            )
+            threshold, unit = change.amount(change.leaf)
+            curve = Relaxed(change.about(words), change.leaf.operator, threshold, unit, steps, change.limit)
             found[-1] = replace(found[-1], relaxed=(*found[-1].relaxed, curve))
         return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sle_kg.cohort.summary import CohortSummary, Gained, Reach, Relaxed, Step, TrialSummary, WhatIfRow
+from sle_kg.cohort.summary import CohortSummary, Gained, Reach, Step, TrialSummary, WhatIfRow
 
 
 def suppressed(summary: CohortSummary, below: int) -> CohortSummary:
@@ -82,7 +82,7 @@ def _what_if(row: WhatIfRow, below: int) -> WhatIfRow:
             hidden = _tells(last, gained, below) or (dropped is row.dropped and _tells(gained, row.dropped, below))
             last = last if hidden else gained
             steps.append((threshold, _NOT_SHOWN if hidden else gained))
-        relaxed.append(Relaxed(one.what, one.operator, one.threshold, one.unit, tuple(steps)))
+        relaxed.append(replace(one, steps=tuple(steps)))
     return replace(row, dropped=dropped, relaxed=tuple(relaxed))
 
 

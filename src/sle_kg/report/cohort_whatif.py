@@ -15,8 +15,14 @@ from sle_kg.wording import unit_words
 WHAT_IF_SENTENCE = (
     '"no longer excluded" are ineligible patients whom the change lets in, as eligible or undetermined; "eligible" and '
     '"undetermined" count patients of whom the changed trial says so and the trial as it is does not. A dropped part '
-    "of a group asks nothing of anybody. Thresholds move by a point, a week, a year, one more, or a tenth."
+    "of a group asks nothing of anybody. Thresholds move by a point, a year, one more, or a tenth; times by a day (up "
+    "to two weeks), a week (up to 90 days), four weeks beyond, a month where they are in months; wash-outs by a "
+    "half-life."
 )
+TIMES = {"d": "day", "mo": "month", "a": "year", "{halfLife}": "half-life"}
+"""Units that are words, in the singular."""
+PARAMETERS = {"threshold": "threshold", "lookback": "lookBack", "halfLives": "washOut"}
+"""What is relaxed, in JSON."""
 SIGNS = {">=": "≥", ">": ">", "<=": "≤", "<": "<"}
 CURVES = 6
 """Thresholds of a trial that are drawn."""
@@ -67,7 +73,8 @@ def as_json(rows: Iterable[WhatIfRow]) -> list[dict[str, Any]]:
             "relaxed": [
                 {
                     "what": one.what,
-                    "operator": one.operator,
+                    "parameter": PARAMETERS[one.limit],
+                    "operator": one.operator if one.limit == "threshold" else None,
                     "threshold": decimal_text(one.threshold),
                     "unit": one.unit,
                     "steps": [
@@ -118,7 +125,7 @@ def _panel(place: int, row: str, one: Relaxed) -> Panel:
         for number, (threshold, gained) in enumerate(steps)
         if number == 0 or one.steps[number - 1][1].newly_eligible is not None
     )
-    return Panel(x, y, f"{row}: {SIGNS[one.operator]} {_number(one, one.threshold)}", points, most)
+    return Panel(x, y, f"{row}: {_limit(one, one.threshold)}", points, most)
 
 
 def path(panel: Panel) -> str:
@@ -132,17 +139,22 @@ def _lines(row: WhatIfRow) -> Iterator[Line]:
     yield Line(row.row, "dropped", row.dropped)
     for one in row.relaxed:
         for threshold, gained in one.steps:
-            sign = SIGNS[one.operator]
-            was = f"{sign} {_number(one, one.threshold)}"
-            yield Line(row.row, f"{one.what}: {was} made {sign} {_number(one, threshold)}", gained)
+            was, made = _limit(one, one.threshold), _limit(one, threshold)
+            yield Line(row.row, f"{one.what}: {was} made {made}", gained)
 
 
 def _most(one: Relaxed) -> int:
     return max((total(gained) for _, gained in one.steps), default=0)
 
 
-def _number(one: Relaxed, threshold: Decimal) -> str:
-    return f"{decimal_text(threshold)}{unit_words(one.unit)}"
+def _limit(one: Relaxed, number: Decimal) -> str:
+    """A limit as a condition: `≥ 7`, `within 28 days`, `wash-out of 3 half-lives`."""
+    if one.unit in TIMES:
+        amount = f"{decimal_text(number)} {TIMES[one.unit]}{'' if number == 1 else 's'}".replace("lifes", "lives")
+    else:
+        amount = f"{decimal_text(number)}{unit_words(one.unit)}"
+    signs = {"threshold": SIGNS[one.operator], "lookback": "within", "halfLives": "wash-out of"}
+    return f"{signs[one.limit]} {amount}"
 
 
 def _gained(one: Gained) -> dict[str, int | None]:
