@@ -9,11 +9,11 @@ explains the verdicts of `screen`, on the first patient who shows it; the databa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
-from sle_kg.criteria import RowRef, Trial, walk
+from sle_kg.criteria import Criterion, Leaf, RowRef, Trial, walk
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import Bound, RowTruth, RuleSet, families, row_truths
 from sle_kg.features.asks import EVENTS
@@ -78,6 +78,7 @@ class Patterns:
         self._members = {top: [row for row in top_of if top_of[row] == top] for top in self.tops}
         self.reached = {top: _reached(self.rules, rows) for top, rows in self._members.items()}
         """Of each top-level row the rows on which it depends."""
+        self._families = {top: part(self.rules, self.reached[top], rows) for top, rows in self._members.items()}
         self.still = {top for top in self.tops if not changing_leaves(Case(0, self.rules, {}, {}), [top], True)}
         """Top-level rows that time alone never changes, whatever is known."""
         self._found: Memory[Found] = Memory()
@@ -90,7 +91,9 @@ class Patterns:
         verdict = self.judge.status_columns(self.trial.id).verdict
         grouped = [place for place, top in enumerate(self.tops) if len(self._members[top]) > 1]
         or_grouped = f" OR top IN ({', '.join(map(str, grouped))})" if grouped else ""
-        self._show(connection, f"{verdict} <> 'ineligible'", f"status = 'unknown'{or_grouped}")
+        said = self.attested_rows(connection)
+        patterns = [self._standing(top, said) for top in self.tops]
+        self._show(connection, patterns, f"{verdict} <> 'ineligible'", f"status = 'unknown'{or_grouped}")
         found = self._look(connection, self._found, self._found_of)
         clear = [(*key, one.clear) for key, one in found.items()]
         load_rows(connection, "pattern_clear", {"top": "whole", "pattern": "text", "clear": "flag"}, clear)
@@ -118,7 +121,9 @@ class Patterns:
         columns = self.judge.status_columns(self.trial.id)
         moved = [f"{columns.rows[top]} NOT IN ('fail', 'unknown')" for top in sorted(self.still)]
         where = " AND ".join([f"{columns.verdict} <> 'eligible'", *moved])
-        self._show(connection, where, "status IN ('fail', 'unknown')")
+        said = self.attested_rows(connection)
+        patterns = [self.pattern(top, said) for top in self.tops]
+        self._show(connection, patterns, where, "status IN ('fail', 'unknown')")
         later = self._look(connection, self._later, self._later_of)
         load_rows(
             connection,
@@ -138,15 +143,39 @@ class Patterns:
 
         `said` are the rows of which anything is attested (`attested_rows`).
         """
-        leaves = self.judge.trial_columns(self.trial.id).leaves
-        keys = dict.fromkeys(leaf_key(leaf) for leaf in leaves_of(self.rules, self._members[top]))
-        parts = [truth_digit(leaves[key]) for key in sorted(keys)]
-        for row in sorted(self.reached[top] & set(said)):
-            true, false = self.judge.said_columns(self.trial.id, row)
-            stem = self.judge.place[self.trial.id, row]
-            parts.append(f"CASE WHEN {true} THEN '+{stem}' ELSE '' END")
-            parts.append(f"CASE WHEN {false} THEN '/{stem}' ELSE '' END")
-        return f"concat({', '.join(parts)})" if parts else "''"
+        digits = self._digits(leaves_of(self.rules, self._members[top]))
+        return _joined([*digits, *(mark for row in sorted(self.reached[top] & set(said)) for mark in self._marks(row))])
+
+    def _standing(self, top: str, said: Iterable[str]) -> str:
+        """SQL: what decides which parts of a top-level row are open, and with whose move, as text.
+
+        A row that refers to no other is known by its status; only where it is unknown does it matter which of its
+        comparisons are. That makes far fewer patterns than all comparisons do.
+        """
+        status, attested = self.judge.status_columns(self.trial.id).rows, set(said)
+        parts: list[str] = []
+        for row in sorted(self.reached[top]):
+            conditions = [one for one in (self.rules.conditions[row], self.rules.not_applicable.get(row)) if one]
+            nodes = [node for condition in conditions for node in walk(condition)]
+            own = self._digits(node for node in nodes if isinstance(node, Leaf))
+            own += self._marks(row) if row in attested else []
+            if any(isinstance(node, RowRef) for node in nodes):
+                parts += own
+            else:
+                letters = " ".join(f"WHEN '{word}' THEN '{word[0]}'" for word in ("pass", "fail", "not-applicable"))
+                parts.append(f"CASE {status[row]} {letters} ELSE {_joined(own)} END")
+        return _joined(parts)
+
+    def _digits(self, leaves: Iterable[Leaf]) -> list[str]:
+        """SQL: a digit for each comparison of the leaves, each once."""
+        columns = self.judge.trial_columns(self.trial.id).leaves
+        return [truth_digit(columns[key]) for key in sorted({leaf_key(leaf) for leaf in leaves})]
+
+    def _marks(self, row: str) -> list[str]:
+        """SQL: what is attested of a row."""
+        true, false = self.judge.said_columns(self.trial.id, row)
+        stem = self.judge.place[self.trial.id, row]
+        return [f"CASE WHEN {true} THEN '+{stem};' ELSE '' END", f"CASE WHEN {false} THEN '/{stem};' ELSE '' END"]
 
     def attested_rows(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
         """The rows of which anybody attests anything."""
@@ -179,16 +208,14 @@ class Patterns:
             found[number] = (bounds, {row: some for row, some in attested.items() if some})
         return found
 
-    def _show(self, connection: duckdb.DuckDBPyConnection, patients: str, rows: str) -> None:
-        """`SHOWN` of the patients and top-level rows that two SQL conditions pick."""
+    def _show(self, connection: duckdb.DuckDBPyConnection, patterns: Sequence[str], patients: str, rows: str) -> None:
+        """`SHOWN` with the patterns (SQL) of the patients and top-level rows that two SQL conditions pick."""
         status = self.judge.status_columns(self.trial.id).rows
-        said = self.attested_rows(connection)
         words = ", ".join(status[top] for top in self.tops)
-        patterns = ", ".join(self.pattern(top, said) for top in self.tops)
         connection.execute(
             f"""CREATE OR REPLACE TABLE {SHOWN} AS SELECT * FROM (
                 SELECT number, unnest(range({len(self.tops)})) AS top, unnest([{words}]) AS status,
-                       unnest([{patterns}]) AS pattern
+                       unnest([{", ".join(patterns)}]) AS pattern
                 FROM {JUDGED} LEFT JOIN {SAID} USING (number) WHERE {patients}) WHERE {rows}"""
         )
 
@@ -217,8 +244,11 @@ class Patterns:
         return [may_pass_later(Case(0, self.rules, bounds, attested), top) for top in tops]
 
     def _found_of(self, tops: Sequence[str], bounds: Mapping[str, Bound], attested: Attested) -> list[Found]:
-        options, terminology = self.judge.options, self.judge.terminology
-        truths = row_truths(self.rules, bounds, attested)
+        return [self._found_in(top, bounds, attested) for top in tops]
+
+    def _found_in(self, top: str, bounds: Mapping[str, Bound], attested: Attested) -> Found:
+        """What is found of one top-level row, from what it depends on."""
+        rules, options, terminology = self._families[top], self.judge.options, self.judge.terminology
         nothing = Evidence("", "", "", None)
         subject = Subject(
             patient="",
@@ -230,29 +260,46 @@ class Patterns:
             evidence=lambda record: nothing,
             words=Words(str, terminology.is_open, lambda kind: 0, options.on, dict.fromkeys(EVENTS, options.on)),
         )
+        truths = row_truths(rules, bounds, attested)
         found = {row: RowStatus(truth.met, truth.not_applicable) for row, truth in truths.items()}
-        verdict = build_verdict(subject, self.rules, found, options.readings, (), Dates())
+        verdict = build_verdict(subject, rules, found, options.readings, (), Dates())
         rows = {row.id: row for row in verdict.criteria}
         parents = {row.parent for row in verdict.criteria}
-        answers = []
-        for top in tops:
-            decisive = [rows[row] for row in self._members[top] if rows[row].decisive]
-            open_rows = [row for row in decisive if row.status == "unknown"]
-            clear = not any(row.status == "fail" for row in decisive) and all(r.open_kind != "data" for r in open_rows)
-            ends = tuple((r.id, r.open_kind) for r in open_rows if r.id not in parents and r.open_kind is not None)
-            settling = tuple(row for row, _ in ends if self._settles(row, top, bounds, attested))
-            answers.append(Found(clear, ends, settling))
-        return answers
+        decisive = [rows[row] for row in self._members[top] if rows[row].decisive]
+        open_rows = [row for row in decisive if row.status == "unknown"]
+        clear = not any(row.status == "fail" for row in decisive) and all(r.open_kind != "data" for r in open_rows)
+        ends = tuple((r.id, r.open_kind) for r in open_rows if r.id not in parents and r.open_kind is not None)
+        settling = tuple(row for row, _ in ends if _settles(rules, row, top, bounds, attested))
+        return Found(clear, ends, settling)
 
-    def _settles(
-        self, row: str, top: str, bounds: Mapping[str, Bound], attested: Mapping[str, frozenset[bool]]
-    ) -> bool:
-        """Whether the top-level row is known whichever way an open row is answered."""
-        for answer in (True, False):
-            truth = row_truths(self.rules, bounds, attested, {row: RowTruth(answer)})[top]
-            if truth.met is None and not truth.not_applicable:
-                return False
-        return True
+
+def part(rules: RuleSet, rows: Iterable[str], family: Iterable[str] = ()) -> RuleSet:
+    """The rules of some rows of a trial only; those that are not of the family stand without parents."""
+    kept, related = set(rows), set(family)
+
+    def alone(row: Criterion) -> Criterion:
+        return row if row.id in related else replace(row, parent=None)
+
+    return RuleSet(
+        replace(rules.trial, criteria=tuple(alone(row) for row in rules.trial.criteria if row.id in kept)),
+        tuple(alone(row) for row in rules.order if row.id in kept),
+        {row: condition for row, condition in rules.conditions.items() if row in kept},
+        {row: condition for row, condition in rules.not_applicable.items() if row in kept},
+    )
+
+
+def _settles(rules: RuleSet, row: str, top: str, bounds: Mapping[str, Bound], attested: Attested) -> bool:
+    """Whether the top-level row is known whichever way an open row is answered."""
+    for answer in (True, False):
+        truth = row_truths(rules, bounds, attested, {row: RowTruth(answer)})[top]
+        if truth.met is None and not truth.not_applicable:
+            return False
+    return True
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """SQL: texts one after the other."""
+    return f"concat({', '.join(parts)})" if parts else "''"
 
 
 def truth_digit(column: str) -> str:
