@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,18 +9,20 @@ from pathlib import Path
 import pytest
 
 from caselib import ON
+from changed_trials import about_time, changed_trial, gained, read_tables, told, verdicts
 from cohorts import GROUPS, cohort_of
-from sle_kg.cohort.judge import JUDGED, SqlJudge
+from sle_kg.cohort.changes import Change, Limit, changed_rules, changes_of, relaxed
 from sle_kg.cohort.run import Wanted, run
-from sle_kg.cohort.summary import CohortSummary, Gained, TrialSummary
-from sle_kg.cohort.tables import CohortTables
-from sle_kg.cohort.whatif import Change, changed_rules, changes_of, relaxed
-from sle_kg.criteria import Feature, Leaf, Operator
+from sle_kg.cohort.summary import CohortSummary, Gained, Relaxed, WhatIfRow
+from sle_kg.criteria import AllOf, Feature, Leaf, Not, Operator, Parameter
 from sle_kg.evaluate import RuleSet, row_truths
 from sle_kg.profile import Profile
+from sle_kg.report.cohort_whatif import as_json, best, curves
 from sle_kg.screening import Options, Session
-from sle_kg.terminology import terminology
+from sle_kg.synthetic import write_cohort
+from sle_kg.trials import screenable
 from sle_kg.verdicts import overall, status_of
+from sle_kg.wording import Words, ontology_label
 
 OPTIONS = Options(on=ON, complete=("conditions", "medications"), engine="sql")
 CASES = [case for asked, cases in GROUPS.items() if not asked.code_map for case in cases]
@@ -52,23 +53,42 @@ def test_every_gain_is_what_the_changed_trial_says(whole: CohortSummary, profile
         rules = RuleSet.of(trial.trial)
         mine = [profile for profile in profiles if profile.trial == trial.trial.id]
         before = [verdict(rules, profile) for profile in mine]
-        for change in changes_of(rules):
-            for place, becomes in enumerate(change.steps or (None,)):
+        changes = changes_of(rules)
+        for change in (one for one in changes if one.limit == "threshold"):
+            for becomes, found in zip(change.steps or (None,), told(trial, changes, change), strict=True):
                 changed = changed_rules(rules, change, becomes)
-                moves = Counter(zip(before, (verdict(changed, profile) for profile in mine), strict=True))
-                found = told(trial, change, place)
-                assert found == gained(moves), (trial.trial.id, change)
-                gaining.add((trial.trial.id, change.leaf is None, found != Gained(0, 0, 0)))
-    assert {(kind, some) for _, kind, some in gaining} == {(True, True), (True, False), (False, True), (False, False)}
+                assert found == gained(before, [verdict(changed, one) for one in mine]), (trial.trial.id, change)
+                gaining.add((change.leaf is None, found != Gained(0, 0, 0)))
+    assert gaining == {(True, True), (True, False), (False, True), (False, False)}
 
 
 @pytest.mark.slow
 def test_the_cohort_judged_by_a_changed_trial_has_the_counts_promised(whole: CohortSummary, people: Path) -> None:
+    tables = read_tables(people, OPTIONS)
     for trial in whole.trials:
         rules = RuleSet.of(trial.trial)
-        best = max(changes_of(rules), key=lambda change: told(trial, change, -1 if change.leaf else 0).newly_eligible)
-        changed = changed_rules(rules, best, best.steps[-1] if best.leaf else None)
-        assert after(rules, changed, people) == told(trial, best, -1 if best.leaf else 0)
+        changes = changes_of(rules)
+        most = max(changes, key=lambda change: told(trial, changes, change)[-1].newly_eligible or 0)
+        changed = changed_rules(rules, most, most.steps[-1] if most.leaf else None)
+        rows = tuple(
+            replace(row, condition=changed.conditions[row.id], not_applicable=changed.not_applicable.get(row.id))
+            for row in changed.trial.criteria
+        )
+        after = verdicts(replace(trial.trial, criteria=rows), tables, OPTIONS)
+        assert told(trial, changes, most)[-1] == gained(verdicts(trial.trial, tables, OPTIONS), after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", screenable())
+def test_a_window_or_washout_gains_what_a_trial_file_with_another_one_says(name: str, tmp_path: Path) -> None:
+    write_cohort(tmp_path / "tables", 150, 3, "parquet", "screening")
+    options = replace(OPTIONS, trials=(name,), complete=("conditions", "medications", "procedures"))
+    (trial,) = run(tmp_path / "tables", options, wanted=Wanted(what_if=True)).trials
+    rules, tables = RuleSet.of(trial.trial), read_tables(tmp_path / "tables", options)
+    before, changes = verdicts(trial.trial, tables, options), changes_of(rules)
+    for change in about_time(changes):
+        changed = changed_trial(rules, change, change.steps[-1], tmp_path)
+        assert told(trial, changes, change)[-1] == gained(before, verdicts(changed, tables, options)), change
 
 
 def verdict(rules: RuleSet, profile: Profile) -> str:
@@ -76,40 +96,6 @@ def verdict(rules: RuleSet, profile: Profile) -> str:
     truths = row_truths(rules, profile.bounds, profile.attestations)
     rows = rules.trial.criteria
     return overall(rules.trial, {r.id: status_of(r, truths[r.id].met, truths[r.id].not_applicable) for r in rows})
-
-
-def after(rules: RuleSet, changed: RuleSet, people: Path) -> Gained:
-    """What the plan says of all patients under the rules and under the changed ones."""
-    tables = CohortTables.open(people)
-    read = tables.read(tables.patients, ON, {})
-    verdicts = []
-    for some in (rules, changed):
-        rows = tuple(
-            replace(row, condition=some.conditions[row.id], not_applicable=some.not_applicable.get(row.id))
-            for row in some.trial.criteria
-        )
-        trial = replace(some.trial, criteria=rows)
-        judge = SqlJudge([trial], OPTIONS, terminology())
-        query = f"SELECT {judge.status_columns(trial.id).verdict} FROM {JUDGED} ORDER BY number"
-        verdicts.append([word for (word,) in judge.judge(read).execute(query).fetchall()])
-    return gained(Counter(zip(*verdicts, strict=True)))
-
-
-def gained(moves: Counter[tuple[str, str]]) -> Gained:
-    """The gains that follow from verdicts before and after."""
-    entered, opened = moves["ineligible", "eligible"], moves["ineligible", "undetermined"]
-    return Gained(entered + opened, entered + moves["undetermined", "eligible"], opened)
-
-
-def told(trial: TrialSummary, change: Change, step: int) -> Gained:
-    """What the summary says of a change."""
-    (row,) = (row for row in trial.what_if or () if row.row == change.row)
-    if change.leaf is None:
-        return row.dropped
-    of_row = [one for one in changes_of(RuleSet.of(trial.trial)) if one.row == change.row and one.leaf is not None]
-    threshold, found = row.relaxed[of_row.index(change)].steps[step]
-    assert threshold == change.steps[step].met_bound
-    return found
 
 
 def leaf(operator: Operator, threshold: str, unit: str | None, instrument: str = "sledai2kTotal") -> Leaf:
@@ -126,6 +112,8 @@ def leaf(operator: Operator, threshold: str, unit: str | None, instrument: str =
         (leaf(">=", "3", "{score}"), False, ["4", "5", "6", "7", "8"]),
         (leaf("<=", "60", "a"), True, ["61", "62", "63", "64", "65"]),
         (leaf(">=", "28", "d"), True, ["21", "14", "7"]),
+        (leaf(">=", "14", "d"), True, ["13", "12", "11", "10", "9"]),
+        (leaf(">=", "168", "d"), True, ["140", "112", "84", "56", "28"]),
         (leaf("<=", "2", "[ULN]"), True, ["2.2", "2.4", "2.6", "2.8", "3.0"]),
         (leaf(">", "10", "mg/d"), False, ["11.0", "12.0", "13.0", "14.0", "15.0"]),
         (leaf(">=", "1", None), True, []),
@@ -134,3 +122,81 @@ def leaf(operator: Operator, threshold: str, unit: str | None, instrument: str =
 )
 def test_thresholds_are_relaxed_by_the_steps_of_their_unit(asked: Leaf, wanted: bool, thresholds: list[str]) -> None:
     assert [step.met_bound for step in relaxed(asked, wanted)] == [Decimal(text) for text in thresholds]
+
+
+def lasting(days: str, months: str) -> Leaf:
+    """A treatment of so many months without an anchor."""
+    return replace(leaf(">=", days, "d"), unmet_bound=Decimal(months))
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "months"),
+    [(lasting("92", "89"), True, ["2", "1"]), (lasting("92", "89"), False, ["6", "12"])],
+)
+def test_durations_in_months_are_relaxed_by_the_months_that_a_trial_file_can_name(
+    asked: Leaf, wanted: bool, months: list[str]
+) -> None:
+    steps = relaxed(asked, wanted)
+    change = Change("I01", asked, steps)
+    assert change.amount(asked) == (Decimal(3), "mo")
+    assert [change.amount(step) for step in steps] == [(Decimal(text), "mo") for text in months]
+
+
+def found_within(**parameters: Parameter) -> Leaf:
+    """Whether something is there, in a window or within the wash-out."""
+    named = tuple(sorted({"valueSet": ("ivig",), "when": "within", **parameters}.items()))
+    return Leaf("leaf", Feature("ExposureCondition", named), ">=", Decimal(1), Decimal(1))
+
+
+@pytest.mark.parametrize(
+    ("limit", "was", "wanted", "steps"),
+    [
+        ("lookback", "P14D", False, ["P13D", "P12D", "P11D", "P10D", "P9D"]),
+        ("lookback", "P3D", False, ["P2D", "P1D"]),
+        ("lookback", "P56D", False, ["P49D", "P42D", "P35D", "P28D", "P21D"]),
+        ("lookback", "P56D", True, ["P63D", "P70D", "P77D", "P84D", "P91D"]),
+        ("lookback", "P180D", False, ["P152D", "P124D", "P96D", "P68D", "P40D"]),
+        ("lookback", "P6M", True, ["P7M", "P8M", "P9M", "P10M", "P11M"]),
+        ("lookback", "P1Y", False, ["P11M", "P10M", "P9M", "P8M", "P7M"]),
+        ("lookback", "P1M14D", True, []),
+        ("halfLives", 5, False, [4, 3, 2, 1]),
+        ("halfLives", 3, True, [4, 5]),
+    ],
+)
+def test_windows_and_washouts_are_relaxed_by_the_steps_of_their_unit(
+    limit: Limit, was: Parameter, wanted: bool, steps: list[Parameter]
+) -> None:
+    asked = found_within(**{limit: was})
+    assert [step.feature.get(limit) for step in relaxed(asked, wanted, limit)] == steps
+    assert relaxed(asked, wanted) == ()
+
+
+def test_a_window_of_which_a_row_asks_both_ways_is_made_longer_and_shorter() -> None:
+    (trial,) = (trial for trial in screenable().values() if trial.id == "NCT06892145")
+    window = found_within(lookback="P7D", anchor="screening")
+    row = replace(trial.criteria[0], condition=AllOf("both", (window, Not("no", window))))
+    rules = RuleSet.of(replace(trial, criteria=(row,)))
+    ways = [[step.feature.get("lookback") for step in change.steps] for change in changes_of(rules) if change.leaf]
+    assert ways == [["P8D", "P9D", "P10D", "P11D", "P12D"], ["P6D", "P5D", "P4D", "P3D", "P2D"]]
+
+
+def test_a_window_is_told_with_its_event_its_unit_and_its_steps() -> None:
+    asked = found_within(lookback="P3D", anchor="leukapheresis")
+    change = Change("E25", asked, relaxed(asked, False, "lookback"), "lookback")
+    words = Words(ontology_label, lambda name: False, lambda kind: 0, ON, {})
+    steps = tuple((change.amount(step)[0], Gained(n, 0, n)) for n, step in enumerate(change.steps, 1))
+    curve = Relaxed(change.about(words), ">=", *change.amount(asked), steps, "lookback")
+    row = WhatIfRow("E25", "no immunoglobulin", Gained(3, 0, 3), (curve,))
+    lines = [line.change for line in best([row])]
+    assert lines[1] == "Immunoglobulin, normal human, intravenous before leukapheresis: within 3 days made within 1 day"
+    (told_of,) = as_json([row])[0]["relaxed"]
+    assert (told_of["parameter"], told_of["operator"], told_of["threshold"], told_of["unit"]) == (
+        "lookBack",
+        None,
+        "3",
+        "d",
+    )
+    assert [step["threshold"] for step in told_of["steps"]] == ["2", "1"]
+    drawn = curves([row])
+    assert drawn is not None
+    assert [panel.title for panel in drawn.panels] == ["E25: within 3 days"]

@@ -1,0 +1,97 @@
+"""Trials as if their file said something else: what `cohort` says by the file as it is and as it was changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyoxigraph as ox
+
+from sle_kg.cohort.changes import Change
+from sle_kg.cohort.judge import JUDGED, SqlJudge
+from sle_kg.cohort.summary import Gained, TrialSummary
+from sle_kg.cohort.tables import CohortTables
+from sle_kg.conditions import COMPARISONS
+from sle_kg.criteria import Leaf, Trial, walk
+from sle_kg.evaluate import RuleSet
+from sle_kg.namespaces import SLE, XSD
+from sle_kg.screening import Options
+from sle_kg.sql_plan import leaf_key
+from sle_kg.terminology import terminology
+from sle_kg.trials import read_trial, trial_files
+
+_PROPERTIES = {operator: name for name, operator in COMPARISONS.items()}
+
+
+def changed_trial(rules: RuleSet, change: Change, step: Leaf, folder: Path) -> Trial:
+    """The trial read from a copy of its file in which one limit of a row says what the step says."""
+    assert change.leaf is not None
+    name, literal = _written(change, step)
+    nodes = {
+        node.iri
+        for node in walk(rules.conditions[change.row])
+        if isinstance(node, Leaf) and leaf_key(node) == leaf_key(change.leaf)
+    }
+    (file,) = (file for file in trial_files() if file.stem == rules.trial.id)
+    store = ox.Store()
+    store.load(path=str(file), format=ox.RdfFormat.TURTLE)
+    for node in nodes:
+        (quad,) = store.quads_for_pattern(ox.NamedNode(node), ox.NamedNode(SLE + name), None)
+        store.remove(quad)
+        store.add(ox.Quad(quad.subject, quad.predicate, literal))
+    copy = folder / file.name
+    store.dump(str(copy), format=ox.RdfFormat.TURTLE, from_graph=ox.DefaultGraph())
+    return read_trial(copy)
+
+
+def _written(change: Change, step: Leaf) -> tuple[str, ox.Literal]:
+    """The property of the limit in a trial file, and its new value."""
+    number, unit = change.amount(step)
+    duration = ox.Literal(f"P{number}{'M' if unit == 'mo' else 'D'}", datatype=ox.NamedNode(XSD + "duration"))
+    if change.limit == "lookback":
+        return "lookback", duration
+    if change.limit == "halfLives":
+        return "halfLives", ox.Literal(str(number), datatype=ox.NamedNode(XSD + "integer"))
+    if unit == "mo":
+        return "minDuration", duration
+    return _PROPERTIES[step.operator], ox.Literal(str(number), datatype=ox.NamedNode(XSD + "decimal"))
+
+
+def read_tables(folder: Path, options: Options) -> dict[str, pa.Table]:
+    """The tables of all patients of a cohort, as they are judged."""
+    tables = CohortTables.open(folder)
+    return dict(tables.read(tables.patients, options.on, {}))
+
+
+def verdicts(trial: Trial, tables: Mapping[str, pa.Table], options: Options) -> list[str]:
+    """The verdict of every patient, in the order of their ids, by the plan of the trial."""
+    judge = SqlJudge([trial], options, terminology())
+    query = f"SELECT {judge.status_columns(trial.id).verdict} FROM {JUDGED} ORDER BY number"
+    return [word for (word,) in judge.judge(tables).execute(query).fetchall()]
+
+
+def gained(before: Sequence[str], after: Sequence[str]) -> Gained:
+    """The gains that follow from verdicts before and after a change."""
+    moves = Counter(zip(before, after, strict=True))
+    entered, opened = moves["ineligible", "eligible"], moves["ineligible", "undetermined"]
+    return Gained(entered + opened, entered + moves["undetermined", "eligible"], opened)
+
+
+def told(trial: TrialSummary, changes: Sequence[Change], change: Change) -> list[Gained]:
+    """What a summary says of the steps of a change, or of the row dropped; `changes` are all of the trial."""
+    (row,) = (row for row in trial.what_if or () if row.row == change.row)
+    if change.leaf is None:
+        return [row.dropped]
+    place = [one for one in changes if one.row == change.row and one.leaf is not None].index(change)
+    steps = row.relaxed[place].steps
+    assert [number for number, _ in steps] == [change.amount(step)[0] for step in change.steps]
+    return [found for _, found in steps]
+
+
+def about_time(changes: Sequence[Change]) -> Iterator[Change]:
+    """The changes of windows, wash-outs and durations."""
+    for change in changes:
+        if change.leaf is not None and (change.limit != "threshold" or change.amount(change.leaf)[1] in ("d", "mo")):
+            yield change
