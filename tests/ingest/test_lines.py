@@ -155,6 +155,10 @@ def told(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "ingest.json"}
 
 
+def every_line(content, first):
+    return enumerate(content.split(b"\n"), first)
+
+
 def compared(source, folder, monkeypatch):
     """How many lines are read by themselves; the tables are those of an ingest that reads every line so."""
     alone = []
@@ -168,7 +172,9 @@ def compared(source, folder, monkeypatch):
         patched.setattr(fhir.PieceReader, "_read_text", reading)
         summary = ingest_cohort([str(source)], folder / "filled", Options(workers=1))
     with monkeypatch.context() as patched:
-        patched.setattr(forms.Forms, "fill", lambda self, name, lines, fill: lines)
+        patched.setattr(
+            forms.Forms, "fill", lambda self, name, first, content, fill: enumerate(content.split(b"\n"), first)
+        )
         assert ingest_cohort([str(source)], folder / "alone", Options(workers=1)) == summary
     assert told(folder / "filled") == told(folder / "alone")
     return len(alone)

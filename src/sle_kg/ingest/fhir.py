@@ -48,8 +48,8 @@ _OWN = {"reference": "Patient/self"}
 Resource = dict[str, Any]
 Line = tuple[int, bytes]
 """A line with its number."""
-LineFilter = Callable[[str, Iterable[Line], Fill], Iterable[Line]]
-"""Fills in the rows of those lines of a source that it knows, and gives the others."""
+LineFilter = Callable[[str, int, bytes, Fill], Iterable[Line]]
+"""Fills in the rows of those lines of a source that it knows, from the line of this number on, and gives the others."""
 _T = TypeVar("_T")
 
 
@@ -98,9 +98,11 @@ class PieceReader:
             case "document":
                 self._read_text(content, segment.source, segment.first)
             case "lines":
-                lines: Iterable[Line] = enumerate(content.split(b"\n"), segment.first)
+                lines: Iterable[Line]
                 if self._forms is not None:
-                    lines = self._forms(segment.source, lines, self._part.fill)
+                    lines = self._forms(segment.source, segment.first, content, self._part.fill)
+                else:
+                    lines = enumerate(content.split(b"\n"), segment.first)
                 for number, line in lines:
                     self._read_text(line, segment.source, number)
             case "medicines":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -123,11 +123,36 @@ class _Rows:
         return self._rows.take(pc.list_flatten(every.take(numbers)))
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Lines with templates: number of the template, number in the source, place of the patient, id, and dates.
+
+    The dates are in days since 1970, in the order of DAYS; null, or no column, where a line has fewer.
+    """
+
+    templates: pa.Array
+    numbers: pa.Array
+    patients: pa.Array
+    identifiers: pa.Array
+    days: list[pa.Array]
+
+    def filter(self, mask: pa.Array) -> Columns:
+        """The lines that a mask names."""
+        return Columns(
+            self.templates.filter(mask),
+            self.numbers.filter(mask),
+            self.patients.filter(mask),
+            self.identifiers.filter(mask),
+            [day.filter(mask) for day in self.days],
+        )
+
+
 class Fill:
     """Lines with their templates, for the tables of a part.
 
-    `lines` are the number of the template, the number in the source, the place of the patient, the id, and the dates in
-    days since 1970; `patients` are places of patients by the references that name them.
+    `lines` are those of the source in hand that were filled in one by one: the number of the template, the number in
+    the source, the place of the patient, the id, and the dates in days since 1970; `patients` are places of patients by
+    the references that name them.
     """
 
     def __init__(self) -> None:
@@ -135,12 +160,22 @@ class Fill:
         self.patients: dict[bytes, int] = {}
         self._templates = Templates()
         self._names: list[str] = []
-        self._sources: list[tuple[str, int]] = []
+        self._source = ""
+        self._columns: list[tuple[str, Columns]] = []
 
     def begin(self, source: str, templates: Templates) -> None:
         """The lines that follow are of this source, and by these templates."""
+        self._collect()
         self._templates = templates
-        self._sources.append((source, len(self.lines)))
+        self._source = source
+
+    def add(self, columns: Columns) -> None:
+        """Many lines of the source in hand."""
+        self._columns.append((self._source, columns))
+
+    def any(self) -> bool:
+        """Whether there are lines."""
+        return bool(self.lines or self._columns)
 
     def note_patient(self, reference: bytes, name: str) -> int:
         """The place of a patient whom this reference names."""
@@ -150,11 +185,12 @@ class Fill:
 
     def skipped(self) -> Counter[str]:
         """What was passed over in all lines."""
+        import pyarrow as pa
+
         total: Counter[str] = Counter()
-        silent = {number: one.skipped for number, one in enumerate(self._templates.all) if one.skipped}
-        for template, lines in Counter(line[0] for line in self.lines if line[0] in silent).items():
-            for what, number in silent[template].items():
-                total[what] += number * lines
+        for found in pa.chunked_array(self._each("templates"), pa.int32()).value_counts().to_pylist():
+            for what, number in self._templates.all[found["values"]].skipped.items():
+                total[what] += number * found["counts"]
         return total
 
     def records(self) -> list[pa.Array]:
@@ -162,21 +198,17 @@ class Fill:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        every, numbers, patients, identifiers, days = zip(*self.lines, strict=True)
-        template = pa.array(every, pa.int32())
+        template, number, patient, identifier = (
+            pa.concat_arrays(self._each(name)) for name in ("templates", "numbers", "patients", "identifiers")
+        )
         kinds = pa.array([f"{one.kind}/" for one in self._templates.all], pa.string()).take(template)
-        ends = [start for _, start in self._sources[1:]] + [len(self.lines)]
-        sources = [pa.repeat(name, end - start) for (name, start), end in zip(self._sources, ends, strict=True)]
-        most = max(map(len, days))
-        told = [[one[place] if place < len(one) else None for one in days] for place in range(most)]
         columns = [
-            pa.array(self._names, pa.string()).take(pa.array(patients, pa.int32())),
-            pc.binary_join_element_wise(kinds, pa.array(identifiers, pa.binary()).cast(pa.string()), ""),
-            pa.concat_arrays(sources),
-            pa.array(numbers, pa.int64()),
+            pa.array(self._names, pa.string()).take(patient),
+            pc.binary_join_element_wise(kinds, identifier.cast(pa.string()), ""),
+            pa.concat_arrays([pa.repeat(source, len(one.numbers)) for source, one in self._columns]),
+            number,
             pa.array(self._templates.keys, pa.decimal128(38, 0)).take(template),
-            *(pa.array(day, pa.int32()).cast(pa.date32()) for day in told),
-            *(pa.nulls(len(every), pa.date32()) for _ in DAYS[most:]),
+            *(pa.concat_arrays(list(days)).cast(pa.date32()) for days in self._days()),
         ]
         noted = pa.array([one.noted for one in self._templates.all]).take(template)
         return [column.filter(noted) for column in columns]
@@ -185,8 +217,44 @@ class Fill:
         """The rows of each table in all templates that lines have."""
         import pyarrow as pa
 
-        numbers = pa.array({line[0] for line in self.lines}, pa.int32())
+        numbers = pa.chunked_array(self._each("templates"), pa.int32()).unique()
         return {table: self._templates.rows(table, numbers) for table in COLUMNS}
+
+    def _collect(self) -> None:
+        """Make columns of the lines that were filled in one by one."""
+        import pyarrow as pa
+
+        if self.lines:
+            templates, numbers, patients, identifiers, days = zip(*self.lines, strict=True)
+            told = [
+                pa.array([one[place] if place < len(one) else None for one in days], pa.int32())
+                for place in range(max(map(len, days)))
+            ]
+            self.add(
+                Columns(
+                    pa.array(templates, pa.int32()),
+                    pa.array(numbers, pa.int64()),
+                    pa.array(patients, pa.int32()),
+                    pa.array(identifiers, pa.large_binary()),
+                    told,
+                )
+            )
+            self.lines = []
+
+    def _each(self, column: str) -> list[pa.Array]:
+        """A column of all lines."""
+        self._collect()
+        return [getattr(one, column) for _, one in self._columns]
+
+    def _days(self) -> Iterator[list[pa.Array]]:
+        """The columns of dates of all lines."""
+        import pyarrow as pa
+
+        for place in range(len(DAYS)):
+            yield [
+                one.days[place] if place < len(one.days) else pa.nulls(len(one.numbers), pa.int32())
+                for _, one in self._columns
+            ]
 
 
 def template_schema(table: str) -> pa.Schema:

@@ -14,13 +14,20 @@ order.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING
 
+from sle_kg.ingest.blocks import Day, columns_of, lines_of
 from sle_kg.ingest.fill import Fill, Templates
-from sle_kg.ingest.layout import Layout, Left, Signature, is_full_date, is_text, layout_of
+from sle_kg.ingest.layout import PLAIN_ID, PLAIN_TEXT, Layout, Left, Signature, is_full_date, is_text, layout_of
 from sle_kg.ingest.probe import MARK, YEAR, Probe, marks
 from sle_kg.patients.dates import interval
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Line = tuple[int, bytes]
 """A line with its number."""
@@ -39,12 +46,14 @@ _MOST_LAYOUTS = 12
 """Layouts that are tried for a line."""
 _ROOM = 64 << 20
 """Bytes of lines whose templates are remembered."""
+_SHORTEST_BLOCK, _LONGEST_BLOCK = 1 << 8, 1 << 13
+"""Lines that are filled in together: few as long as most are of new forms."""
+_SAMPLE = 64
+"""Of so many lines of a block one is looked at to know their layouts."""
 _MOST_TEXTS = 200_000
 """Dates as recorded that are remembered."""
 
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
-_ID_SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
-_PLAIN_SIGNS = bytes(sign for sign in range(0x20, 0x7F) if sign not in b'"\\')
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -61,18 +70,57 @@ class Forms:
         self._layouts: dict[bytes, list[Layout]] = {}
         self._days: dict[bytes, tuple[Days, Signature]] = {}
         self._held = 0
+        self._block = _SHORTEST_BLOCK
 
-    def fill(self, source: str, lines: Iterable[Line], fill: Fill) -> Iterator[Line]:
-        """Fill in the rows of lines by their templates; gives those lines that are to be read by themselves."""
-        if self._held > _ROOM and not fill.lines:
+    def fill(self, source: str, first: int, content: bytes, fill: Fill) -> Iterator[Line]:
+        """Fill in the rows of lines by their templates; gives those lines that are to be read by themselves.
+
+        `first` is the number of the first line in the source.
+        """
+        import pyarrow as pa
+
+        if self._held > _ROOM and not fill.any():
             self._forget()
         fill.begin(source, self._templates)
+        lines = lines_of(content)
+        start = 0
+        while start < len(lines):
+            block = lines.slice(start, self._block)
+            numbers = pa.arange(first + start, first + start + len(block))
+            start += len(block)
+            self._block = min(2 * self._block, _LONGEST_BLOCK)
+            yield from self._one_by_one(*self._by_columns(block, numbers, fill), fill)
+
+    def _by_columns(self, lines: pa.Array, numbers: pa.Array, fill: Fill) -> tuple[pa.Array, pa.Array]:
+        """Fill in the lines of known forms; gives the others, with their numbers."""
+        import pyarrow.compute as pc
+
+        sample = Counter(self._layout_of(line) for line in lines[::_SAMPLE].to_pylist())
+        for layout, _ in sample.most_common():
+            if layout is None or layout.is_escaped:
+                continue
+            columns = columns_of(layout, lines, numbers, self._told_day, partial(self._patient_of, fill))
+            if len(columns.numbers):
+                fill.add(columns)
+                others = pc.invert(pc.is_in(numbers, columns.numbers))
+                lines, numbers = lines.filter(others), numbers.filter(others)
+        return lines, numbers
+
+    def _layout_of(self, line: bytes) -> Layout | None:
+        """The layout by which the form of a line is known; None where there is none."""
+        for layout in self._layouts.get(_head(line), ()):
+            cut = layout.cut(line)
+            if cut is not None and cut[0] in layout.templates:
+                return layout
+        return None
+
+    def _one_by_one(self, lines: pa.Array, numbers: pa.Array, fill: Fill) -> Iterator[Line]:
+        """Fill in the rows of lines; gives those that are to be read by themselves."""
         last: Layout | None = None
-        for number, line in lines:
+        for number, line in zip(numbers.to_pylist(), lines.to_pylist(), strict=True):
             known = self._fill_by(last, number, line, fill) if last is not None else None
             if known is None:
-                place = line.find(_TYPE_NAME) + 14
-                head = line[place : place + _HEAD]
+                head = _head(line)
                 known, last = self._by_known(head, number, line, fill)
                 if known is None:
                     known = self._by_new(head, number, line, fill)
@@ -106,25 +154,26 @@ class Forms:
             days = self._days_of(layout, texts)
         if days is None:
             return None
-        template = layout.templates.get((left, days[1]), _UNKNOWN)
+        template = layout.templates.get(left, _NONE).get(days[1], _UNKNOWN)
         if template == _UNKNOWN:
             return None
         identifier = texts[layout.id]
-        if template is None or not identifier or identifier.translate(None, _ID_SIGNS):
+        if template is None or not identifier or identifier.translate(None, PLAIN_ID):
             return False
         for unread in layout.unread:
-            if texts[unread].translate(None, _PLAIN_SIGNS) and not layout.is_text(unread, texts[unread]):
+            if texts[unread].translate(None, PLAIN_TEXT) and not layout.is_text(unread, texts[unread]):
                 return False
-        patient = fill.patients.get(texts[layout.patient])
-        if patient is None:
-            patient = self._note_patient(texts[layout.patient], fill)
+        patient = self._patient_of(fill, texts[layout.patient])
         if patient is None:
             return False
         fill.lines.append((template, number, patient, identifier, days[0]))
         return True
 
-    def _note_patient(self, reference: bytes, fill: Fill) -> int | None:
+    def _patient_of(self, fill: Fill, reference: bytes) -> int | None:
         """The place of a patient whom a reference names; None where it names nobody by itself."""
+        known = fill.patients.get(reference)
+        if known is not None:
+            return known
         name = self._patient(reference.decode()) if is_text(reference) else None
         return None if name is None else fill.note_patient(reference, name)
 
@@ -138,7 +187,7 @@ class Forms:
                 return None
             days += told[0]
             timed += told[1]
-        order = sorted(set(days)) if len(days) > 1 else ()
+        order = sorted(days) if len(days) > 1 else ()
         return tuple(days), (*timed, *(order.index(day) for day in days if order))
 
     def _day(self, text: bytes) -> tuple[Days, Signature] | None:
@@ -153,6 +202,11 @@ class Forms:
             self._days.clear()
         self._days[text] = told = ((day.toordinal() - _EPOCH,), (len(text) > 10,))
         return told
+
+    def _told_day(self, text: bytes) -> Day | None:
+        """A full date in days since 1970, and whether it has a time of day; None for anything else."""
+        told = self._days.get(text) or self._day(text)
+        return None if told is None else (told[0][0], told[1][0])
 
     # ── New forms ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -189,9 +243,17 @@ class Forms:
         template = self._probe.template(line, kind.decode(), places, known)
         if template is False:
             return False
-        layout.templates[left, days[1]] = None if template is None else self._templates.add(template)
+        templates = layout.templates.setdefault(left, {})
+        templates[days[1]] = None if template is None else self._templates.add(template)
         return True
 
 
+def _head(line: bytes) -> bytes:
+    """What tells the type of the resource of a line."""
+    place = line.find(_TYPE_NAME) + 14
+    return line[place : place + _HEAD]
+
+
+_NONE: dict[Signature, int | None] = {}
 _UNKNOWN = -1
 """Stands for no template being known."""

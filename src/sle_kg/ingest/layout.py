@@ -14,8 +14,14 @@ Kind = Literal["id", "patient", "day", "unread"]
 Path = tuple[str | int, ...]
 Signature = tuple[Any, ...]
 """Of the dates of a line: which of them have a time of day, and the order of all."""
-Left = tuple[bytes, ...]
-"""What is left of a line between the texts that were cut out, without the markers."""
+Left = bytes
+"""What is left of a line between the texts that were cut out, without the markers; a SEPARATOR for each cut."""
+SEPARATOR = b"\n"
+"""Stands where a text was cut out: no line has it."""
+PLAIN_ID = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+"""Signs of an id that stand for themselves everywhere."""
+PLAIN_TEXT = bytes(sign for sign in range(0x20, 0x7F) if sign not in b'"\\')
+"""Signs of a text that stand for themselves in JSON."""
 
 UNREAD = frozenset(
     """asserter basedOn context device encounter informationSource issued language location meta note performer
@@ -37,8 +43,8 @@ class Layout:
     """A text begins after the next occurrence of its marker and ends at the next quote.
 
     `steps` are the markers, and whether the text may have escapes; the others say which text is what (`day`: the only
-    date); `templates` are
-    the numbers of templates by forms cut in this way; None where such lines are read by themselves.
+    date); `templates` are the numbers of templates by forms cut in this way, and by signatures; None where such lines
+    are read by themselves.
     """
 
     steps: tuple[tuple[bytes, bool], ...]
@@ -47,7 +53,7 @@ class Layout:
     day: int | None
     days: tuple[int, ...]
     unread: tuple[int, ...]
-    templates: dict[tuple[Left, Signature], int | None] = field(default_factory=dict)
+    templates: dict[Left, dict[Signature, int | None]] = field(default_factory=dict)
 
     def cut(self, line: bytes) -> tuple[Left, list[bytes]] | None:
         """What is left of a line, and the texts cut out; None for a line that lacks a marker."""
@@ -67,7 +73,7 @@ class Layout:
             left.append(before)
             texts.append(text)
         left.append(line)
-        return tuple(left), texts
+        return SEPARATOR.join(left), texts
 
     def is_text(self, place: int, text: bytes) -> bool:
         """Whether bytes that were cut out are a text in JSON; escapes in it were looked at when it was cut."""
@@ -75,10 +81,16 @@ class Layout:
 
     def join(self, left: Left, texts: list[bytes]) -> bytes:
         """The line that has these texts in the places of those cut out."""
+        *parts, last = left.split(SEPARATOR)
         pieces = []
-        for before, (marker, _), text in zip(left, self.steps, texts, strict=False):
+        for before, (marker, _), text in zip(parts, self.steps, texts, strict=True):
             pieces += [before, marker, text, b'"']
-        return b"".join([*pieces, left[-1]])
+        return b"".join([*pieces, last])
+
+    @property
+    def is_escaped(self) -> bool:
+        """Whether a text may have escapes."""
+        return any(escaped for _, escaped in self.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ class PartBuilder(FactBuilder):
         told = {table: (rows, part_schema(table)) for table, rows in self._facts.items()}
         told |= {_book(book): (rows, book_schema(book)) for book, rows in self._books.items()}
         found = {name: _table(rows, columns) for name, (rows, columns) in told.items() if rows}
-        if self.fill.lines:
+        if self.fill.any():
             said = self.fill.templates()
             found |= {template_name(table): rows for table, rows in said.items() if rows.num_rows}
             lines = pa.Table.from_arrays(self.fill.records(), schema=book_schema("source"))
