@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "sle_kg"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"namespaces", "errors", "resources", "verdict"},
+    {"namespaces", "errors", "resources", "verdict", "phrases"},
     {"files", "turtle", "criteria", "units", "codes"},
     {"ontology"},
     {"reason", "terminology"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"patients", "trial_sources"},
     {"features", "ingest"},
     {"evaluate", "shapes", "profile"},
-    {"sql_plan"},
+    {"sql_plan", "advice"},
     {"spark"},
     {"engines", "timeline", "wording", "verdicts"},
     {"screening"},

@@ -12,16 +12,15 @@ from sle_kg.criteria import Feature, Leaf, Operator, walk
 from sle_kg.definitions import conditions_of, scales, states
 from sle_kg.evaluate import UNBOUNDED
 from sle_kg.features.asks import FeatureOptions, Moment
+from sle_kg.phrases import lower_first, period
 from sle_kg.trials import screenable
 from sle_kg.verdict import Evidence, OpenKind
 from sle_kg.wording import (
     Words,
     between,
     leaf_open_kind,
-    lower_first,
     ontology_label,
     open_kind,
-    period,
     shown,
     unit_words,
 )
@@ -58,7 +57,7 @@ def test_every_leaf_of_the_trials_has_sentences_in_plain_words(one: Leaf) -> Non
         WORDS.found([one], (Decimal(0), Decimal(0)), []),
         WORDS.unknown(one, UNBOUNDED, []),
         WORDS.unknown(one, (Decimal(1), None), [evidence("1", "2020-01-01")]),
-        WORDS.missing(one, "attest:NCT0/I00"),
+        *WORDS.missing(one, "attest:NCT0/I00"),
     ]
     for sentence in said:
         assert not re.search(r"None|=|_|\{|Condition", sentence), sentence
@@ -93,16 +92,16 @@ def test_the_last_day_of_a_window_still_serves(date: str, old: bool) -> None:
 
 def test_an_open_set_asks_for_an_attestation_and_a_closed_one_for_completeness() -> None:
     cns, dialysis = find("NCT06106906", "E04"), find("NCT06106906", "E09b")
-    assert "complete" not in WORDS.missing(cns, "attest:NCT06106906/E04")
-    assert "attest:NCT06106906/E04" in WORDS.missing(cns, "attest:NCT06106906/E04")
-    assert "procedures are complete up to 2026-11-21" in WORDS.missing(dialysis, "attest:NCT06106906/E09b")
+    assert "complete" not in " ".join(WORDS.missing(cns, "attest:NCT06106906/E04"))
+    assert "attest:NCT06106906/E04" in " ".join(WORDS.missing(cns, "attest:NCT06106906/E04"))
+    assert "procedures are complete up to 2026-11-21" in " ".join(WORDS.missing(dialysis, "attest:NCT06106906/E09b"))
 
 
 def test_an_unknown_or_planned_event_is_what_is_asked_for() -> None:
     steroid = find("NCT06106906", "E24a")
-    assert WORDS.missing(steroid, "attest:x") == "the date of leukapheresis, planned or actual"
+    assert WORDS.missing(steroid, "attest:x") == ("the date of leukapheresis, planned or actual",)
     planned = Words(ontology_label, WORDS.is_open, WORDS.window, ON, {"leukapheresis": dt.date(2026, 12, 5)})
-    assert "up to 2026-12-05" in planned.missing(steroid, "attest:x")
+    assert "up to 2026-12-05" in " ".join(planned.missing(steroid, "attest:x"))
     assert "planned for 2026-12-05" in planned.unknown(steroid, UNBOUNDED, [])
 
 
@@ -201,7 +200,7 @@ def test_every_leaf_of_a_definition_has_sentences_in_plain_words(one: Leaf) -> N
         AT_VISIT.found([one], (Decimal(0), Decimal(0)), []),
         AT_VISIT.unknown(one, UNBOUNDED, []),
         AT_VISIT.unknown(one, (Decimal(1), None), [evidence("1", "2026-04-01")]),
-        AT_VISIT.missing(one, ""),
+        *AT_VISIT.missing(one, ""),
     ]
     for sentence in said:
         assert not re.search(r"None|=|_|\{|\(\)|attest|Condition|screening|at present", sentence), sentence
@@ -274,13 +273,13 @@ def test_answers_of_a_follow_up() -> None:
 def test_a_moment_that_is_not_there_is_what_is_asked_for() -> None:
     first = Words(ontology_label, lambda _: False, FeatureOptions().window, VISIT, {}, {}, {"visit": MOMENTS["visit"]})
     assert first.unknown(CHANGE, UNBOUNDED, []).endswith("change since baseline: baseline is not known")
-    assert first.missing(FALL, "") == "an infusion, or another day of baseline"
-    assert first.missing(NEW, "") == "the previous assessment"
+    assert first.missing(FALL, "") == ("an infusion, or another day of baseline",)
+    assert first.missing(NEW, "") == ("the previous assessment",)
     early = Words(
         ontology_label, lambda _: False, FeatureOptions().window, VISIT, {"infusion": VISIT + DAY}, {}, first.moments
     )
     assert early.unknown(CHANGE, UNBOUNDED, []).endswith("change since baseline: 2026-04-03 is before baseline")
-    assert first.missing(HIGHEST, "") == "the date of infusion, planned or actual"
+    assert first.missing(HIGHEST, "") == ("the date of infusion, planned or actual",)
 
 
 @pytest.mark.parametrize(
@@ -302,11 +301,11 @@ def test_a_moment_that_is_not_there_is_what_is_asked_for() -> None:
     ],
 )
 def test_what_would_settle_a_leaf_of_a_follow_up(one: Leaf, text: str) -> None:
-    assert AT_VISIT.missing(one, "") == text
+    assert AT_VISIT.missing(one, "") == (text,)
 
 
 def test_medicines_are_settled_by_a_complete_record_and_nothing_is_attested() -> None:
-    assert AT_VISIT.missing(CHANGED, "").endswith("or a statement that medications are complete up to 2026-04-03")
+    assert AT_VISIT.missing(CHANGED, "")[0].endswith("or a statement that medications are complete up to 2026-04-03")
 
 
 def test_results_of_a_follow_up_are_tests_and_changes_of_treatment_history() -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sle_kg import trials as registry
-from sle_kg.criteria import Feature, Trial
+from sle_kg.advice import Advisor, Attempt, OpenFeature
+from sle_kg.criteria import Feature, Leaf, Trial, walk
 from sle_kg.engines import Engine, RowStatus, default_engine, get_engine
 from sle_kg.errors import InputError
-from sle_kg.evaluate import Bound, Bounds, RuleSet
+from sle_kg.evaluate import UNBOUNDED, Bound, Bounds, RuleSet, compare
 from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
 from sle_kg.patients.facts import SECTIONS
 from sle_kg.profile import Profile
@@ -175,6 +176,7 @@ class Session:
         self.rules = {trial.id: RuleSet.of(trial, options.readings) for trial in self.trials}
         self.alternatives = {trial.id: alternative_rules(trial, options.readings) for trial in self.trials}
         self.facts = Facts(self.data.tables, options.on)
+        self.advisor = Advisor(self.data.tables, self.terminology)
 
     def asks(self, patients: Sequence[str]) -> list[Ask]:
         """One ask for each patient and trial, on the screening date; patients first."""
@@ -218,9 +220,26 @@ class Session:
             found |= self.statuses(made[start : start + step])
             done(min(start + step, len(made)) // len(self.trials))
         dates = self.dates(asks, made, found)
+        attempts = self.attempts(asks, made, found)
         return [
-            self.verdict(ask, profile, found[ask.id], dates[ask.id]) for ask, profile in zip(asks, made, strict=True)
+            self.verdict(ask, profile, found[ask.id], dates[ask.id], attempts[ask.id])
+            for ask, profile in zip(asks, made, strict=True)
         ]
+
+    def attempts(
+        self, asks: Sequence[Ask], made: Sequence[Profile], found: Mapping[int, Mapping[str, RowStatus]]
+    ) -> dict[int, dict[str, tuple[Attempt, ...]]]:
+        """By ask and feature the details of records that could settle what leaves rows unknown."""
+        open_features = [
+            OpenFeature(ask, leaves[0].feature, profile.records.get(slug, ()), partial(_settle, leaves))
+            for ask, profile in zip(asks, made, strict=True)
+            for slug, leaves in _open_leaves(self.rules[ask.trial], profile.bounds, found[ask.id]).items()
+        ]
+        tried: dict[int, dict[str, tuple[Attempt, ...]]] = {ask.id: {} for ask in asks}
+        settling = self.advisor.settling(open_features, self.feature_options)
+        for one, some in zip(open_features, settling, strict=True):
+            tried[one.ask.id][one.feature.slug] = some
+        return tried
 
     def statuses(self, made: Sequence[Profile], rows: Sequence[str] | None = None) -> dict[int, dict[str, RowStatus]]:
         """What the engine says of the profiles, by ask."""
@@ -231,8 +250,16 @@ class Session:
                 found |= self.engine.statuses(trial, self.options.readings, mine, rows)
         return found
 
-    def verdict(self, ask: Ask, profile: Profile, found: Mapping[str, RowStatus], dates: Dates) -> Verdict:
+    def verdict(
+        self,
+        ask: Ask,
+        profile: Profile,
+        found: Mapping[str, RowStatus],
+        dates: Dates,
+        attempts: Mapping[str, Sequence[Attempt]],
+    ) -> Verdict:
         """One verdict, explained."""
+        evidence = partial(self.facts.evidence, ask.patient)
         subject = Subject(
             patient=ask.patient,
             on=ask.on,
@@ -240,7 +267,7 @@ class Session:
             records=profile.records,
             attestations=profile.attestations,
             attested=self.facts.attested(ask.patient, ask.trial),
-            evidence=lambda record: self.facts.evidence(ask.patient, record),
+            evidence=evidence,
             words=Words(
                 ontology_label,
                 self.terminology.is_open,
@@ -248,6 +275,9 @@ class Session:
                 ask.on,
                 {name: event.first for name, event in ask.events.items()},
                 self.facts.blocking(ask.patient),
+                complete=self.facts.complete(ask.patient, self.options.complete),
+                attempts=attempts,
+                line=evidence,
             ),
             unread=self.facts.unread(ask.patient, ask.trial),
             stand_ins=frozenset(name for name, event in ask.events.items() if event.stand_in),
@@ -340,6 +370,7 @@ class Facts:
         self._attestations = self._by_patient(tables["attestation"])
         self._unread = self._by_patient(tables["unread"])
         self._consents = self._by_patient(tables["consent"])
+        self._complete = self._by_patient(tables["completeness"])
 
     def _by_patient(self, table: pa.Table) -> dict[str, list[dict[str, Any]]]:
         """The rows that are not dated after the screening date, by patient."""
@@ -391,6 +422,14 @@ class Facts:
                 found.setdefault(row["section"], []).append(name)
         return {section: tuple(names) for section, names in found.items()}
 
+    def complete(self, patient: str, stated: Sequence[str]) -> dict[str, dt.date]:
+        """By section the day up to which it is said to be complete, by the record or for everybody (`stated`)."""
+        found = dict.fromkeys(stated, self._on)
+        for row in self._complete.get(patient, ()):
+            if row["date_from"] is not None:
+                found[row["section"]] = max(row["date_from"], found.get(row["section"], dt.date.min))
+        return found
+
     def unbound_consents(self, patient: str) -> tuple[Evidence, ...]:
         """Research consents that name no trial: they settle no row."""
         rows = [row for row in self._consents.get(patient, ()) if row["trial"] is None]
@@ -420,6 +459,22 @@ def _waiting(case: Case, status: Mapping[str, Status]) -> list[str]:
     if against and all(may_pass_later(case, row) for row in against):
         return list(status)
     return [row for row, word in status.items() if word == "fail" and may_pass_later(case, row)]
+
+
+def _open_leaves(rules: RuleSet, bounds: Bounds, found: Mapping[str, RowStatus]) -> dict[str, list[Leaf]]:
+    """The comparisons of unknown rows that are not known, by feature."""
+    leaves: dict[str, list[Leaf]] = {}
+    for row, condition in rules.conditions.items():
+        if found[row].met is None and not found[row].not_applicable:
+            for node in walk(condition):
+                if isinstance(node, Leaf) and compare(node, bounds.get(node.feature.slug, UNBOUNDED)) is None:
+                    leaves.setdefault(node.feature.slug, []).append(node)
+    return leaves
+
+
+def _settle(leaves: Sequence[Leaf], bound: Bound) -> bool:
+    """Whether a bound makes one of the leaves over its feature known."""
+    return any(compare(leaf, bound) is not None for leaf in leaves)
 
 
 def _days(rows: Sequence[str], find: Callable[[str], int | None] | None) -> dict[str, int]:

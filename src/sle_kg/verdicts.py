@@ -246,7 +246,7 @@ class _Explainer:
         said += [f"to be judged: {node.question}" for node, ripe in questions if ripe or not leaves]
         known = self._known_beside(self.rules.conditions[criterion.id])
         said += [self.subject.words.found(some, self._bound(some[0]), self._evidence(some[0])) for some in known]
-        missing = [self.subject.words.missing(leaf, code) for leaf in leaves]
+        missing = [text for leaf in leaves for text in self.subject.words.missing(leaf, code)]
         missing += [f"{_answerer(node)}: {node.question} ({code})" for node, ripe in questions if ripe or not leaves]
         missing += [text for row in rows for text in self.done[row].missing]
         evidence = [item for leaf in [*leaves, *(some[0] for some in known)] for item in self._evidence(leaf)]

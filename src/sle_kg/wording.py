@@ -7,16 +7,18 @@ medicine that stands in the way is described ("the wash-out ends …"), never sa
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 
+from sle_kg.advice import Attempt
+from sle_kg.advice.words import details
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import Bound, compare
 from sle_kg.features.asks import Moment
 from sle_kg.namespaces import RDFS, SLE
+from sle_kg.phrases import lower_first, period
 from sle_kg.verdict import Evidence, OpenKind
 
 MOST_NAMED = 3
@@ -39,7 +41,6 @@ _RATIOS = {
 }
 _MOMENTS = {"visit": "this assessment", "baseline": "baseline", "previous": "the previous assessment"}
 _ITEM_GROUPS = {"clinical": "clinical items", "majorOrgan": "items of major organs"}
-_PERIODS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 
 _TESTS = frozenset(
     {
@@ -78,7 +79,6 @@ _SECTIONS = {
     "AllergyCondition": "allergies",
     "BiopsyClassCondition": "procedures",
     "BiopsyCondition": "procedures",
-    "BiopsyIndexCondition": "procedures",
     "BiopsyAgeCondition": "procedures",
     "DonatedVolumeCondition": "procedures",
 }
@@ -142,7 +142,9 @@ class Words:
     `label` names a key, class or value set; `is_open` says of a value set that completeness never settles it; `window`
     gives the days that a kind of result serves (None: for ever); `anchors` are the first dates of the trial's events
     that are known; `blocking` names by section the records not understood, which keep it from counting as complete.
-    `moments` are those of an assessment (`visit`, `baseline`, `previous`), none at screening.
+    `moments` are those of an assessment (`visit`, `baseline`, `previous`), none at screening. `complete` gives the day
+    up to which a section is stated to be complete, `attempts` by feature the details of records that could settle it,
+    `line` what a record says.
     """
 
     label: Callable[[str], str]
@@ -152,6 +154,9 @@ class Words:
     anchors: Mapping[str, dt.date]
     blocking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     moments: Mapping[str, Moment] = field(default_factory=dict)
+    complete: Mapping[str, dt.date] = field(default_factory=dict)
+    attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
+    line: Callable[[str], Evidence] = lambda record: Evidence(record, "", "", None)
 
     def found(self, leaves: Sequence[Leaf], bound: Bound, evidence: Sequence[Evidence]) -> str:
         """What known leaves over one feature rest on: subject, value, date, and how it stands to each threshold."""
@@ -196,8 +201,18 @@ class Words:
             return f"{subject}: what is recorded leaves it open{_dates(evidence)}"
         return f"{subject}: nothing that settles it is recorded"
 
-    def missing(self, leaf: Leaf, row_code: str) -> str:
-        """What would settle an open leaf, with dates; `row_code` is the attestation code of its row, empty for none."""
+    def missing(self, leaf: Leaf, row_code: str) -> tuple[str, ...]:
+        """What would settle an open leaf, with dates; `row_code` is the attestation code of its row, empty for none.
+
+        Details of what is recorded come first, then what is not recorded, as far as it could still settle the leaf.
+        """
+        asked = details(self.attempts.get(leaf.feature.slug, ()), partial(_settles, leaf), self.line)
+        if other := self._unrecorded(leaf, row_code, bool(asked)):
+            return (*asked, other)
+        return (*asked[:-1], f"{asked[-1]}, or an attestation ({row_code})") if row_code else tuple(asked)
+
+    def _unrecorded(self, leaf: Leaf, row_code: str, doubtful: bool) -> str:
+        """What is not recorded and would settle an open leaf; nothing where only `doubtful` records can."""
         feature = leaf.feature
         anchor = self._anchor(feature)
         if anchor and anchor not in self.anchors:
@@ -223,7 +238,7 @@ class Words:
             return "the full date of birth"
         if feature.kind in ("FertilityCondition", "NoChildbearingPotentialCondition"):
             return "a statement on childbearing potential, menopause or sterilisation"
-        return self._history(feature, row_code)
+        return self._history(feature, row_code, doubtful)
 
     def subject(self, feature: Feature) -> str:
         """What a feature is about, as the start of a sentence."""
@@ -289,7 +304,8 @@ class Words:
             case "BiopsyIndexCondition":
                 return f"{self._labels(feature, 'index')} of the latest kidney biopsy"
             case "BiopsyAgeCondition":
-                return f"Latest kidney biopsy within {period(str(feature.get('lookback')))}"
+                lookback = feature.get("lookback")
+                return "Latest kidney biopsy" + (f" within {period(str(lookback))}" if lookback else "")
             case "RenalWorseningCondition":
                 return "Proteinuria or eGFR"
             case "DonatedVolumeCondition":
@@ -388,22 +404,38 @@ class Words:
         method = " by echocardiography" if feature.get("method") == "echocardiography" else ""
         return f"{self.subject(feature)}{method}{limit}"
 
-    def _history(self, feature: Feature, row_code: str) -> str:
+    def _history(self, feature: Feature, row_code: str, doubtful: bool) -> str:
+        """A record, a statement of completeness unless it is there, or an attestation."""
         subject = lower_first(self.subject(feature))
         section = _SECTIONS.get(feature.kind)
         details = " with doses" if "Dose" in feature.kind else " with dates" if "Duration" in feature.kind else ""
         weight = " and body weight" if feature.get("perKilogram") is True else ""
         record = f"a record of {subject}{details}{weight}"
-        if section is None:
+        attested = f", or an attestation ({row_code})" if row_code else ""
+        if section is None and feature.kind != "BiopsyIndexCondition":
             return record
-        if any(self.is_open(name) for name in _texts(feature, "valueSet")):
-            return f"{record}, or an attestation ({row_code})" if row_code else record
+        if section is None or any(self.is_open(name) for name in _texts(feature, "valueSet")):
+            return f"{record}{attested}"
+        blocked = self._blocked(section)
+        if self._is_complete(section, feature):
+            if blocked:
+                return f"{blocked}{attested}"
+            return "" if doubtful else f"{record}{attested}"
         complete = f"a statement that {section} are complete up to {self.on}"
-        known = f"{record}, {complete}, or an attestation ({row_code})" if row_code else f"{record}, or {complete}"
-        if blocked := self.blocking.get(section, ()):
-            more = f" and {len(blocked) - MOST_NAMED} more" if len(blocked) > MOST_NAMED else ""
-            return f"{known}; besides, what {', '.join(blocked[:MOST_NAMED])}{more} is (map the code with --code-map)"
-        return known
+        known = f"{record}, {complete}{attested}" if row_code else f"{record}, or {complete}"
+        return f"{known}; besides, {blocked}" if blocked else known
+
+    def _is_complete(self, section: str, feature: Feature) -> bool:
+        """Whether a section is stated to be complete up to the end of what a feature looks at."""
+        anchor = self._anchor(feature)
+        end = self.on if anchor is None else self.anchors[anchor]
+        return section in self.complete and self.complete[section] >= end
+
+    def _blocked(self, section: str) -> str:
+        """The records not understood that keep a section from counting as complete; nothing where there are none."""
+        names = self.blocking.get(section, ())
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        return f"what {', '.join(names[:MOST_NAMED])}{more} is (map the code with --code-map)" if names else ""
 
     def _allergy(self, feature: Feature) -> str:
         match feature.get("which"):
@@ -525,9 +557,9 @@ def shown(number: Decimal, leaf: Leaf | None = None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def lower_first(text: str) -> str:
-    """The text as it stands inside a sentence: a small first letter, except in acronyms and hyphenated names."""
-    return text[:1].lower() + text[1:] if re.match(r"[A-Z][a-z]+\b(?!-)", text) else text
+def _settles(leaf: Leaf, bound: Bound) -> bool:
+    """Whether a leaf is known with this bound."""
+    return compare(leaf, bound) is not None
 
 
 def unit_words(unit: str | None) -> str:
@@ -535,12 +567,6 @@ def unit_words(unit: str | None) -> str:
     if unit is None or unit.startswith("{"):
         return ""
     return _UNITS.get(unit, f" {unit}")
-
-
-def period(duration: str) -> str:
-    """An ISO duration in words: `P6M` gives `6 months`."""
-    parts = re.findall(r"(\d+)([YMWD])", duration)
-    return " ".join(f"{number} {_PERIODS[unit]}{'' if number == '1' else 's'}" for number, unit in parts)
 
 
 def _texts(feature: Feature, name: str) -> tuple[str, ...]:

@@ -64,7 +64,8 @@ def history(section: str, subject: str, row: str, is_open: bool = False) -> str:
     )
     feature = dataclasses.replace(feature, parameters=(("valueSet", subject), ("when", "ever")))
     leaf = Leaf("", feature, ">=", Decimal(1), Decimal(1))
-    return words.missing(leaf, f"attest:NCT06106906/{row}")
+    [said] = words.missing(leaf, f"attest:NCT06106906/{row}")
+    return said
 
 
 def test_one_statement_that_would_settle_many_rows_is_told_once_above_them():

@@ -69,7 +69,7 @@ class Assessment:
         """Why a condition holds, does not hold, or is open."""
         return explain(condition, self.findings, self.words, self.line)
 
-    def missing(self, feature: Feature) -> str:
+    def missing(self, feature: Feature) -> tuple[str, ...]:
         """What would settle a feature."""
         return self.words.missing(value_leaf(feature), "")
 

@@ -56,7 +56,8 @@ def _open(condition: Condition, findings: Findings, words: Words, evidence: Reco
     questions = [node.question for node in nodes if isinstance(node, Judgement)]
     said = [words.unknown(leaf, _bound(leaf, findings), _records([leaf], findings, evidence)) for leaf in leaves]
     said += [f"to be judged: {question}" for question in questions]
-    missing = [words.missing(leaf, "") for leaf in leaves] + [f"a judgement: {question}" for question in questions]
+    missing = [text for leaf in leaves for text in words.missing(leaf, "")]
+    missing += [f"a judgement: {question}" for question in questions]
     every = [node for node in walk(condition) if isinstance(node, Leaf)]
     return Explanation(
         None,

@@ -20,7 +20,8 @@ from sle_kg.followup.score_totals import plain
 from sle_kg.followup.session import FollowUp, Question, tests_of
 from sle_kg.namespaces import SLE
 from sle_kg.ontology import Instrument, Item, instruments
-from sle_kg.wording import lower_first, shown
+from sle_kg.phrases import lower_first
+from sle_kg.wording import shown
 
 DIAGNOSIS = "sleDiagnosis"
 ENTRY = "entry"

@@ -14,7 +14,8 @@ from sle_kg.followup.explain import sentence
 from sle_kg.followup.results import ScoreResult
 from sle_kg.followup.session import FollowUp, tests_of
 from sle_kg.ontology import Instrument, Item
-from sle_kg.wording import between, lower_first, ontology_label, shown
+from sle_kg.phrases import lower_first
+from sle_kg.wording import between, ontology_label, shown
 
 if TYPE_CHECKING:
     from sle_kg.features.assessment import ItemState
@@ -118,7 +119,7 @@ class TotalScore(Scorer):
             return
         unknown = [item for item in self.shown_items if items.get(_key(item)) is None]
         if bound == (None, None) or len(unknown) == len(self.shown_items):
-            yield seen.missing(self.total)
+            yield from seen.missing(self.total)
         elif unknown:
             for item in unknown:
                 yield f"whether {lower_first(plain(item.label))} was present {seen.when()}"

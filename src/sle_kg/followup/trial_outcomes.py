@@ -461,7 +461,7 @@ def _value(measure: Measure, timed: OutcomeResult, seen: Assessment) -> tuple[Ou
         upper=reported[1],
         reason=sentence("; ".join(said)),
         evidence=seen.evidence(*features),
-        missing=() if exact is not None else (seen.missing(main),),
+        missing=() if exact is not None else seen.missing(main),
     )
     if exact is not None:
         return result, ""

@@ -190,6 +190,7 @@ _HISTORY = re.compile(
 )
 _RESULT = re.compile(r"((?!.*, and a value from ).+?),? (from \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d)")
 _OPEN_HISTORY = re.compile(r"a record of (.+), or an attestation \(attest:.+\)")
+_DETAIL = re.compile(r"(.+ \([A-Z][A-Za-z]+/[^()]*(?:\([^()]*\)[^()]*)*\).*?)(?:, or an attestation \(attest:.+\))?")
 _QUESTION = re.compile(
     r"(?:(?:the (?:investigator|patient)'s statement|a statement from the history): )?(.+) \(attest:[^)]+\)"
 )
@@ -209,6 +210,8 @@ def _settling(missing: str) -> tuple[str | None, str]:
         return "A record of each of these, or an attestation (no complete list settles them)", history[1]
     if result := _RESULT.fullmatch(missing):
         return f"Results dated {result[2]}", result[1]
+    if detail := _DETAIL.fullmatch(missing):
+        return "Details that the records leave open", detail[1]
     if question := _QUESTION.fullmatch(missing):
         return None, question[1]
     return None, missing

@@ -1,0 +1,18 @@
+"""Parts of sentences that know nothing of medicine: letters, periods of time."""
+
+from __future__ import annotations
+
+import re
+
+_PERIODS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
+
+
+def lower_first(text: str) -> str:
+    """The text as it stands inside a sentence: a small first letter, except in acronyms and hyphenated names."""
+    return text[:1].lower() + text[1:] if re.match(r"[A-Z][a-z]+\b(?!-)", text) else text
+
+
+def period(duration: str) -> str:
+    """An ISO duration in words: `P6M` gives `6 months`."""
+    parts = re.findall(r"(\d+)([YMWD])", duration)
+    return " ".join(f"{number} {_PERIODS[unit]}{'' if number == '1' else 's'}" for number, unit in parts)
