@@ -1,0 +1,67 @@
+"""Every step of every window, wash-out and duration: what `--what-if` promises is what a trial file that says so gives.
+
+`SLE_KG_IDENTITY_WHATIF` sets the number of patients (default 1000).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+
+from changed_trials import about_time, changed_trial, gained, read_tables, told, verdicts
+from sle_kg.cohort.changes import changes_of
+from sle_kg.cohort.run import Wanted, run
+from sle_kg.cohort.summary import CohortSummary
+from sle_kg.evaluate import RuleSet
+from sle_kg.screening import Options
+from sle_kg.synthetic import write_cohort
+from sle_kg.trials import screenable
+
+COUNT = int(os.environ.get("SLE_KG_IDENTITY_WHATIF", "1000"))
+OPTIONS = Options(on=dt.date(2026, 11, 21), complete=("conditions", "medications", "procedures"), engine="sql")
+PLACES = [
+    (name, place)
+    for name, trial in screenable().items()
+    for place in range(len(list(about_time(changes_of(RuleSet.of(trial))))))
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("cohort") / "tables"
+    write_cohort(place, COUNT, 7, "parquet", "screening")
+    return place
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path) -> CohortSummary:
+    return run(folder, OPTIONS, wanted=Wanted(what_if=True))
+
+
+@pytest.mark.parametrize(("name", "place"), PLACES)
+def test_every_step_gains_what_a_trial_file_that_says_so_gives(
+    name: str, place: int, folder: Path, summary: CohortSummary, tmp_path: Path
+) -> None:
+    (trial,) = (one for one in summary.trials if one.trial.id == name)
+    rules, tables = RuleSet.of(trial.trial), read_tables(folder, OPTIONS)
+    changes = changes_of(rules)
+    change = list(about_time(changes))[place]
+    before = verdicts(trial.trial, tables, OPTIONS)
+    after = [verdicts(changed_trial(rules, change, step, tmp_path), tables, OPTIONS) for step in change.steps]
+    assert told(trial, changes, change) == [gained(before, one) for one in after]
+
+
+def test_windows_washouts_and_durations_gain_some(summary: CohortSummary) -> None:
+    gaining = {
+        one.limit
+        for trial in summary.trials
+        for row in trial.what_if or ()
+        for one in row.relaxed
+        if one.limit != "threshold" or one.unit in ("d", "mo")
+        for _, found in one.steps
+        if found.no_longer_excluded
+    }
+    assert gaining == {"lookback", "halfLives", "threshold"}
