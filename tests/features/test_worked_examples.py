@@ -137,10 +137,15 @@ def test_doses_per_kilogram_at_their_limits() -> None:
         ("atc:L04AG04", "biologicOtherThanBCellNarrow", 5, 97),
         ("local:telitacicept", "biologicOtherThanBCellNarrow", 5, 58),
         ("atc:L04AG11", "biologicOtherThanBCellNarrow", 5, 112),
+        ("atc:L04AG04", "biologicOtherThanBCellNarrow", 4, 78),
+        ("atc:L04AG04", "biologicOtherThanBCellNarrow", 1, 20),
     ],
 )
 def test_washout_days(code: str, value_set: str, half_lives: int, days: int) -> None:
-    """Tofacitinib 1, ibrutinib 1, upadacitinib 2, belimumab 97, telitacicept 58, anifrolumab 112 whole days."""
+    """Tofacitinib 1, ibrutinib 1, upadacitinib 2, belimumab 97, telitacicept 58, anifrolumab 112 whole days.
+
+    A half-life of belimumab is 19.4 days: four are 77.6, one is 19.4.
+    """
     wanted = feature("Washout", halfLives=half_lives, valueSet=(value_set,))
     patients = {
         "over": [drug(code, ago(400), ago(days)), complete("medications")],
@@ -155,6 +160,17 @@ def test_washout_days(code: str, value_set: str, half_lives: int, days: int) -> 
         "over, not complete": (None, None),
     }
     assert bounds({"over later": patients["last day"]}, wanted, later=1) == {"over later": (None, 0)}
+
+
+def test_fewer_half_lives_than_days_are_known_for_are_over_when_those_have_passed() -> None:
+    """Anifrolumab: 112 days stand for five half-lives; how long four are is not known, but not longer."""
+    wanted = feature("Washout", halfLives=4, valueSet=("biologicOtherThanBCellNarrow",))
+    patients = {
+        "over": [drug("atc:L04AG11", ago(400), ago(112)), complete("medications")],
+        "last day": [drug("atc:L04AG11", ago(400), ago(111)), complete("medications")],
+        "ongoing": [drug("atc:L04AG11", ago(400)), complete("medications")],
+    }
+    assert bounds(patients, wanted) == {"over": (None, 0), "last day": (None, None), "ongoing": (None, None)}
 
 
 def test_pga_in_millimetres() -> None:
