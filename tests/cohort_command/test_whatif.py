@@ -199,8 +199,12 @@ def test_a_window_is_told_with_its_event_its_unit_and_its_steps() -> None:
     steps = tuple((change.amount(step)[0], Gained(n, 0, n)) for n, step in enumerate(change.steps, 1))
     curve = Relaxed(change.about(words), ">=", *change.amount(asked), steps, "lookback")
     row = WhatIfRow("E25", "no immunoglobulin", Gained(3, 0, 3), (curve,))
-    lines = [line.change for line in best([row])]
-    assert lines[1] == "Immunoglobulin, normal human, intravenous before leukapheresis: within 3 days made within 1 day"
+    lines = [line.words(30) for line in best([row])]
+    assert lines == [
+        "dropped",
+        "Immunoglobulin, normal…: within 3 days made within 1 day",
+        "Immunoglobulin, normal…: within 3 days made within 2 days",
+    ]
     (told_of,) = as_json([row])[0]["relaxed"]
     assert (told_of["parameter"], told_of["operator"], told_of["threshold"], told_of["unit"]) == (
         "lookBack",

@@ -27,6 +27,8 @@ from sle_kg.verdict import Verdict
 
 LISTED = 20
 """Candidates and open rows that the table shows of each trial; the JSON form has more."""
+WHAT = 44
+"""Characters of what a limit is about, in a what-if."""
 
 
 def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
@@ -116,7 +118,7 @@ def _what_if(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
     for line in best(one.what_if)[:LISTED]:
         gained = line.gained
         counts = (gained.no_longer_excluded, gained.newly_eligible, gained.newly_undetermined)
-        table.add_row(line.row, shorten(line.change, 60), *(shown(count, below) for count in counts))
+        table.add_row(line.row, line.words(WHAT), *(shown(count, below) for count in counts))
     return [table, Text(WHAT_IF_SENTENCE), Text("")]
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from sle_kg.cohort.summary import Gained, Relaxed, WhatIfRow
+from sle_kg.report.text import shorten
 from sle_kg.shapes import decimal_text
 from sle_kg.wording import unit_words
 
@@ -32,11 +33,16 @@ PANEL, ACROSS, LEFT, TOP, HEIGHT, BELOW = 240, 3, 44, 34, 70, 26
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One change and what it gains."""
+    """One change, of what, and what it gains; a row that is dropped is about nothing in particular."""
 
     row: str
     change: str
     gained: Gained
+    what: str = ""
+
+    def words(self, most: int) -> str:
+        """Subject, cut to so many characters, and change."""
+        return f"{shorten(self.what, most)}: {self.change}" if self.what else self.change
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ def _lines(row: WhatIfRow) -> Iterator[Line]:
     for one in row.relaxed:
         for threshold, gained in one.steps:
             was, made = _limit(one, one.threshold), _limit(one, threshold)
-            yield Line(row.row, f"{one.what}: {was} made {made}", gained)
+            yield Line(row.row, f"{was} made {made}", gained, one.what)
 
 
 def _most(one: Relaxed) -> int:
