@@ -20,6 +20,8 @@ from sle_kg.errors import InputError
 
 PIECE = 32 << 20
 """Bytes of input in a piece, about."""
+MANY, LEAST = 16, 32
+"""A small input is cut into MANY pieces, that all processes have work; none smaller than a LEAST of PIECE."""
 LIMIT = 64 << 20
 """Bytes of one line, or of one JSON document of several lines; longer ones are rejected unread."""
 LINES = 1 << 17
@@ -119,8 +121,15 @@ def pieces(segments: Iterable[Segment], size: int | None = None) -> Iterator[Pie
         yield Piece(tuple(group))
 
 
-def segments_of(file: Path, label: str, read: Callable[[int], None] = lambda size: None) -> Iterator[Segment]:
-    """The segments of one JSON or NDJSON file, plain or gzipped, known by its content.
+def piece_size(total: int) -> int:
+    """Bytes of a piece of an input of so many bytes."""
+    return min(PIECE, max(total // MANY, PIECE // LEAST))
+
+
+def segments_of(
+    file: Path, label: str, read: Callable[[int], None] = lambda size: None, size: int | None = None
+) -> Iterator[Segment]:
+    """The segments of one JSON or NDJSON file, plain or gzipped, known by its content, of about `size` bytes.
 
     `read` is told how many bytes of the file were read since the last call. Raises InputError where the file cannot be
     opened or read.
@@ -133,7 +142,8 @@ def segments_of(file: Path, label: str, read: Callable[[int], None] = lambda siz
             if document:
                 found = _document(raw, label)
             else:
-                found = _packed_lines(raw, label) if _is_packed(raw) else _plain_lines(raw, label, file)
+                room = size or PIECE
+                found = _packed_lines(raw, label, room) if _is_packed(raw) else _plain_lines(raw, label, file, room)
             for segment in found:
                 yield segment
                 read(raw.tell() - place)
@@ -198,15 +208,15 @@ def _document(raw: BinaryIO, label: str) -> Iterator[Segment]:
         yield Segment("document", label, 1, content)
 
 
-def _plain_lines(raw: BinaryIO, label: str, file: Path) -> Iterator[Segment]:
-    """Runs of whole lines of about PIECE bytes or LINES lines, as places; the lines themselves around one too long."""
+def _plain_lines(raw: BinaryIO, label: str, file: Path, room: int) -> Iterator[Segment]:
+    """Runs of whole lines of about `room` bytes or LINES lines, as places; the lines themselves around one too long."""
     start, first, lines = 0, 1, 0
-    while block := raw.read(min(_BLOCK, PIECE)):
+    while block := raw.read(min(_BLOCK, room)):
         if not block.endswith(b"\n"):
             block += raw.readline(LIMIT + 1)
         size = raw.tell() - len(block) - start
         has_long = len(block) > LIMIT and any(len(line) > LIMIT for line in block.split(b"\n"))
-        if size and (has_long or size + len(block) > PIECE or lines >= LINES):
+        if size and (has_long or size + len(block) > room or lines >= LINES):
             yield Segment("lines", label, first, Place(file, start, size), lines=lines)
             start, first, lines = start + size, first + lines, 0
         lines += block.count(b"\n")
@@ -229,8 +239,8 @@ def _without_long_lines(block: bytes, label: str, first: int) -> Segment:
     return Segment("lines", label, first, b"\n".join(lines), rejects, len(lines))
 
 
-def _packed_lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
-    """Runs of whole lines of about PIECE bytes or LINES lines of a gzip file, as far as it is not damaged."""
+def _packed_lines(raw: BinaryIO, label: str, room: int) -> Iterator[Segment]:
+    """Runs of whole lines of about `room` bytes or LINES lines of a gzip file, as far as it is not damaged."""
     stream = _stream(raw)
     held: list[bytes] = []
     rejects: list[tuple[int, str]] = []
@@ -251,7 +261,7 @@ def _packed_lines(raw: BinaryIO, label: str) -> Iterator[Segment]:
             break
         held.append(line)
         size += len(line)
-        if size >= PIECE or len(held) >= LINES:
+        if size >= room or len(held) >= LINES:
             yield Segment("lines", label, first, b"".join(held), tuple(rejects), len(held))
             held, rejects, size, first = [], [], 0, number + 1
     if held or rejects:

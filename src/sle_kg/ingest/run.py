@@ -20,7 +20,7 @@ from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.files import plain_path, text_of_path
 from sle_kg.ingest.parts import PartStore
-from sle_kg.ingest.pieces import Segment, pieces, segments_of
+from sle_kg.ingest.pieces import Piece, Segment, piece_size, pieces, segments_of
 from sle_kg.ingest.sources import Sources, find
 from sle_kg.ingest.table_map import read_table_map, table_segments
 from sle_kg.ingest.work import Job, Readers
@@ -85,10 +85,10 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
     context = _context(how)
     job = Job(store.folder, context, dict(how.code_map), maps)
     if (folder / DONE).exists():
-        return _done_before(folder, context, segments)
+        return _done_before(folder, context, pieces(segments, piece_size(found.size)))
     try:
         with Readers(job, workers) as readers:
-            first = readers.read(pieces(segments))
+            first = readers.read(pieces(segments, piece_size(found.size)))
             progress(0, 0, "Merging")
             with closing(Merge(store, first, workers)) as merge:
                 if not merge.patients():
@@ -112,7 +112,9 @@ def _segments(found: Sources, how: Options, read: _Read) -> tuple[Iterator[Segme
     from sle_kg.ingest.omop import OmopRows, concepts_of, omop_segments
     from sle_kg.ingest.omop_database import COLUMNS, open_database
 
-    parts: list[Iterator[Segment]] = [segments_of(file, label, read) for file, label in found.fhir]
+    parts: list[Iterator[Segment]] = [
+        segments_of(file, label, read, piece_size(found.size)) for file, label in found.fhir
+    ]
     maps: dict[str, Any] = {}
     for argument in found.omop:
         database = open_database(argument)
@@ -151,10 +153,10 @@ def _fingerprint(context: bytes, keys: Sequence[str]) -> str:
     return hashlib.sha256(context + "".join(sorted(keys)).encode()).hexdigest()
 
 
-def _done_before(folder: Path, context: bytes, segments: Iterator[Segment]) -> Summary:
+def _done_before(folder: Path, context: bytes, found: Iterator[Piece]) -> Summary:
     """What a finished ingest of the same sources did. Raises InputError where the folder holds other patients."""
     told = json.loads((folder / DONE).read_text(encoding="utf-8"))
-    keys = {piece.key(context) for piece in pieces(segments)}
+    keys = {piece.key(context) for piece in found}
     if told["fingerprint"] != _fingerprint(context, list(keys)):
         raise InputError(f"{folder}: the folder holds the tables of other sources; name a new one with --output")
     shutil.rmtree(folder / PARTS, ignore_errors=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -77,12 +78,16 @@ def _forms_of(job: Job) -> Forms:
 
 
 class Readers:
-    """Processes that read pieces; they begin when there is more than one piece to read, and end with the context."""
+    """Processes that read pieces; they begin when there is more than one piece to read, and end with the context.
+
+    Where it is safe, they are copies of this process, with all that it has loaded: as long as it has one thread.
+    """
 
     def __init__(self, job: Job, workers: int) -> None:
         self._job = job
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
+        self._has_one_thread = not job.maps
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +102,12 @@ class Readers:
         At most `workers` + 1 pieces are held at a time. Raises InputError where a process ends unexpectedly or a file
         cannot be read any more, and OSError where a part cannot be written.
         """
-        waiting = iter(pieces)
+        try:
+            return self._read(iter(pieces))
+        finally:
+            self._has_one_thread = False
+
+    def _read(self, waiting: Iterator[Piece]) -> list[str]:
         begin = list(islice(waiting, 2))
         if self._workers == 1 or len(begin) < 2:
             return list(dict.fromkeys(read_once(self._job, piece) for piece in chain(begin, waiting)))
@@ -119,7 +129,10 @@ class Readers:
 
     def _processes(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            method = multiprocessing.get_context("spawn")
+            fork = self._has_one_thread and sys.platform == "linux" and threading.active_count() == 1
+            if fork:
+                _load()
+            method = multiprocessing.get_context("fork" if fork else "spawn")
             self._pool = ProcessPoolExecutor(
                 self._workers, mp_context=method, initializer=_begin, initargs=(self._job,)
             )
@@ -140,8 +153,20 @@ def _begin(job: Job) -> None:
     """Make a process ready, and let it end when its parent has gone, however that ended."""
     global _job
     _job = job
-    terminology()
+    _load()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _load() -> None:
+    """Load what reading needs."""
+    import pyarrow.compute
+
+    import sle_kg.ingest.fhir
+    import sle_kg.ingest.forms
+    import sle_kg.ingest.probe
+    import sle_kg.ingest.rows  # noqa: F401
+
+    terminology()
 
 
 def _end_with_parent() -> None:
