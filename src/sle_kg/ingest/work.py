@@ -159,8 +159,6 @@ def _begin(job: Job) -> None:
 
 def _load() -> None:
     """Load what reading needs."""
-    import pyarrow.compute
-
     import sle_kg.ingest.fhir
     import sle_kg.ingest.forms
     import sle_kg.ingest.probe
