@@ -19,6 +19,7 @@ from sle_kg.evaluate import RuleSet
 from sle_kg.features import QUERIES, batches
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import COMPLETE, FEATURE_COLUMNS, feature_references, load_references
+from sle_kg.features.query import by_patient
 from sle_kg.features.sql import text
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import Plan, comparison, compile_plan
@@ -195,7 +196,7 @@ class FirstDays:
                 WHERE f.feature IN ({", ".join(map(str, asked))})"""
             )
             query = QUERIES[self.features[asked[0]].kind](self.features[asked[0]], self.options)
-            query = query if isinstance(query, str) else query.by_ask()
+            query = by_patient(query) if isinstance(query, str) else query.by_ask()
             connection.execute(
                 f"""INSERT INTO found
                 SELECT k.patient, q.feature, k.shift, lower, upper

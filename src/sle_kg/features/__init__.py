@@ -17,7 +17,7 @@ from sle_kg.features.asks import Ask, EventDate, FeatureOptions, resolve_events
 from sle_kg.features.assessment import ItemState
 from sle_kg.features.database import feature_references, load_asks, load_references, names_of, open_database
 from sle_kg.features.presence import anchored
-from sle_kg.features.query import Query
+from sle_kg.features.query import Query, by_patient
 
 if TYPE_CHECKING:
     import duckdb
@@ -109,6 +109,14 @@ ONE_QUERY_FOR_ALL = frozenset(
 )
 """Kinds whose query reads every parameter from columns, so that it bounds all features of the kind at once."""
 
+JOINED_BY_PATIENT = frozenset(
+    {
+        *("AgeCondition", "SexCondition", "FertilityCondition", "NoChildbearingPotentialCondition"),
+        *("PregnancyCondition", "ConsentCondition", "DonatedVolumeCondition", "DaysSinceDiagnosisCondition"),
+    }
+)
+"""Kinds whose query reads the patients of asks, not only those of facts: it needs asks of each patient."""
+
 FLAGS = frozenset(
     {
         *("SexCondition", "StatementCondition", "ContraindicationCondition", "FertilityCondition"),
@@ -190,7 +198,7 @@ class FeatureBuilder:
             WHERE f.feature IN ({", ".join(map(str, batch))})"""
         )
         query = QUERIES[numbered[batch[0]].kind](numbered[batch[0]], options)
-        query = query.by_ask() if isinstance(query, Query) else query
+        query = query.by_ask() if isinstance(query, Query) else by_patient(query)
         rows = self._connection.execute(
             f"SELECT ask, CAST(lower AS DECIMAL(38, 12)), CAST(upper AS DECIMAL(38, 12)), records FROM ({query})"
         ).fetchall()

@@ -6,7 +6,7 @@ from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import names_of
 from sle_kg.features.presence import BEGINNING, window
-from sle_kg.features.query import Query
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base
 from sle_kg.features.results import ALL, latest
 from sle_kg.features.sql import before, text, texts
 
@@ -41,9 +41,9 @@ def biopsy_class(feature: Feature, options: FeatureOptions) -> Query:
     r AS (
         SELECT ask, record, coalesce({classes}, false) AS certain, text IS NULL OR {classes} AS possible FROM v_seen
         UNION ALL
-        SELECT w.ask, d.record, d.status = 'confirmed', d.status <> 'refuted'
-        FROM w JOIN fact_condition d ON d.patient = w.patient
-             AND coalesce(d.onset_from, d.recorded_from, {BEGINNING}) <= w.base
+        SELECT {ask_of("d")}, d.record, d.status = 'confirmed', d.status <> 'refuted'
+        FROM w JOIN fact_condition d ON {of_patient("d")}
+             AND {on_or_before_base(f"coalesce(d.onset_from, d.recorded_from, {BEGINNING})")}
         WHERE d.concept IN ({members}))"""
     found = """
         SELECT ask, bool_or(certain) AS certain, bool_or(possible) AS possible, records_of(record) AS records,

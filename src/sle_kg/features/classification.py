@@ -5,9 +5,11 @@ from __future__ import annotations
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.presence import BEGINNING, REFUTING, condition_rows, window
+from sle_kg.features.query import ask_of, of_patient, on_or_before_base
 from sle_kg.features.results import POSITIVE, latest
 from sle_kg.features.sql import text
 
+SEEN = on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")
 CLINICAL = "clinical"
 ENTRY = "entry"
 
@@ -42,12 +44,12 @@ def _items(name: str) -> str:
     class III or IV alone classifies when ANA is positive).
     """
     return f"""seen AS (
-        SELECT w.ask, m.test, m.record, false AS biopsy, coalesce(m.positive, m.low > 0) AS present
-        FROM w JOIN fact_measurement m ON m.patient = w.patient AND coalesce(m.date_from, {BEGINNING}) <= w.base
+        SELECT {ask_of("m")} AS ask, m.test, m.record, false AS biopsy, coalesce(m.positive, m.low > 0) AS present
+        FROM w JOIN fact_measurement m ON {of_patient("m")} AND {SEEN}
         WHERE m.test IN (SELECT test FROM classification_item WHERE set = {text(name)})
         UNION ALL
-        SELECT w.ask, b.test, m.record, true, true
-        FROM w JOIN fact_measurement m ON m.patient = w.patient AND coalesce(m.date_from, {BEGINNING}) <= w.base
+        SELECT {ask_of("m")}, b.test, m.record, true, true
+        FROM w JOIN fact_measurement m ON {of_patient("m")} AND {SEEN}
         JOIN classification_biopsy b ON m.test = 'isnRpsClass' AND list_contains(str_split(m.text, '+'), b.class)),
     i AS (
         SELECT w.ask, c.key, c.domain, c.kind, c.weight,
@@ -59,9 +61,9 @@ def _items(name: str) -> str:
 
 
 _ANA_EVER = f"""ana AS (
-        SELECT w.ask, bool_or({POSITIVE}) AS positive, records_of(record) AS records
-        FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test IN ('ana', 'anaTiter', 'eularAcr2019:ana')
-        WHERE coalesce(m.date_from, {BEGINNING}) <= w.base AND {POSITIVE} GROUP BY w.ask)"""
+        SELECT {ask_of("m")} AS ask, bool_or({POSITIVE}) AS positive, records_of(record) AS records
+        FROM w JOIN fact_measurement m ON {of_patient("m")} AND m.test IN ('ana', 'anaTiter', 'eularAcr2019:ana')
+        WHERE {SEEN} AND {POSITIVE} GROUP BY {ask_of("m")})"""
 
 _FROM_ITEMS = {
     "acr1997": """
@@ -130,8 +132,8 @@ def classification(feature: Feature, options: FeatureOptions) -> str:
     {condition_rows(str(feature.get("diagnosis")))},
     {latest("v", text(name), None)},
     nephritis AS (
-        SELECT DISTINCT w.ask FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = 'isnRpsClass'
-        AND m.text IS NOT NULL AND coalesce(m.date_from, {BEGINNING}) <= w.base),
+        SELECT DISTINCT {ask_of("m")} AS ask FROM w JOIN fact_measurement m ON {of_patient("m")}
+        AND m.test = 'isnRpsClass' AND m.text IS NOT NULL AND {SEEN}),
     {_items(name)}, {_ANA_EVER},
     clinical AS (SELECT ask, bool_or(present AND kind = 'clinical') AS known FROM i GROUP BY ask),
     stated AS (

@@ -388,10 +388,10 @@ def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
 
     def compared(name: str, tests: str, worse: str, steady: str) -> str:
         return f"""{name}_values AS (
-            SELECT b.ask, b.first, w.on_date, m.test, m.record, m.low, m.high, m.date_from AS day, m.date_to AS day_to,
-                   w.shift
-            FROM b JOIN w USING (ask) JOIN fact_measurement m ON m.patient = w.patient
-            WHERE m.test IN ({tests}) AND m.date_from <= w.base),
+            SELECT b.ask, b.first, b.on_date, m.test, m.record, m.low, m.high, m.date_from AS day, m.date_to AS day_to,
+                   b.shift
+            FROM b JOIN fact_measurement m ON m.patient = b.patient
+            WHERE m.test IN ({tests}) AND m.date_from <= b.base),
         {name}_start AS (
             SELECT ask, test, least_or_null(low) AS start_low, greatest_or_null(high) AS start_high,
                    records_of(record) AS records
@@ -411,14 +411,16 @@ def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
     needed = feature.get("dailyDose")
     assert needed is not None
     return f"""
-    WITH {window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)}, {_asks_of("q")},
-    b AS (SELECT r.ask, max(r.first) AS first FROM sure_runs r JOIN t USING (ask)
-          WHERE r.first <= t.end_possible AND r.last >= t.start_possible AND r.last - r.first + 1 >= 14 GROUP BY r.ask),
+    WITH {window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)},
+    {_asks_of("q", *(f"any_value({column}) AS {column}" for column in ("patient", "base", "shift")))},
+    b AS (SELECT t.ask, t.patient, t.on_date, t.base, t.shift, max(r.first) AS first FROM sure_runs r JOIN t USING (ask)
+          WHERE r.first <= t.end_possible AND r.last >= t.start_possible AND r.last - r.first + 1 >= 14
+          GROUP BY t.ask, t.patient, t.on_date, t.base, t.shift),
     {parts}
-    SELECT w.ask, CASE WHEN p.worse OR f.worse THEN 1 END AS lower,
+    SELECT ask, CASE WHEN p.worse OR f.worse THEN 1 END AS lower,
            CASE WHEN p.steady AND f.steady AND NOT p.worse AND NOT f.worse THEN 0 END AS upper,
            list_sort(list_distinct(list_concat(coalesce(p.records, []), coalesce(f.records, [])))) AS records
-    FROM w LEFT JOIN proteinuria p USING (ask) LEFT JOIN filtration f USING (ask)
+    FROM proteinuria p FULL JOIN filtration f USING (ask)
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.presence import BEGINNING, condition_rows, members, window
-from sle_kg.features.query import Query
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base
 from sle_kg.features.results import ALL, POSITIVE, latest
 from sle_kg.features.sql import text
 
@@ -38,10 +38,11 @@ def sex(feature: Feature, options: FeatureOptions) -> str:
 def _latest_statements(name: str, keys: str) -> str:
     """CTE `<name>`: the latest statements of each kind that `keys` (SQL on `t.statement`) picks."""
     return f"""{name} AS (
-        SELECT w.ask, w.feature, t.record, t.statement, t.value FROM w JOIN fact_statement t ON t.patient = w.patient
-        WHERE {keys} AND coalesce(t.date_from, {BEGINNING}) <= w.base AND t.value IS NOT NULL
+        SELECT {ask_of("t")} AS ask, w.feature, t.record, t.statement, t.value
+        FROM w JOIN fact_statement t ON {of_patient("t")}
+        WHERE {keys} AND {on_or_before_base(f"coalesce(t.date_from, {BEGINNING})")} AND t.value IS NOT NULL
         QUALIFY coalesce(t.date_to, w.base) >= max(coalesce(t.date_from, {BEGINNING})) OVER (
-            PARTITION BY w.ask, t.statement))"""
+            PARTITION BY {ask_of("t")}, t.statement))"""
 
 
 def statement(feature: Feature, options: FeatureOptions) -> Query:

@@ -8,7 +8,7 @@ set and a section that is complete up to the day in question.
 from __future__ import annotations
 
 from sle_kg.criteria import Feature
-from sle_kg.features.query import Query
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own
 from sle_kg.features.sql import text
 
 BEGINNING = "DATE '0001-01-01'"
@@ -87,7 +87,7 @@ def condition_rows(value_set: str | None = None) -> str:
     A condition had begun when it was recorded; one that is over without a date ended up to screening.
     """
     return f"""d AS (
-        SELECT w.*, c.record, c.status, m.status AS member, m.refutes, c.severity,
+        SELECT {own("c")}, c.record, c.status, m.status AS member, m.refutes, c.severity,
                CASE WHEN c.abated_from > w.base THEN true ELSE c.ongoing END AS active,
                coalesce(c.onset_from, {BEGINNING}) AS hull_start,
                greatest(c.onset_from, least(c.onset_to, c.recorded_to, c.abated_to, CASE WHEN
@@ -102,9 +102,9 @@ def condition_rows(value_set: str | None = None) -> str:
                     WHEN NOT c.ongoing AND c.abated_from IS NULL THEN w.base
                     ELSE w.on_date END AS hull_end,
                coalesce(c.recorded_from, c.onset_from) AS stated
-        FROM w JOIN fact_condition c ON c.patient = w.patient
+        FROM w JOIN fact_condition c ON {of_patient("c")}
         {members("c.concept", value_set, where=f"{INSIDE} OR c.status = 'refuted'")}
-        WHERE coalesce(c.onset_from, c.recorded_from, {BEGINNING}) <= w.base)"""
+        WHERE {on_or_before_base(f"coalesce(c.onset_from, c.recorded_from, {BEGINNING})")})"""
 
 
 REFUTING = """(d.status = 'refuted' AND d.refutes AND NOT EXISTS (
@@ -183,11 +183,12 @@ def procedure(feature: Feature) -> Query:
     done_then = "least(p.from_to, w.base) <= w.end_certain AND greatest(p.end_from, p.from_from) >= w.start_certain"
     present_then = "d.core_start <= d.end_certain AND d.core_end >= d.start_certain"
     rows = f"""p AS (
-        SELECT w.ask, p.record,
+        SELECT {ask_of("p")} AS ask, p.record,
                p.done = 'yes' AND m.status = 'in' AND coalesce({done_then}, w.when_is = 'ever') AS certain,
                p.done <> 'no' AND coalesce(p.from_from, {BEGINNING}) <= w.end_possible
                AND coalesce(p.end_to, w.on_date) >= w.start_possible AS possible, {NOT_REFUTED}
-        FROM w JOIN fact_procedure p ON p.patient = w.patient AND coalesce(p.from_from, {BEGINNING}) <= w.base
+        FROM w JOIN fact_procedure p ON {of_patient("p")}
+             AND {on_or_before_base(f"coalesce(p.from_from, {BEGINNING})")}
         {members("p.concept")}),
     r AS (
         SELECT ask, record, certain, possible, refuted FROM p UNION ALL
@@ -204,12 +205,13 @@ def procedure(feature: Feature) -> Query:
 def immunization(feature: Feature) -> Query:
     """ImmunizationCondition: given in the look-back."""
     rows = f"""r AS (
-        SELECT w.ask, i.record,
+        SELECT {ask_of("i")} AS ask, i.record,
                i.given = 'yes' AND m.status = 'in' AND i.date_from >= w.start_certain
                AND least(i.date_to, w.base) <= w.end_certain AS certain,
                i.given <> 'no' AND least(coalesce(i.date_to, w.base), w.base) >= w.start_possible
                AND coalesce(i.date_from, {BEGINNING}) <= w.end_possible AS possible, {NOT_REFUTED}
-        FROM w JOIN fact_immunization i ON i.patient = w.patient AND coalesce(i.date_from, {BEGINNING}) <= w.base
+        FROM w JOIN fact_immunization i ON {of_patient("i")}
+             AND {on_or_before_base(f"coalesce(i.date_from, {BEGINNING})")}
         {members("i.concept")})"""
     return presence(f"{window(feature)}, {rows}", "immunizations")
 
@@ -230,10 +232,12 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
         FROM wanted_set ws JOIN membership m ON m.value_set = ws.value_set
         WHERE ws.parameter = {text(parameter)} AND m.status <> 'outside' GROUP BY ws.feature, m.concept),
     {name}_raw AS (
-        SELECT {", ".join(f"w.{column}" for column in OF_ASK)}, x.record, x.concept, x.taken, x.ongoing, x.row_id,
+        SELECT {ask_of("x")} AS ask, x.patient, {", ".join(f"w.{column}" for column in OF_ASK)},
+               x.record, x.concept, x.taken, x.ongoing, x.row_id,
                x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration, m.member,
                x.start_from, x.start_to, x.end_from, x.end_to
-        FROM w JOIN fact_exposure x ON x.patient = w.patient AND coalesce(x.start_from, {BEGINNING}) <= w.base
+        FROM w JOIN fact_exposure x ON {of_patient("x")}
+             AND {on_or_before_base(f"coalesce(x.start_from, {BEGINNING})")}
         JOIN {name}_member m ON m.feature = w.feature AND m.concept = x.concept
         WHERE x.taken <> 'no' AND coalesce(x.route, '') <> 'local'),
     {name} AS (
@@ -249,8 +253,8 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
 
 
 OF_ASK = (
-    *("ask", "feature", "patient", "on_date", "base", "start_certain", "start_possible", "end_certain", "end_possible"),
-    *("when_is", "half_lives", "gap", "measure", "inclusive", "since_first"),
+    *("feature", "on_date", "base", "start_certain", "start_possible", "end_certain", "end_possible"),
+    *("when_is", "half_lives", "gap", "measure", "inclusive", "since_first", "shift"),
 )
 """Columns of `w` that go with each medicine."""
 
@@ -324,19 +328,19 @@ def allergy(feature: Feature) -> Query:
         join, certainly, possibly = "", "y.criticality = 'high'", "coalesce(y.criticality, 'high') = 'high'"
     else:
         join, certainly, possibly = "", "true", "true"
-    seen = f"coalesce(y.recorded_from, {BEGINNING}) <= w.base"
+    seen = on_or_before_base(f"coalesce(y.recorded_from, {BEGINNING})")
     rows = f"""r AS (
-        SELECT w.ask, y.record,
+        SELECT {ask_of("y")} AS ask, y.record,
                coalesce(y.status = 'confirmed' AND y.kind = 'allergy' AND {certainly}, false) AS certain,
                y.status <> 'refuted' AND coalesce(y.kind, 'allergy') = 'allergy' AND {possibly} AS possible,
                {NOT_REFUTED}
-        FROM w JOIN fact_allergy y ON y.patient = w.patient AND {seen} {join}
+        FROM w JOIN fact_allergy y ON {of_patient("y")} AND {seen} {join}
         WHERE NOT coalesce(y.none_known, false)
         UNION ALL
-        SELECT w.ask, min(y.record), false, false, min(y.record)
-        FROM w JOIN fact_allergy y ON y.patient = w.patient AND {seen}
+        SELECT {ask_of("y")}, min(y.record), false, false, min(y.record)
+        FROM w JOIN fact_allergy y ON {of_patient("y")} AND {seen}
         WHERE y.none_known AND y.status = 'confirmed' AND NOT EXISTS (
-            SELECT 1 FROM fact_allergy o WHERE o.patient = w.patient AND NOT coalesce(o.none_known, false)
-            AND o.status <> 'refuted' AND coalesce(o.recorded_from, {BEGINNING}) <= w.base)
-        GROUP BY w.ask)"""
+            SELECT 1 FROM fact_allergy o WHERE o.patient = y.patient AND NOT coalesce(o.none_known, false)
+            AND o.status <> 'refuted' AND {on_or_before_base(f"coalesce(o.recorded_from, {BEGINNING})")})
+        GROUP BY {ask_of("y")})"""
     return presence(f"{window(feature)}, {rows}", "allergies")

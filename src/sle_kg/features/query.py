@@ -1,15 +1,58 @@
 """A query that bounds a feature in two steps: what facts say, for those who have any, and what follows for everybody.
 
 The split lets a cohort touch only rows with facts: whoever has none gets his bounds from `lower` and `upper` alone.
+
+Where asks meet facts, a query is written with `ask_of`, `own` and `of_patient`, because there are two tables of asks:
+of each patient and feature (`by_patient`), or of each feature alone, asked of everybody (`for_everybody`). The second
+needs no join by patient.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from string import Formatter
 
 CLOSED, ASKED = "closed", "asked"
+
+_MARK = re.compile(r"⟨(\w+) (\w+)⟩")
+
+
+def ask_of(fact: str) -> str:
+    """SQL: the ask of a row of `w` and of a fact, by the alias of the fact table."""
+    return f"⟨ask {fact}⟩"
+
+
+def own(fact: str) -> str:
+    """SQL: the columns of a row of `w` with `ask` and `patient`, by the alias of the fact table joined."""
+    return f"⟨own {fact}⟩"
+
+
+def of_patient(fact: str) -> str:
+    """SQL: whether a fact is of the patient of a row of `w`, by the alias of the fact table."""
+    return f"⟨patient {fact}⟩"
+
+
+def on_or_before_base(day: str) -> str:
+    """SQL: a day is not after the last one whose facts are seen."""
+    return f"{day} <= ⟨base w⟩"
+
+
+def by_patient(sql: str) -> str:
+    """The query over asks (`a`) of each patient: their columns `ask` and `patient` are there."""
+    meant = {"ask": "w.ask", "own": "w.*", "patient": "{0}.patient = w.patient", "base": "w.base"}
+    return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
+
+
+def for_everybody(sql: str, slots: int, base: str) -> str:
+    """The query over asks (`a`) with a number `slot` below `slots`, each asked of everybody on one day (SQL `base`).
+
+    `ask` is then the number of the patient times `slots`, plus the slot.
+    """
+    ask = f"CAST({{0}}.patient AS BIGINT) * {slots} + w.slot"
+    meant = {"ask": ask, "own": f"w.*, {ask} AS ask, {{0}}.patient", "patient": "true", "base": base}
+    return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +90,14 @@ class Query:
             return f"f.{word}" if word in self.values else f"w.{word}"
 
         said = {CLOSED: "c.ask IS NOT NULL", ASKED: "true"}
-        return f"""
+        return by_patient(f"""
         WITH {self.ctes}, found AS ({self.found})
         SELECT w.ask, {filled(self.lower, name, said)} AS lower, {filled(self.upper, name, said)} AS upper,
                {self.records} AS records
-        FROM w LEFT JOIN found f ON f.ask = w.ask {closed}"""
+        FROM w LEFT JOIN found f ON f.ask = w.ask {closed}""")
 
     def facts(self) -> str:
-        """SELECT ask and the values, for asks with facts."""
+        """SELECT ask and the values, for asks with facts; the table of asks is not chosen yet."""
         return f"WITH {self.ctes} SELECT ask, {', '.join(self.values)} FROM ({self.found}) found"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.presence import BEGINNING
-from sle_kg.features.query import Query
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own
 from sle_kg.features.sql import before, text
 
 Window = Callable[[str], str]
@@ -36,11 +36,11 @@ def latest(
         limit, picked = BEGINNING if days is None else f"s.on_date - {days}", f"m.test IN ({tests})"
         wanted = ""
     return f"""{name}_seen AS (
-        SELECT w.*, m.test, m.record, m.low, m.high, m.uln, m.lln, m.positive, m.below_quantification, m.text,
+        SELECT {own("m")}, m.test, m.record, m.low, m.high, m.uln, m.lln, m.positive, m.below_quantification, m.text,
                coalesce(m.date_from + {shift}, {BEGINNING}) AS day_lo,
                least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi
-        FROM w {wanted} JOIN fact_measurement m ON m.patient = w.patient AND {picked}
-        WHERE coalesce(m.date_from, {BEGINNING}) <= w.base AND ({usable})),
+        FROM w {wanted} JOIN fact_measurement m ON {of_patient("m")} AND {picked}
+        WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")} AND ({usable})),
     {name} AS (
         SELECT s.*, day_lo >= {limit} AS fresh
         FROM {name}_seen s
@@ -96,9 +96,9 @@ def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
     k AS ({bounds("weight", "low", "high")}),
     r AS ({bounds("clearance", "low", "high")}),
     p AS (
-        SELECT w.ask, f.record, CASE f.sex WHEN 'female' THEN 85 WHEN 'male' THEN 100 END AS percent,
+        SELECT {ask_of("f")} AS ask, f.record, CASE f.sex WHEN 'female' THEN 85 WHEN 'male' THEN 100 END AS percent,
                completed_years(f.birth_to, w.on_date) AS youngest, completed_years(f.birth_from, w.on_date) AS oldest
-        FROM w JOIN fact_patient f ON f.patient = w.patient),
+        FROM w JOIN fact_patient f ON {of_patient("f")}),
     computed AS (
         SELECT p.ask,
                CASE WHEN c.upper > 0 AND k.lower > 0 THEN {lower} END AS lower,
@@ -274,12 +274,13 @@ def highest_score(feature: Feature, options: FeatureOptions) -> str:
     return f"""
     WITH {ALL},
     s AS (
-        SELECT w.ask, w.on_date, m.record, m.low, m.high,
-               CASE WHEN m.date_from = max(m.date_from) OVER (PARTITION BY w.ask) THEN w.shift ELSE 0 END AS moved,
+        SELECT {ask_of("m")} AS ask, w.on_date, m.record, m.low, m.high,
+               CASE WHEN m.date_from = max(m.date_from) OVER (PARTITION BY {ask_of("m")}) THEN w.shift
+                    ELSE 0 END AS moved,
                coalesce(m.date_from, {BEGINNING}) AS day_from,
                least(coalesce(m.date_to, w.base), w.base) AS day_to
-        FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(str(feature.get("instrument")))}
-        WHERE coalesce(m.date_from, {BEGINNING}) <= w.base),
+        FROM w JOIN fact_measurement m ON {of_patient("m")} AND m.test = {text(str(feature.get("instrument")))}
+        WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")}),
     v AS (
         SELECT *, day_from + moved >= {before("on_date", lookback)} AS inside,
                day_to + moved >= {before("on_date", lookback)} AS maybe,

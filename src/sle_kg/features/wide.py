@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sle_kg.criteria import Feature
-from sle_kg.features import COUNTS, FLAGS, QUERIES, batches, value_sets_of
+from sle_kg.features import COUNTS, FLAGS, JOINED_BY_PATIENT, QUERIES, batches, value_sets_of
 from sle_kg.features.asks import EVENTS, STAND_INS, FeatureOptions
 from sle_kg.features.database import (
     COMPLETE,
@@ -29,7 +29,7 @@ from sle_kg.features.database import (
 )
 from sle_kg.features.doses import PREDNISONE_DOSE
 from sle_kg.features.presence import anchored
-from sle_kg.features.query import ASKED, CLOSED, Query, filled
+from sle_kg.features.query import ASKED, CLOSED, Query, by_patient, filled, for_everybody
 from sle_kg.features.sql import text, texts
 from sle_kg.patients.facts import COLUMNS
 
@@ -191,7 +191,6 @@ class WideScript:
             if isinstance(query, Query)
             else f"SELECT ask, lower, upper FROM ({query}) q WHERE lower IS NOT NULL OR upper IS NOT NULL"
         )
-        parameters = ", ".join(f"f.{name}" for name in FEATURE_COLUMNS if name != "trials")
         flags = query.flags if isinstance(query, Query) else ()
         group = "" if len(batch) == 1 else "GROUP BY number"
         if not group:
@@ -209,18 +208,28 @@ class WideScript:
                 for first in range(batch[0].number, batch[-1].number + 1, BITS)
                 for value in flags
             ]
+        asks, facts = self._asked(batch, facts)
         return f"""
-        WITH a AS (
-            SELECT CAST(p.number AS BIGINT) * {len(self._slots)} + g.slot AS ask,
-                   CAST(p.number AS BIGINT) * {len(self._trials)} + g.place AS of, p.number AS patient, g.trial,
-                   {self._today} AS on_date, {self._today} AS base, 0 AS shift, {parameters}
-            FROM {PERSON} p CROSS JOIN asking g JOIN wanted f ON f.feature = g.feature
-            WHERE g.slot IN ({", ".join(str(slot.number) for slot in batch)}))
+        WITH a AS ({asks})
         SELECT number, {", ".join(columns)}
         FROM (SELECT CAST(ask // {len(self._slots)} AS INTEGER) AS number,
                      CAST(ask % {len(self._slots)} AS INTEGER) AS slot, {", ".join(values)}
               FROM ({facts}) known) several
         {group}"""
+
+    def _asked(self, batch: Sequence[_Slot], facts: str) -> tuple[str, str]:
+        """SELECT of the asks of a batch, and what facts say over them: asked of everybody at once where possible."""
+        columns = ["g.trial", f"{self._today} AS on_date", f"{self._today} AS base", "0 AS shift"]
+        columns += [f"f.{name}" for name in FEATURE_COLUMNS if name != "trials"]
+        joined = f"""asking g JOIN wanted f ON f.feature = g.feature
+            WHERE g.slot IN ({", ".join(str(slot.number) for slot in batch)})"""
+        feature, count = batch[0].feature, len(self._slots)
+        if shared_by_trials(feature) and feature.kind not in JOINED_BY_PATIENT:
+            made = f"SELECT g.slot, {', '.join(columns)} FROM {joined}"
+            return made, for_everybody(facts, count, self._today)
+        key = f"""CAST(p.number AS BIGINT) * {count} + g.slot AS ask,
+                CAST(p.number AS BIGINT) * {len(self._trials)} + g.place AS of, p.number AS patient"""
+        return f"SELECT {key}, {', '.join(columns)} FROM {PERSON} p CROSS JOIN {joined}", by_patient(facts)
 
     def _wide(self) -> list[Statement]:
         """`WIDE`: what follows for every patient from what was found; very many tables joined in parts."""
