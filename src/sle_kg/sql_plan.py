@@ -341,7 +341,10 @@ def _number(conditions: Sequence[exp.Expr]) -> exp.Expr:
 
 
 def _settled(data: str, true: str, false: str) -> exp.Expr:
-    """Data and attestation together, as `evaluate.settle`: a contradiction is NULL."""
+    """Data and attestation together, as `evaluate.settle`: a contradiction is NULL.
+
+    Most rows are attested neither way; they are dealt with first.
+    """
 
     def both(left: exp.Expr, right: exp.Expr) -> exp.Expr:
         return exp.and_(left, right, copy=False)
@@ -352,6 +355,7 @@ def _settled(data: str, true: str, false: str) -> exp.Expr:
     yes, no = exp.column(true), exp.column(false)
     return (
         exp.Case()
+        .when(exp.not_(exp.paren(exp.or_(yes.copy(), no.copy()))), exp.column(data), copy=False)
         .when(both(exp.column(data), no.copy()), exp.null(), copy=False)
         .when(both(exp.not_(exp.column(data), copy=False), yes.copy()), exp.null(), copy=False)
         .when(exp.not_(known(data), copy=False), exp.column(data), copy=False)

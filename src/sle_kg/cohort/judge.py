@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from sle_kg.criteria import Feature, Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import Reference, concepts_query, empty_database, load_references, load_rows
-from sle_kg.features.sql import text
-from sle_kg.features.wide import PERSON, WIDE, Statement, WideColumns, WideScript, wide_columns
+from sle_kg.features.sql import WORDS, text
+from sle_kg.features.wide import BITS, PERSON, WIDE, Statement, WideColumns, WideScript, wide_columns
 from sle_kg.sql_plan import Plan, TrialColumns, compile_plan
 from sle_kg.verdicts import overall, statuses
 
@@ -30,6 +32,10 @@ TOGETHER = 10
 """Trials that one query judges; databases take ever longer to plan more."""
 SAID = "said"
 """The attestations that count: `number`, and two columns for each row of each trial."""
+SAID_BITS = "said_bits"
+"""The same, as bits: a column for every `BITS` rows that are attested true, and one for those attested false."""
+SIDES = {"yes": "value", "no": "NOT value"}
+"""Attested true, attested false: start of the columns of `SAID_BITS`, and SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class SqlJudge:
         more = further or {}
         bounded = {trial: list(dict.fromkeys([*own, *more.get(trial, ())])) for trial, own in self.wanted.items()}
         self.columns: WideColumns = wide_columns(bounded)
+        self._number = {key: number for number, key in enumerate(self.place)}
         groups = [list(trials[start : start + TOGETHER]) for start in range(0, len(trials), TOGETHER)]
         self._plans = [(group, self._compiled(group, f"g{n}_" if n else "")) for n, group in enumerate(groups)]
         self._of_trial = {trial: columns for _, plan in self._plans for trial, columns in plan.trials.items()}
@@ -119,29 +126,47 @@ class SqlJudge:
         if len(parts) > 1:
             joins = " ".join(f"JOIN {part.name} USING (number)" for part in parts[1:])
             parts.append(Statement(JUDGED, f"SELECT * FROM {parts[0].name} {joins}"))
-        return [*self._wide.statements(), Statement(SAID, self._said()), *parts]
+        return [
+            *self._wide.statements(),
+            Statement(SAID_BITS, self._said_bits()),
+            Statement(SAID, self._said()),
+            *parts,
+        ]
 
     def _judged(self, trials: Sequence[Trial], plan: Plan) -> str:
         """SELECT of the columns of a plan."""
         keys = [(trial.id, row.id) for trial in trials for row in trial.criteria]
-        said = [f"coalesce({name}, false) AS {name}" for key in keys for name in self.said_columns(*key)]
+        said = [column for key in keys for column in self._said_of(key)]
         asked = [(trial.id, feature.slug) for trial in trials for feature in self.wanted[trial.id]]
         bounds = dict.fromkeys(f"w.{name}" for key in asked for name in self.columns.bounds(*key))
         columns = ", ".join(["w.number", *bounds, *said])
         return f"""
-        WITH asked AS (SELECT {columns} FROM {WIDE} w LEFT JOIN {SAID} s ON s.number = w.number)
-        SELECT * FROM ({plan.sql()}) q"""
+        WITH asked AS (SELECT {columns} FROM {WIDE} w LEFT JOIN {SAID_BITS} s ON s.number = w.number)
+        SELECT * FROM ({plan.query.transform(_as_word).sql("duckdb")}) q"""
 
     def status_columns(self, trial: str) -> StatusColumns:
         """Where the statuses of a trial are."""
         return status_columns(self._of_trial[trial])
 
     def _said(self) -> str:
+        """SELECT of the columns of `SAID`."""
+        columns = ", ".join(column for key in self.place for column in self._said_of(key))
+        return f"SELECT number, {columns} FROM {SAID_BITS}"
+
+    def _said_of(self, key: tuple[str, str]) -> list[str]:
+        """SQL over `SAID_BITS`: the two columns of a row; false for who has no attestation."""
+        bit = self._number[key] % BITS
+        first = self._number[key] - bit
+        names = zip(SIDES, self.said_columns(*key), strict=True)
+        return [f"(coalesce({side}{first}, 0) & {1 << bit}) <> 0 AS {name}" for side, name in names]
+
+    def _said_bits(self) -> str:
         """SELECT of the latest attestation of each row; both where the order of two is not known (rule 3)."""
         columns = ", ".join(
-            f"bool_or({side} ({number} = place)) AS {name}"
-            for number, key in enumerate(self.place)
-            for side, name in zip(("value AND", "NOT value AND"), self.said_columns(*key), strict=True)
+            f"bit_or(CASE WHEN {test} AND place >= {first} AND place < {first + BITS} "
+            f"THEN CAST(1 AS BIGINT) << (place - {first}) ELSE 0 END) AS {side}{first}"
+            for first in range(0, len(self.place), BITS)
+            for side, test in SIDES.items()
         )
         return f"""
         WITH counting AS (
@@ -151,6 +176,13 @@ class SqlJudge:
             QUALIFY f.date_to IS NULL OR f.date_to >= coalesce(
                 max(f.date_from) OVER (PARTITION BY f.patient, r.place), DATE '0001-01-01'))
         SELECT number, {columns} FROM counting GROUP BY number"""
+
+
+def _as_word(node: exp.Expr) -> exp.Expr:
+    """A status or verdict as value of the type that has only those; compared and stored as one byte."""
+    if isinstance(node, exp.Literal) and node.is_string and node.name in WORDS:
+        return exp.func("word", node.copy())
+    return node
 
 
 def status_columns(columns: TrialColumns) -> StatusColumns:

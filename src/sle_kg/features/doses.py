@@ -76,12 +76,15 @@ def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
     return rate("below", "low", lower, upper), rate("above", "high", upper, lower)
 
 
+_SINGLE = "coalesce(e.administration AND e.start_from = e.end_to, false)"
+"""Whether a medicine was given once: a dose that states no period was that of its day."""
+
+
 def _daily(equivalence: str) -> str:
-    """SQL over a medicine `e` and its drug `g`: the daily dose in units from below (`low`) and above (`high`)."""
+    """SQL over a medicine `e` (with `single`) and its drug `g`: the daily dose in units from below (`low`) and above (`high`)."""
     low_top, low_bottom, high_top, high_bottom = _FACTORS[equivalence]
-    single = "e.administration AND e.start_from = e.end_to"
-    times = f"CASE WHEN {single} THEN coalesce(e.times, 1) ELSE e.times END"
-    period = f"CASE WHEN {single} THEN coalesce(e.period_days, 1) ELSE e.period_days END"
+    times = "CASE WHEN e.single THEN coalesce(e.times, 1) ELSE e.times END"
+    period = "CASE WHEN e.single THEN coalesce(e.period_days, 1) ELSE e.period_days END"
     units = f"{_scaled('e.dose')} * CAST(TRY_CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
     unit = UNITS_PER_MG // 1_000_000
     days = f"CAST(TRY_CAST({period} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
@@ -92,8 +95,15 @@ def _daily(equivalence: str) -> str:
 
 
 PREDNISONE_DOSE = f"""
-    SELECT e.row_id, {_daily("prednisone")}
-    FROM fact_exposure e JOIN drug g ON g.concept = e.concept WHERE g.prednisone_numerator IS NOT NULL"""
+    WITH given AS (
+        SELECT e.row_id, e.concept, e.dose, {_SINGLE} AS single, e.times, e.period_days
+        FROM fact_exposure e JOIN drug g ON g.concept = e.concept
+        WHERE g.prednisone_numerator IS NOT NULL AND e.dose IS NOT NULL),
+    regimen AS (SELECT DISTINCT concept, dose, single, times, period_days FROM given),
+    dosed AS (SELECT e.*, {_daily("prednisone")} FROM regimen e JOIN drug g ON g.concept = e.concept)
+    SELECT e.row_id, d.low, d.high
+    FROM given e JOIN dosed d ON d.concept = e.concept AND d.dose = e.dose AND d.single = e.single
+         AND d.times IS NOT DISTINCT FROM e.times AND d.period_days IS NOT DISTINCT FROM e.period_days"""
 """SELECT of the table `prednisone_dose`: the equivalent of each glucocorticoid record, of which many features ask."""
 
 
@@ -112,7 +122,8 @@ def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> 
     if equivalence == "prednisone":
         dosed = "SELECT e.*, p.low, p.high FROM e LEFT JOIN prednisone_dose p ON p.row_id = e.row_id"
     else:
-        dosed = f"SELECT e.*, {_daily(equivalence)} FROM e LEFT JOIN drug g ON g.concept = e.concept"
+        single = f"SELECT e.*, {_SINGLE} AS single FROM e"
+        dosed = f"SELECT e.*, {_daily(equivalence)} FROM ({single}) e LEFT JOIN drug g ON g.concept = e.concept"
     low, high = _per_day(feature, heavy, light)
     weighed = str(bool(feature.get("perKilogram"))).lower()
     return f"""{exposure_rows()}, {_weights(bool(feature.get("perKilogram")))},
@@ -128,8 +139,11 @@ COMPLETE = """LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications'
     AND NOT w.planned"""
 
 
-def _amount(ctes: str, found: str) -> Query:
-    """A query whose `found` has `low`, `high` (null: not known) and `records`; without medicines both bounds are 0."""
+def _amount(ctes: str, found: str, proof: str = "") -> Query:
+    """A query whose `found` has `low`, `high` (null: not known) and `records`; without medicines both bounds are 0.
+
+    `proof`: the common table that has the records instead.
+    """
     return Query(
         ctes,
         f"SELECT *, true AS there FROM ({found}) amounts",
@@ -139,6 +153,7 @@ def _amount(ctes: str, found: str) -> Query:
         records="list_sort(coalesce(f.records, CASE WHEN c.ask IS NOT NULL THEN [c.record] ELSE [] END))",
         flags=("there",),
         section="medications",
+        proof=proof,
     )
 
 
@@ -214,24 +229,29 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> Query:
     ctes = f"""{window(feature)}, {rates(feature, use="highest")},
     {_segments("sure", certain)}, {_segments("maybe", possible)},
     daily AS (SELECT ask, max(rate) AS rate, arg_max(first, rate) AS day FROM sure GROUP BY ask),
-    alone AS (
-        SELECT ask, max(low) AS rate, arg_max(record, low) AS record, arg_max(weights, low) AS weights
-        FROM q WHERE certain AND ({inside}) GROUP BY ask),
     upper_bound AS (SELECT ask, max(rate) AS rate FROM maybe GROUP BY ask),
-    overlapping AS (
-        SELECT ask, bool_or(high IS NULL) AS unknown, records_of(record) AS records
-        FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask),
-    proof AS (
+    each_alone AS (
+        SELECT ask, low, high, record, weights, certain AND ({inside}) AS sure,
+               start_lo <= end_possible AND end_hi >= start_possible AS in_window
+        FROM q),
+    alone AS (
+        SELECT ask, max(low) FILTER (WHERE sure) AS rate, arg_max(record, low) FILTER (WHERE sure) AS record,
+               arg_max(weights, low) FILTER (WHERE sure) AS weights,
+               coalesce(bool_or(high IS NULL) FILTER (WHERE in_window), false) AS unknown,
+               records_where(record, in_window) AS overlapping
+        FROM each_alone GROUP BY ask),
+    of_day AS (
         SELECT q.ask, list_distinct(list_concat(list(q.record), flatten(list(q.weights)))) AS records
-        FROM q JOIN daily b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask)"""
+        FROM q JOIN daily b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask),
+    proof AS (
+        SELECT s.ask, CASE WHEN s.rate > coalesce(l.rate, 0) THEN list_distinct(list_append(s.weights, s.record))
+                           ELSE coalesce(p.records, s.overlapping) END AS records
+        FROM alone s LEFT JOIN daily l USING (ask) LEFT JOIN of_day p USING (ask))"""
     found = f"""
-        SELECT k.ask, {_to_mg(feature)}(greatest(coalesce(l.rate, 0), coalesce(s.rate, 0))) AS low,
-               CASE WHEN NOT coalesce(o.unknown, false) THEN mg_above(coalesce(u.rate, 0)) END AS high,
-               CASE WHEN s.rate > coalesce(l.rate, 0) THEN list_distinct(list_append(s.weights, s.record))
-                    ELSE coalesce(p.records, o.records) END AS records
-        FROM (SELECT DISTINCT ask FROM q) k LEFT JOIN daily l USING (ask) LEFT JOIN alone s USING (ask)
-        LEFT JOIN upper_bound u USING (ask) LEFT JOIN overlapping o USING (ask) LEFT JOIN proof p USING (ask)"""
-    return _amount(ctes, found)
+        SELECT s.ask, {_to_mg(feature)}(greatest(coalesce(l.rate, 0), coalesce(s.rate, 0))) AS low,
+               CASE WHEN NOT s.unknown THEN mg_above(coalesce(u.rate, 0)) END AS high
+        FROM alone s LEFT JOIN daily l USING (ask) LEFT JOIN upper_bound u USING (ask)"""
+    return _amount(ctes, found, "proof")
 
 
 def _high_dose_runs(feature: Feature) -> str:
@@ -286,9 +306,9 @@ def dose_duration(feature: Feature, options: FeatureOptions) -> Query:
         SELECT ask, list_distinct(list_concat(list(record), flatten(list(weights)))) AS records
         FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask)"""
     found = """
-        SELECT t.ask, coalesce(l.days, 0) AS low, coalesce(u.days, 0) AS high, o.records
-        FROM t LEFT JOIN l USING (ask) LEFT JOIN u USING (ask) LEFT JOIN o USING (ask)"""
-    return _amount(ctes, found)
+        SELECT t.ask, coalesce(l.days, 0) AS low, coalesce(u.days, 0) AS high
+        FROM t LEFT JOIN l USING (ask) LEFT JOIN u USING (ask)"""
+    return _amount(ctes, found, "o")
 
 
 def treatment_duration(feature: Feature, options: FeatureOptions) -> Query:
@@ -298,41 +318,47 @@ def treatment_duration(feature: Feature, options: FeatureOptions) -> Query:
     one gap beyond its last known dose (A0-13).
     """
     exact = "certain AND NOT since_first AND start_hi = start_lo AND end_lo = end_hi"
+    last = "CASE WHEN since_first THEN least(end_hi + gap, on_date) ELSE end_hi END"
     course = "PARTITION BY ask, side ORDER BY first, last"
+    valid = "CASE WHEN first <= last THEN last END"
     length = "r.last - r.first + CASE WHEN t.inclusive THEN 1 ELSE 0 END"
-    ctes = f"""{window(feature)}, {exposure_rows()}, {_asks_of("e", f"bool_and(coalesce({exact}, false)) AS exact")},
+    ctes = f"""{window(feature)}, {exposure_rows()},
+    taken AS MATERIALIZED (
+        SELECT ask, record, on_date, start_possible, end_possible, gap, inclusive, measure, certain, start_hi, end_lo,
+               start_lo AS first, {last} AS last, coalesce({exact}, false) AS exact
+        FROM e),
+    vague AS (SELECT DISTINCT ask FROM taken WHERE NOT exact),
     spans AS (
-        SELECT e.ask, CASE WHEN t.exact THEN {SURE_AND_POSSIBLE} ELSE {POSSIBLE} END AS side, e.start_lo AS first,
-               CASE WHEN e.since_first THEN least(e.end_hi + e.gap, e.on_date) ELSE e.end_hi END AS last,
-               e.gap, e.measure, e.inclusive
-        FROM e JOIN t ON t.ask = e.ask
+        SELECT t.ask, CASE WHEN v.ask IS NULL THEN {SURE_AND_POSSIBLE} ELSE {POSSIBLE} END AS side, t.first, t.last,
+               greatest(t.gap, 1) AS gap, t.inclusive, t.measure = 'total' AS in_total
+        FROM taken t LEFT JOIN vague v ON v.ask = t.ask
         UNION ALL
-        SELECT e.ask, {SURE}, e.start_hi, e.end_lo, e.gap, e.measure, e.inclusive
-        FROM e JOIN t ON t.ask = e.ask WHERE e.certain AND NOT t.exact),
-    marked AS (
-        SELECT *, CASE WHEN first <= reached + greatest(gap, 1) THEN 0 ELSE 1 END AS begins FROM (
-            SELECT *, max(last) OVER ({course} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
-            FROM spans WHERE first <= last) in_order),
-    total AS (
-        SELECT ask, side,
-               sum(CASE WHEN begins = 1 THEN last - first ELSE greatest(last, reached) - reached END)
-               + CASE WHEN any_value(inclusive) THEN sum(begins) ELSE 0 END AS days
-        FROM marked WHERE measure = 'total' GROUP BY ask, side),
-    numbered AS (SELECT *, sum(begins) OVER ({course}) AS number FROM marked WHERE measure <> 'total'),
+        SELECT t.ask, {SURE}, t.start_hi, t.end_lo, greatest(t.gap, 1), t.inclusive, t.measure = 'total'
+        FROM taken t JOIN vague v ON v.ask = t.ask WHERE t.certain),
+    marked AS MATERIALIZED (
+        SELECT *, CASE WHEN first <= last THEN CASE WHEN first <= reached + gap THEN 0 ELSE 1 END END AS begins FROM (
+            SELECT *, max({valid}) OVER ({course} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
+            FROM spans) in_order),
+    added AS (
+        SELECT ask, side, CASE WHEN begins = 1 THEN last - first WHEN begins = 0 THEN greatest(last, reached) - reached
+               ELSE 0 END + CASE WHEN inclusive THEN coalesce(begins, 0) ELSE 0 END AS days
+        FROM marked WHERE in_total),
+    numbered AS (
+        SELECT *, sum(begins) OVER ({course}) AS number FROM marked WHERE NOT in_total AND begins IS NOT NULL),
     run AS (SELECT ask, side, min(first) AS first, max(last) AS last FROM numbered GROUP BY ask, side, number),
-    longest AS (
-        SELECT r.ask, r.side, max({length}) AS days FROM run r JOIN t ON t.ask = r.ask
+    {_asks_of("taken WHERE measure <> 'total'")},
+    lengths AS (
+        SELECT r.ask, r.side, {length} AS days FROM run r JOIN t ON t.ask = r.ask
         WHERE CASE WHEN t.measure = 'runToScreening' THEN r.last >= t.on_date - t.gap
                    ELSE r.first <= t.end_possible AND r.last >= t.start_possible END
-        GROUP BY r.ask, r.side),
-    treated AS (
-        SELECT ask, max(days) FILTER (WHERE side <> {POSSIBLE}) AS low, max(days) FILTER (WHERE side <> {SURE}) AS high
-        FROM (SELECT * FROM total UNION ALL SELECT * FROM longest) both_measures GROUP BY ask),
-    o AS (SELECT ask, records_of(record) AS records FROM e GROUP BY ask)"""
-    found = """
-        SELECT t.ask, coalesce(d.low, 0) AS low, coalesce(d.high, 0) AS high, o.records
-        FROM t LEFT JOIN treated d ON d.ask = t.ask LEFT JOIN o ON o.ask = t.ask"""
-    return _amount(ctes, found)
+        UNION ALL SELECT ask, {SURE_AND_POSSIBLE}, 0 FROM t),
+    o AS (SELECT ask, records_of(record) AS records FROM taken GROUP BY ask)"""
+    low, high = f"FILTER (WHERE side <> {POSSIBLE})", f"FILTER (WHERE side <> {SURE})"
+    found = f"""
+        SELECT ask, coalesce(sum(days) {low}, 0) AS low, coalesce(sum(days) {high}, 0) AS high FROM added GROUP BY ask
+        UNION ALL
+        SELECT ask, max(days) {low} AS low, max(days) {high} AS high FROM lengths GROUP BY ask"""
+    return _amount(ctes, found, "o")
 
 
 SURE_AND_POSSIBLE, SURE, POSSIBLE = 0, 1, 2

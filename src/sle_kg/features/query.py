@@ -63,7 +63,8 @@ class Query:
     columns `values`, and evidence; an ask without facts may have no row. `lower`, `upper`: SQL over {values},
     parameters of the feature by the names of their columns, {asked} (the ask has its anchor) and {closed} (`section` is
     complete up to the end of the window, and a value set that must be closed is). `records`: SQL of the evidence, over
-    `f` (found), `c` (the statement of completeness) and `w`. `flags` are those values that are true or not, so that
+    `f` (found), `c` (the statement of completeness) and `w`; where evidence is costly, `proof` names a common table
+    (`ask`, `records`) that gives it to `f`. `flags` are those values that are true or not, so that
     no row, null and false are the same.
     """
 
@@ -76,6 +77,7 @@ class Query:
     flags: tuple[str, ...] = ()
     section: str = ""
     closed_sets: bool = False
+    proof: str = ""
 
     def by_ask(self) -> str:
         """SELECT ask, lower, upper, records for every ask."""
@@ -90,8 +92,9 @@ class Query:
             return f"f.{word}" if word in self.values else f"w.{word}"
 
         said = {CLOSED: "c.ask IS NOT NULL", ASKED: "true"}
+        found = f"SELECT b.*, o.records FROM ({self.found}) b LEFT JOIN {self.proof} o ON o.ask = b.ask"
         return by_patient(f"""
-        WITH {self.ctes}, found AS ({self.found})
+        WITH {self.ctes}, found AS ({found if self.proof else self.found})
         SELECT w.ask, {filled(self.lower, name, said)} AS lower, {filled(self.upper, name, said)} AS upper,
                {self.records} AS records
         FROM w LEFT JOIN found f ON f.ask = w.ask {closed}""")

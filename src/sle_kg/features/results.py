@@ -50,10 +50,10 @@ def latest(
 def bounds(name: str, low: str, high: str) -> str:
     """SELECT of the bounds of the latest records: the range of their values, open where one is not known or too old."""
     return f"""
-    SELECT ask, CASE WHEN bool_and(fresh) THEN least_or_null({low}) END AS lower,
-           CASE WHEN bool_and(fresh) THEN greatest_or_null({high}) END AS upper,
+    SELECT ask, CASE WHEN bool_and(fresh) THEN least_or_null(lowest) END AS lower,
+           CASE WHEN bool_and(fresh) THEN greatest_or_null(highest) END AS upper,
            records_of(record) AS records
-    FROM {name} GROUP BY ask"""
+    FROM (SELECT ask, fresh, record, {low} AS lowest, {high} AS highest FROM {name}) candidates GROUP BY ask"""
 
 
 def measurement(feature: Feature, options: FeatureOptions) -> str:
@@ -159,10 +159,11 @@ def positive_test(feature: Feature, options: FeatureOptions) -> Query:
     usable = "NOT t.only_positive OR coalesce(m.positive, false)"
     ctes = f"""{ALL}, {latest("v", None, usable=usable)},
     answered AS (
-        SELECT ask, bool_and(fresh) AND bool_and(coalesce({POSITIVE}, false)) AS positive,
-               bool_and(fresh) AND bool_and(NOT coalesce({POSITIVE}, true)) AS negative, records_of(record) AS records,
+        SELECT ask, bool_and(fresh) AND bool_and(coalesce(answer, false)) AS positive,
+               bool_and(fresh) AND bool_and(NOT coalesce(answer, true)) AS negative, records_of(record) AS records,
                any_value(patient) AS patient, any_value(valid_days) AS valid_days, any_value(sex_needed) AS sex_needed
-        FROM v GROUP BY ask),
+        FROM (SELECT ask, patient, fresh, record, valid_days, sex_needed, {POSITIVE} AS answer FROM v) answers
+        GROUP BY ask),
     ever AS (
         SELECT ask, records_of(record) AS records FROM v_seen WHERE valid_days IS NULL AND {POSITIVE} GROUP BY ask),
     telling AS (

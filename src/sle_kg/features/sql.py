@@ -16,6 +16,9 @@ UNITS_PER_MG = 1_260_000_000
 PER_KG_TOLERANCE = UNITS_PER_MG // 200_000_000
 """Units by which a sum of rates per kg may lie below a limit that it reaches: half of 10⁻⁸ mg/kg."""
 
+WORDS = ("pass", "fail", "unknown", "not-applicable", "eligible", "ineligible", "undetermined")
+"""Statuses of rows and verdicts on patients."""
+
 MACROS: dict[str, tuple[tuple[str, ...], str]] = {
     "exact": (
         ("x",),
@@ -44,6 +47,7 @@ MACROS: dict[str, tuple[tuple[str, ...], str]] = {
         ("x", "c"),
         "CASE WHEN bool_or(c AND x IS NULL) THEN NULL ELSE max(CASE WHEN c THEN x END) END",
     ),
+    "word": (("x",), f"CAST(x AS ENUM({', '.join(map(repr, WORDS))}))"),
     "records_where": (("x", "c"), "list_sort(list_distinct(list(x) FILTER (WHERE c)))"),
     "records_of": (("x",), "list_sort(list_distinct(list(x)))"),
 }

@@ -40,6 +40,8 @@ WIDE = "wide"
 """The table of bounds: `number` of the patient, and two columns for each feature."""
 PERSON = "person"
 """The patients: `number` (from 0, in the order of their ids), `patient`."""
+NUMBERED = ("exposure", "event", "consent")
+"""Fact tables whose rows are told apart by a number, in their order."""
 UNUSED = ("record", "adverse_event")
 """Fact tables that no feature of a criterion reads."""
 
@@ -354,9 +356,11 @@ _PERSON = """
 def _fact(name: str) -> str:
     """SELECT: a fact table with the numbers of patients for their ids."""
     columns = ", ".join(f"s.{column}" for column in ("record", *COLUMNS[name]))
+    source = f"source_{name}"
+    if name in NUMBERED:
+        columns, source = f"{columns}, s.row_id", f"(SELECT *, row_number() OVER () AS row_id FROM {source})"
     return f"""
-    SELECT p.number AS patient, {columns}, s.row_id
-    FROM (SELECT *, row_number() OVER () AS row_id FROM source_{name}) s JOIN {PERSON} p ON p.patient = s.patient"""
+    SELECT p.number AS patient, {columns} FROM {source} s JOIN {PERSON} p ON p.patient = s.patient"""
 
 
 def _type(feature: Feature) -> str:
