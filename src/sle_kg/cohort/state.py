@@ -134,7 +134,7 @@ def rows_of(connection: duckdb.DuckDBPyConnection, columns: Sequence[StatusColum
         for name, fields in _LISTS.items()
     )
     return connection.sql(
-        f"""SELECT patient, f.facts, {", ".join(_names(columns))}, a.told AS {AHEAD}{lists}
+        f"""SELECT patient, f.facts, {", ".join(_kept(columns))}, a.told AS {AHEAD}{lists}
         FROM {JUDGED} JOIN {PERSON} USING (number) JOIN prints f USING (patient)
         JOIN (SELECT number, list({{'clear': clear, 'earliest': earliest}} ORDER BY trial) AS told
               FROM {AHEAD} GROUP BY number) a USING (number) {joins} ORDER BY patient"""
@@ -162,6 +162,12 @@ def database_of(rows: pa.Table, columns: Sequence[StatusColumns]) -> duckdb.Duck
 
 def _names(columns: Sequence[StatusColumns]) -> list[str]:
     return [name for one in columns for name in (*one.rows.values(), one.verdict, one.unknown)]
+
+
+def _kept(columns: Sequence[StatusColumns]) -> list[str]:
+    """SQL of the columns of `JUDGED` as a file has them: words as text."""
+    words = [name for one in columns for name in (*one.rows.values(), one.verdict)]
+    return [*(f"CAST({name} AS VARCHAR) AS {name}" for name in words), *(one.unknown for one in columns)]
 
 
 def _struct(fields: Sequence[str]) -> str:

@@ -81,7 +81,10 @@ _SINGLE = "coalesce(e.administration AND e.start_from = e.end_to, false)"
 
 
 def _daily(equivalence: str) -> str:
-    """SQL over a medicine `e` (with `single`) and its drug `g`: the daily dose in units from below (`low`) and above (`high`)."""
+    """SQL over a medicine `e` and its drug `g`: the daily dose in units from below (`low`) and above (`high`).
+
+    `e.single` tells whether it was given once (`_SINGLE`).
+    """
     low_top, low_bottom, high_top, high_bottom = _FACTORS[equivalence]
     times = "CASE WHEN e.single THEN coalesce(e.times, 1) ELSE e.times END"
     period = "CASE WHEN e.single THEN coalesce(e.period_days, 1) ELSE e.period_days END"
