@@ -365,10 +365,11 @@ def verdict_query(trial: Trial, columns: StatusColumns, place: int) -> str:
     """SQL: the rows of the verdict table of one trial, with `number` and `place`; ids of `rows` beside their status."""
     rows = [row.id for row in trial.criteria]
     names, values = ", ".join(map(text, rows)), ", ".join(columns.rows[row] for row in rows)
-    return f"""SELECT p.patient, {text(trial.id)} AS trial, CAST({columns.verdict} AS VARCHAR) AS verdict, a.clear AS nothing_against,
+    return f"""SELECT p.patient, {text(trial.id)} AS trial, CAST({columns.verdict} AS VARCHAR) AS verdict,
+        a.clear AS nothing_against,
         {str(trial.source_complete).lower()} AS source_complete, a.earliest AS earliest_eligible,
-        CAST({columns.unknown} AS INTEGER) AS unknown_count, [{names}] AS rows, CAST([{values}] AS VARCHAR[]) AS status, j.number,
-        {place} AS place
+        CAST({columns.unknown} AS INTEGER) AS unknown_count, [{names}] AS rows,
+        CAST([{values}] AS VARCHAR[]) AS status, j.number, {place} AS place
     FROM {JUDGED} j JOIN {PERSON} p USING (number) JOIN {AHEAD} a ON a.number = j.number AND a.trial = {place}"""
 
 

@@ -235,11 +235,13 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
 
 
 def _cast(node: exp.Cast) -> exp.Expr:
-    """Dates are whole numbers, HUGEINT is DECIMAL(38, 0)."""
+    """Dates are whole numbers, HUGEINT is DECIMAL(38, 0), words are text."""
     if node.to.this == exp.DataType.Type.DATE:
         if isinstance(node.this, exp.Literal):
             return exp.Literal.number((dt.date.fromisoformat(node.this.name) - _EPOCH).days)
         node.set("to", exp.DataType.build("INT"))
+    elif node.to.this == exp.DataType.Type.ENUM:
+        node.set("to", exp.DataType.build("STRING"))
     elif node.to.this == exp.DataType.Type.INT128:
         node.set("to", _WHOLE.copy())
     return node
