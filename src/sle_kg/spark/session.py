@@ -46,6 +46,9 @@ ALONE = {
 }
 """Settings of a session on this machine alone: no socket but on the loopback."""
 
+LOG_LEVEL = "spark.log.level"
+"""The setting by which the owner of a cluster asks for the driver's log; else there is none (see below)."""
+
 _LOGGING = """appender.none.type = Null
 appender.none.name = none
 rootLogger.level = off
@@ -100,6 +103,8 @@ def start(master: str | None = None) -> SparkSession:
             f"--master {asked}: Spark does not start there ({_reason(error)}); check the address"
         ) from error
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    if not session.sparkContext.getConf().contains(LOG_LEVEL):
+        session.sparkContext.setLogLevel("OFF")
     atexit.register(session.stop)
     return session
 
