@@ -92,8 +92,11 @@ class _Rows:
     """The rows of all templates in one table, as columns; those of a template end where those of the next begin."""
 
     def __init__(self, table: str) -> None:
+        import pyarrow as pa
+
         self._table = table
-        self._ends = [0]
+        self._known = 0
+        self._ends = pa.array([0], pa.int32())
         self._rows = template_schema(table).empty_table()
 
     def extend(self, templates: Sequence[Template], keys: Sequence[Decimal]) -> None:
@@ -101,12 +104,16 @@ class _Rows:
         import pyarrow as pa
 
         dated = DATED[self._table]
-        known = len(self._ends) - 1
         new = []
-        for template, key in zip(templates[known:], keys[known:], strict=True):
+        ends = []
+        end = len(self._rows)
+        for template, key in zip(templates[self._known :], keys[self._known :], strict=True):
             rows = template.rows.get(self._table, ())
             new += [(key, *row.cells, row.ordinal, *map(row.days.get, dated)) for row in rows]
-            self._ends.append(self._ends[-1] + len(rows))
+            end += len(rows)
+            ends.append(end)
+        self._known = len(templates)
+        self._ends = pa.concat_arrays([self._ends, pa.array(ends, pa.int32())])
         if new:
             columns = zip(*new, strict=True)
             arrays = [pa.array(list(cells), kind) for cells, kind in zip(columns, self._rows.schema.types, strict=True)]
@@ -118,8 +125,9 @@ class _Rows:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        places = pa.array(range(self._ends[-1]), pa.int32())
-        every = pa.ListArray.from_arrays(pa.array(self._ends, pa.int32()), places)
+        if not len(self._rows):
+            return self._rows
+        every = pa.ListArray.from_arrays(self._ends, pa.arange(0, len(self._rows)))
         return self._rows.take(pc.list_flatten(every.take(numbers)))
 
 

@@ -54,9 +54,9 @@ class Filling:
               SELECT s.patient, s.record, t.template, t.number::INTEGER AS number, {", ".join(DAYS)}, t.tables,
                      w.record IS NOT NULL OR t.number >= {HELD} AS alone
               FROM source s JOIN template t USING (template)
-              SEMI JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
+              JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
               LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record
-              ORDER BY s.patient, s.record;
+              ORDER BY k.place, s.record;
             """
         )
         [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
@@ -82,6 +82,7 @@ def _batches(table: str, db: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyCo
     """The rows of a final table in order, by connections of their own."""
     with db, other:
         plain = other.sql(f"FROM {_plain(table)}").to_arrow_reader(BATCH)
+        [(has_plain,)] = db.execute(f"SELECT count(*) > 0 FROM {_plain(table)}").fetchall()
         held = db.sql(
             f"""SELECT number::INTEGER AS number, r.* EXCLUDE (template)
                 FROM {_rows_of(table)} r JOIN template USING (template)
@@ -89,7 +90,7 @@ def _batches(table: str, db: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyCo
         ).to_arrow_table()
         if held.num_rows:
             templates, rest = _Templates(table, held), _Rest(plain, schema(table))
-            for batch in db.sql(_lines(table)).to_arrow_reader(BATCH):
+            for batch in db.sql(_lines(table, has_plain)).to_arrow_reader(BATCH):
                 yield from templates.filled(batch, rest)
         else:
             yield from plain
@@ -106,12 +107,17 @@ def _plain(table: str) -> str:
     return quoted(f"plain-{table}")
 
 
-def _lines(table: str) -> str:
-    """The query of the lines with rows in a table, and of records with rows that were read one by one, in order."""
+def _lines(table: str, has_plain: bool) -> str:
+    """The query of the lines with rows in a table, and of records with rows that were read one by one, in order.
+
+    Lines alone are in order as they are.
+    """
     bit = 1 << list(COLUMNS).index(table)
-    return f"""SELECT patient, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
-               WHERE NOT alone AND tables & {bit} <> 0
-               UNION ALL BY NAME
+    lines = f"""SELECT patient, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
+                WHERE NOT alone AND tables & {bit} <> 0"""
+    if not has_plain:
+        return lines
+    return f"""{lines} UNION ALL BY NAME
                SELECT patient, record, count(*)::INTEGER AS rows FROM {_plain(table)} GROUP BY patient, record
                ORDER BY patient, record"""
 
@@ -182,7 +188,7 @@ class _Templates:
         shift = pc.subtract(pc.coalesce(self.starts.take(number), start), before)
         ends = pa.concat_arrays([before, pa.array([total], pa.int32())])
         line = pc.list_parent_indices(pa.ListArray.from_arrays(ends, pa.nulls(total)))
-        row = pc.add(pa.array(range(total), pa.int32()), shift.take(line))
+        row = pc.add(pa.arange(0, total).cast(pa.int32()), shift.take(line))
         columns = [lines["patient"].take(line), lines["record"].take(line)]
         for name, cells in self.cells.items():
             every = pa.concat_arrays([cells, *others[name].chunks]) if others.num_rows else cells

@@ -57,7 +57,8 @@ class Merge:
             """
             CREATE TABLE known AS
               SELECT patient, max(birth) birth, max(gender) gender,
-                     count(DISTINCT birth) > 1 OR count(DISTINCT gender) > 1 contradictory
+                     count(DISTINCT birth) > 1 OR count(DISTINCT gender) > 1 contradictory,
+                     row_number() OVER (ORDER BY patient) place
               FROM _person GROUP BY patient;
             CREATE TABLE alias AS
               SELECT alias, min(patient) patient FROM _person
@@ -73,8 +74,12 @@ class Merge:
               SELECT coalesce(a.patient, s.patient) patient, s.* EXCLUDE (patient)
               FROM _source s LEFT JOIN alias a ON a.alias = s.patient
               UNION ALL BY NAME SELECT patient, record, file, line FROM about;
+            CREATE TABLE doubtful AS SELECT hash FROM (SELECT hash(patient, record) AS hash FROM source)
+              GROUP BY hash HAVING count(*) > 1;
             CREATE TABLE twice AS
-              SELECT patient, record FROM source GROUP BY patient, record HAVING count(*) > 1;
+              SELECT patient, record FROM source SEMI JOIN doubtful ON doubtful.hash = hash(patient, record)
+              GROUP BY patient, record HAVING count(*) > 1;
+            DROP TABLE doubtful;
             CREATE TABLE versions (patient VARCHAR, record VARCHAR);
             """
         )

@@ -55,6 +55,9 @@ template and dates where its rows are to be filled by one; `person` holds what P
 URL (`alias`) by which a bundle names the patient; the others hold resources that wait for what they refer to."""
 
 
+_DIFFERENT = frozenset({"record", "line", "resource"})
+"""Columns of which nearly every cell is different."""
+
 Books = dict[str, list[tuple[Any, ...]]]
 """Rows by table."""
 
@@ -195,7 +198,9 @@ class PartStore:
         temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".part-"))
         try:
             for name, table in builder.tables().items():
-                pq.write_table(table, temporary / f"{name}.parquet", compression="zstd", compression_level=1)
+                repeated = [column for column in table.column_names if column not in _DIFFERENT]
+                file = temporary / f"{name}.parquet"
+                pq.write_table(table, file, compression="lz4", use_dictionary=repeated, write_statistics=False)
             told = {**about, "skipped": dict(sorted(builder.all_skipped().items()))}
             (temporary / "piece.json").write_text(json.dumps(told), encoding="utf-8")
             os.rename(temporary, self.folder / key)  # noqa: PTH104 (fails on a folder that is there, as it should)
