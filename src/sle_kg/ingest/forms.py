@@ -217,9 +217,13 @@ class Forms:
             return False
         self._held += len(line)
         layouts = self._layouts.setdefault(head, [])
-        known = any((cut := layout.cut(line)) and self._learn(layout, *cut, kind[1], True) for layout in layouts)
-        known = known or self._learn_layout(layouts, line, kind[1])
-        return known and bool(self._by_known(head, number, line, fill)[0])
+        same = next((one for one in layouts if (cut := one.cut(line)) and self._learn(one, *cut, kind[1], True)), None)
+        if same is None and not self._learn_layout(layouts, line, kind[1]):
+            return False
+        if same is not None and same is not layouts[0]:
+            layouts.remove(same)
+            layouts.insert(0, same)
+        return bool(self._by_known(head, number, line, fill)[0])
 
     def _learn_layout(self, layouts: list[Layout], line: bytes, kind: bytes) -> bool:
         """Note where a line is to be cut, and the template of its form; False where it has none."""
@@ -238,7 +242,9 @@ class Forms:
         days = self._days_of(layout, texts)
         if days is None:
             return False
-        marked, places = marks(layout, days[1])
+        if days[1] not in layout.marks:
+            layout.marks[days[1]] = marks(layout, days[1])
+        marked, places = layout.marks[days[1]]
         line = layout.join(left, marked)
         template = self._probe.template(line, kind.decode(), places, known)
         if template is False:

@@ -18,7 +18,7 @@ from typing import Literal
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import LineProbe
 from sle_kg.ingest.fill import DATED, Template, TemplateRow
-from sle_kg.ingest.layout import Layout, Signature, is_utf8
+from sle_kg.ingest.layout import Layout, Marks, Signature, is_utf8
 from sle_kg.ingest.parts import PartBuilder
 from sle_kg.patients.elements import exact_number
 from sle_kg.patients.facts import COLUMNS
@@ -32,15 +32,21 @@ MARK = _SIGN.encode()
 _ID, _PATIENT, _UNREAD = f"{_SIGN}-id", f"{_SIGN}-patient", f"{_SIGN}-unread"
 _FIRST_DAY = date(1801, 2, 3)
 """This day and those after it stand for the dates of a line."""
-YEAR = b"1801-"
+_YEAR = "1801-"
+YEAR = _YEAR.encode()
 """A line that has it is read by itself."""
+_MAY_BE_MARKED = (str, date)
+"""Types of cells that may hold a mark."""
 
 _SAID = re.compile(
-    rb""""value(?:Quantity"\s*:\s*\{\s*"value"\s*:\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,}])"""
-    rb"""|Boolean"\s*:\s*(true|false)(?=[\s,}])"""
-    rb"""|String"\s*:\s*"([^"\\\x00-\x1f]+)")"""
+    rb""""(?:(?:valueQuantity|doseQuantity|dose)"\s*:\s*\{\s*"value"\s*:"""
+    rb"""\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,}])"""
+    rb"""|valueBoolean"\s*:\s*(true|false)(?=[\s,}])"""
+    rb"""|valueString"\s*:\s*"([^"\\\x00-\x1f]+)")"""
 )
-"""A value of an observation or a component that may be put in the place of another."""
+"""A value of an observation or a component, or a dose, that may be put in the place of another."""
+_HOLD_VALUES = frozenset({"measuredValue", "statedValue", "textValue", "doseValue"})
+"""Properties of raw records that hold such a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Probe:
             for number, raw in enumerate(raws)
             for name, held in raw.values.items()
             for text in held
-            if name in ("measuredValue", "statedValue", "textValue")
+            if name in _HOLD_VALUES
         }
         places = [names.get(_value_mark(number)) for number in range(values)]
         found = [place for place in places if place is not None]
@@ -156,7 +162,7 @@ def _value_mark(number: int) -> str:
     return f"{_SIGN}-value-{number}"
 
 
-def marks(layout: Layout, signature: Signature) -> tuple[list[bytes], dict[date | str, int]]:
+def marks(layout: Layout, signature: Signature) -> Marks:
     """A mark for every text that a layout cuts out; which date of the line each of the days stands for."""
     texts = [_UNREAD] * len(layout.steps)
     texts[layout.id], texts[layout.patient] = _ID, f"Patient/{_PATIENT}"
@@ -176,12 +182,12 @@ def _row(table: str, cells: Sequence[object], ordinal: int, days: Mapping[date |
     places: dict[str, int] = {}
     kept = list(cells)
     for place, (name, cell) in enumerate(zip(COLUMNS[table], cells, strict=True)):
-        if isinstance(cell, date | str):
+        if cell is not None and cell.__class__ in _MAY_BE_MARKED:
             if cell in days:
                 if name not in DATED[table]:
                     return None
                 places[name] = days[cell]
                 kept[place] = None
-            elif isinstance(cell, str) and (_SIGN in cell or YEAR.decode() in cell):
+            elif isinstance(cell, str) and (_SIGN in cell or _YEAR in cell):
                 return None
     return TemplateRow(tuple(kept), ordinal, places)
