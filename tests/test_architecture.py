@@ -14,8 +14,8 @@ PACKAGE = ROOT / "src" / "sle_kg"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"namespaces", "errors", "resources", "verdict", "phrases"},
-    {"files", "turtle", "criteria", "units", "codes"},
+    {"namespaces", "errors", "resources", "verdict", "phrases", "common_units"},
+    {"files", "turtle", "criteria", "units", "codes", "delta"},
     {"ontology"},
     {"reason", "terminology"},
     {"conditions"},
