@@ -51,13 +51,15 @@ def _items(name: str) -> str:
         SELECT {ask_of("m")}, b.test, m.record, true, true
         FROM w JOIN fact_measurement m ON {of_patient("m")} AND {SEEN}
         JOIN classification_biopsy b ON m.test = 'isnRpsClass' AND list_contains(str_split(m.text, '+'), b.class)),
+    item AS (SELECT DISTINCT key, domain, kind, weight FROM classification_item WHERE set = {text(name)}),
+    found_item AS (
+        SELECT s.ask, c.key, coalesce(bool_or(s.present) FILTER (WHERE NOT s.biopsy), bool_or(s.present)) AS present,
+               records_of(s.record) AS records
+        FROM seen s JOIN classification_item c ON c.test = s.test AND c.set = {text(name)} GROUP BY s.ask, c.key),
     i AS (
-        SELECT w.ask, c.key, c.domain, c.kind, c.weight,
-               coalesce(bool_or(s.present) FILTER (WHERE NOT s.biopsy), bool_or(s.present)) AS present,
-               records_where(s.record, s.record IS NOT NULL) AS records
-        FROM (SELECT ask FROM seen UNION SELECT ask FROM nephritis) w CROSS JOIN classification_item c
-        LEFT JOIN seen s ON s.ask = w.ask AND s.test = c.test
-        WHERE c.set = {text(name)} GROUP BY w.ask, c.key, c.domain, c.kind, c.weight)"""
+        SELECT w.ask, c.key, c.domain, c.kind, c.weight, s.present, s.records
+        FROM (SELECT ask FROM seen UNION SELECT ask FROM nephritis) w CROSS JOIN item c
+        LEFT JOIN found_item s ON s.ask = w.ask AND s.key = c.key)"""
 
 
 _ANA_EVER = f"""ana AS (

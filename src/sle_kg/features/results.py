@@ -41,10 +41,10 @@ def latest(
                least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi
         FROM w {wanted} JOIN fact_measurement m ON {of_patient("m")} AND {picked}
         WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")} AND ({usable})),
+    {name}_last AS (SELECT ask, max(day_lo) AS last FROM {name}_seen GROUP BY ask),
     {name} AS (
         SELECT s.*, day_lo >= {limit} AS fresh
-        FROM {name}_seen s
-        QUALIFY s.day_hi >= max(s.day_lo) OVER (PARTITION BY s.ask))"""
+        FROM {name}_seen s JOIN {name}_last l ON l.ask = s.ask AND s.day_hi >= l.last)"""
 
 
 def bounds(name: str, low: str, high: str) -> str:
@@ -63,14 +63,31 @@ def measurement(feature: Feature, options: FeatureOptions) -> str:
     above 120 survives the division: > 120 of 40 is more than three times. An ejection fraction counts where its code or
     method says echocardiography.
     """
-    ratio = "TRY(inexact({}(exact({}) * CAST(1000000000000 AS HUGEINT), exact(uln))))"
-    below, above = ratio.format("below", "{0}"), ratio.format("above", "{0}")
-    low = f"""CASE WHEN NOT times_limit THEN low WHEN uln > 0 AND exact(low) % 10 = 1 THEN {above.format("low")}
-        WHEN uln > 0 THEN {below.format("low")} END"""
-    high = f"""CASE WHEN NOT times_limit THEN high WHEN uln > 0 AND exact(high) % 10 = 9 THEN {below.format("high")}
-        WHEN uln > 0 THEN {above.format("high")} END"""
     usable = "w.method_needed IS NULL OR m.method = w.method_needed"
-    return f"WITH {ALL}, {latest('v', None, usable=usable)} {bounds('v', low, high)}"
+    scale = "CAST(1000000000000 AS HUGEINT)"
+
+    def multiple(whole: str, part: str, strict: int, up: bool) -> str:
+        """SQL: a quotient, one more where the other end of its last digit is meant and it is not exact."""
+        more = f"{part} % 10 {'=' if not up else '<>'} {strict} AND {part} > 0 AND {whole} * unit <> {part} * {scale}"
+        return f"inexact({whole} + CASE WHEN {more} THEN 1 ELSE 0 END)"
+
+    return f"""
+    WITH {ALL}, {latest("v", None, usable=usable)},
+    scaled AS (
+        SELECT ask, fresh, record, times_limit, low, high,
+               CASE WHEN times_limit AND uln > 0 THEN exact(uln) END AS unit,
+               CASE WHEN times_limit AND uln > 0 THEN exact(low) END AS least,
+               CASE WHEN times_limit AND uln > 0 AND high IS DISTINCT FROM low THEN exact(high) END AS most
+        FROM v),
+    divided AS (
+        SELECT *, TRY(least * {scale} // unit) AS least_times, TRY(most * {scale} // unit) AS most_times FROM scaled),
+    bounded AS (
+        SELECT ask, fresh, record,
+               CASE WHEN times_limit THEN {multiple("least_times", "least", 1, up=False)} ELSE low END AS low,
+               CASE WHEN NOT times_limit THEN high WHEN high = low THEN {multiple("least_times", "least", 9, up=True)}
+                    ELSE {multiple("most_times", "most", 9, up=True)} END AS high
+        FROM divided)
+    {bounds("bounded", "low", "high")}"""
 
 
 def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
