@@ -73,15 +73,15 @@ def measurement(feature: Feature, options: FeatureOptions) -> str:
 
     return f"""
     WITH {ALL}, {latest("v", None, usable=usable)},
-    scaled AS (
+    scaled AS MATERIALIZED (
         SELECT ask, fresh, record, times_limit, low, high,
                CASE WHEN times_limit AND uln > 0 THEN exact(uln) END AS unit,
                CASE WHEN times_limit AND uln > 0 THEN exact(low) END AS least,
                CASE WHEN times_limit AND uln > 0 AND high IS DISTINCT FROM low THEN exact(high) END AS most
         FROM v),
-    divided AS (
+    divided AS MATERIALIZED (
         SELECT *, TRY(least * {scale} // unit) AS least_times, TRY(most * {scale} // unit) AS most_times FROM scaled),
-    bounded AS (
+    bounded AS MATERIALIZED (
         SELECT ask, fresh, record,
                CASE WHEN times_limit THEN {multiple("least_times", "least", 1, up=False)} ELSE low END AS low,
                CASE WHEN NOT times_limit THEN high WHEN high = low THEN {multiple("least_times", "least", 9, up=True)}
