@@ -260,23 +260,27 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> Query:
 def _high_dose_runs(feature: Feature) -> str:
     """CTEs `sure_runs` and `maybe_runs`: runs of days at the dose or more, with the concurrent medicine where asked.
 
-    A medicine whose dose is not known may be at that dose.
+    A medicine whose dose is not known may be at that dose. Who does not reach it with all medicines together, or never
+    had the concurrent one, has no such run.
     """
     threshold = int(feature.get("dailyDose") * UNITS_PER_MG)  # type: ignore[operator,arg-type]
     threshold -= PER_KG_TOLERANCE if feature.get("perKilogram") else 0
     together = names_of(feature, "concurrentWith")
-    certain = """SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover FROM q
-        WHERE certain AND low IS NOT NULL"""
+    certain = """SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover
+        FROM q SEMI JOIN able USING (ask) WHERE certain AND low IS NOT NULL"""
     possible = f"""SELECT ask, start_lo AS first, end_hi AS last, coalesce(high, {threshold}) AS rate, 0 AS cover
-        FROM q"""
-    extra = ""
-    covered = "true"
+        FROM q SEMI JOIN able USING (ask)"""
+    strong = f"SELECT ask FROM q GROUP BY ask HAVING sum(coalesce(high, {threshold})) >= {threshold}"
+    extra, covered = f"able AS ({strong}), ", "true"
     if together:
         gap = days_of(str(feature.get("concurrentGap", "P1D")))
-        sure = f"SELECT ask, start_hi AS first, end_lo AS last, {gap} AS gap FROM x WHERE certain"
-        maybe = f"SELECT ask, start_lo AS first, end_hi AS last, {gap} AS gap FROM x"
-        extra = f"""{exposure_rows("concurrentWith", "x")}, {runs("x_sure", sure)},
-        {runs("x_maybe", maybe)}, """
+        taken = "FROM x SEMI JOIN able USING (ask)"
+        sure = f"SELECT ask, start_hi AS first, end_lo AS last, {gap} AS gap {taken} WHERE certain"
+        maybe = f"SELECT ask, start_lo AS first, end_hi AS last, {gap} AS gap {taken}"
+        extra = f"""{exposure_rows("concurrentWith", "x")},
+        strong AS ({strong}),
+        able AS (SELECT ask FROM strong SEMI JOIN x USING (ask)),
+        {runs("x_sure", sure)}, {runs("x_maybe", maybe)}, """
         certain += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_sure"
         possible += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_maybe"
         covered = "cover > 0"
