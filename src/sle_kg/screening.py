@@ -233,7 +233,7 @@ class Session:
         open_features = [
             OpenFeature(ask, leaves[0].feature, profile.records.get(slug, ()), partial(_settle, leaves))
             for ask, profile in zip(asks, made, strict=True)
-            for slug, leaves in _open_leaves(self.rules[ask.trial], profile.bounds, found[ask.id]).items()
+            for slug, leaves in open_leaves(self.rules[ask.trial], profile.bounds, found[ask.id]).items()
         ]
         tried: dict[int, dict[str, tuple[Attempt, ...]]] = {ask.id: {} for ask in asks}
         settling = self.advisor.settling(open_features, self.feature_options)
@@ -259,7 +259,6 @@ class Session:
         attempts: Mapping[str, Sequence[Attempt]],
     ) -> Verdict:
         """One verdict, explained."""
-        evidence = partial(self.facts.evidence, ask.patient)
         subject = Subject(
             patient=ask.patient,
             on=ask.on,
@@ -267,24 +266,28 @@ class Session:
             records=profile.records,
             attestations=profile.attestations,
             attested=self.facts.attested(ask.patient, ask.trial),
-            evidence=evidence,
-            words=Words(
-                ontology_label,
-                self.terminology.is_open,
-                self.feature_options.window,
-                ask.on,
-                {name: event.first for name, event in ask.events.items()},
-                self.facts.blocking(ask.patient),
-                complete=self.facts.complete(ask.patient, self.options.complete),
-                attempts=attempts,
-                line=evidence,
-            ),
+            evidence=partial(self.facts.evidence, ask.patient),
+            words=self.words(ask, attempts),
             unread=self.facts.unread(ask.patient, ask.trial),
             stand_ins=frozenset(name for name, event in ask.events.items() if event.stand_in),
             unbound_consents=self.facts.unbound_consents(ask.patient),
         )
         rules = self.rules[ask.trial]
         return build_verdict(subject, rules, found, self.options.readings, self.alternatives[ask.trial], dates)
+
+    def words(self, ask: Ask, attempts: Mapping[str, Sequence[Attempt]]) -> Words:
+        """Sentences about one ask; `attempts` by feature are the details that could settle it."""
+        return Words(
+            ontology_label,
+            self.terminology.is_open,
+            self.feature_options.window,
+            ask.on,
+            {name: event.first for name, event in ask.events.items()},
+            self.facts.blocking(ask.patient),
+            complete=self.facts.complete(ask.patient, self.options.complete),
+            attempts=attempts,
+            line=partial(self.facts.evidence, ask.patient),
+        )
 
     def dates(
         self, asks: Sequence[Ask], made: Sequence[Profile], found: Mapping[int, Mapping[str, RowStatus]]
@@ -461,7 +464,7 @@ def _waiting(case: Case, status: Mapping[str, Status]) -> list[str]:
     return [row for row, word in status.items() if word == "fail" and may_pass_later(case, row)]
 
 
-def _open_leaves(rules: RuleSet, bounds: Bounds, found: Mapping[str, RowStatus]) -> dict[str, list[Leaf]]:
+def open_leaves(rules: RuleSet, bounds: Bounds, found: Mapping[str, RowStatus]) -> dict[str, list[Leaf]]:
     """The comparisons of unknown rows that are not known, by feature."""
     leaves: dict[str, list[Leaf]] = {}
     for row, condition in rules.conditions.items():

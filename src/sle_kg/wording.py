@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
 
-from sle_kg.advice import Attempt
-from sle_kg.advice.words import details
+from sle_kg.advice import SECTIONS, Attempt
+from sle_kg.advice.words import details, superseding, useful
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import Bound, compare
 from sle_kg.features.asks import Moment
@@ -61,27 +61,6 @@ _TESTS = frozenset(
     }
 )
 _AGREEMENTS = frozenset({"StatementCondition", "ConsentCondition"})
-_SECTIONS = {
-    "DiagnosisCondition": "conditions",
-    "DiagnosisCountCondition": "conditions",
-    "ProcedureCondition": "procedures",
-    "ImmunizationCondition": "immunizations",
-    "ExposureCondition": "medications",
-    "DrugCountCondition": "medications",
-    "WashoutCondition": "medications",
-    "DailyDoseCondition": "medications",
-    "HighestDoseCondition": "medications",
-    "DoseDurationCondition": "medications",
-    "TreatmentDurationCondition": "medications",
-    "CumulativeDoseCondition": "medications",
-    "TreatmentChangeCondition": "medications",
-    "ContraindicationCondition": "statements",
-    "AllergyCondition": "allergies",
-    "BiopsyClassCondition": "procedures",
-    "BiopsyCondition": "procedures",
-    "BiopsyAgeCondition": "procedures",
-    "DonatedVolumeCondition": "procedures",
-}
 _PRESENCE = frozenset(
     {
         "RoomAirCondition",
@@ -206,13 +185,15 @@ class Words:
 
         Details of what is recorded come first, then what is not recorded, as far as it could still settle the leaf.
         """
-        asked = details(self.attempts.get(leaf.feature.slug, ()), partial(_settles, leaf), self.line)
-        if other := self._unrecorded(leaf, row_code, bool(asked)):
+        attempts = useful(self.attempts.get(leaf.feature.slug, ()), partial(_settles, leaf))
+        asked = details(attempts, self.line)
+        if other := self._unrecorded(leaf, row_code, attempts):
             return (*asked, other)
-        return (*asked[:-1], f"{asked[-1]}, or an attestation ({row_code})") if row_code else tuple(asked)
+        attested = f", or an attestation ({row_code})" if row_code and leaf.feature.kind in SECTIONS else ""
+        return (*asked[:-1], f"{asked[-1]}{attested}")
 
-    def _unrecorded(self, leaf: Leaf, row_code: str, doubtful: bool) -> str:
-        """What is not recorded and would settle an open leaf; nothing where only `doubtful` records can."""
+    def _unrecorded(self, leaf: Leaf, row_code: str, attempts: Sequence[Attempt]) -> str:
+        """What is not recorded and would settle an open leaf; nothing where only what is recorded can (`attempts`)."""
         feature = leaf.feature
         anchor = self._anchor(feature)
         if anchor and anchor not in self.anchors:
@@ -222,6 +203,8 @@ class Words:
         if absent := self._absent_moment(feature):
             return "an infusion, or another day of baseline" if absent == _MOMENTS["baseline"] else absent
         days = self._window_days(feature)
+        if feature.kind in _TESTS and superseding(attempts):
+            return ""
         if feature.kind in _TESTS and self.moments:
             return f"{self._test(leaf)}{self._asked_at(feature)}"
         if feature.kind in _TESTS:
@@ -236,9 +219,15 @@ class Words:
             return "the recorded sex"
         if feature.kind == "AgeCondition":
             return "the full date of birth"
+        if feature.kind == "DaysSinceDiagnosisCondition":
+            diagnosis = lower_first(self._labels(feature, "diagnosis"))
+            return f"the date of the diagnosis of {diagnosis} by {self._labels(feature, 'classificationSet')}"
+        if feature.kind == "RenalWorseningCondition":
+            start = self.on - dt.timedelta(days=self.window("result") or 0)
+            return f"proteinuria or eGFR at the start of high-dose treatment and from {start} to {self.on}"
         if feature.kind in ("FertilityCondition", "NoChildbearingPotentialCondition"):
             return "a statement on childbearing potential, menopause or sterilisation"
-        return self._history(feature, row_code, doubtful)
+        return self._history(feature, row_code, bool(attempts))
 
     def subject(self, feature: Feature) -> str:
         """What a feature is about, as the start of a sentence."""
@@ -407,7 +396,7 @@ class Words:
     def _history(self, feature: Feature, row_code: str, doubtful: bool) -> str:
         """A record, a statement of completeness unless it is there, or an attestation."""
         subject = lower_first(self.subject(feature))
-        section = _SECTIONS.get(feature.kind)
+        section = SECTIONS.get(feature.kind)
         details = " with doses" if "Dose" in feature.kind else " with dates" if "Duration" in feature.kind else ""
         weight = " and body weight" if feature.get("perKilogram") is True else ""
         record = f"a record of {subject}{details}{weight}"

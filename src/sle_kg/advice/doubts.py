@@ -21,6 +21,9 @@ SMALL, LARGE = Decimal("0.001"), Decimal(100_000)
 LIGHT, HEAVY = Decimal(1), Decimal(1000)
 """Body weights in kg that make a dose per kg large, and small."""
 
+SEX = "the recorded sex"
+"""What is asked where a pregnancy test tells nothing because no sex is recorded."""
+
 Cells = tuple[tuple[str, Any], ...]
 """Columns with new values."""
 Row = Mapping[str, Any]
@@ -42,11 +45,15 @@ Answer = tuple[Edit, ...]
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A detail of a record that is not known: `asked` is a question with `{}` for the record."""
+    """A detail of a record that is not known: `asked` is a question with `{}` for the record.
+
+    `latest` says of the date of a result that it may be the last day seen, so that no other result is surely later.
+    """
 
     record: str
     asked: str
     answers: tuple[Answer, ...]
+    latest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +87,16 @@ class Place:
         end = max(start, min(last or self.base, self.base))
         return sorted({start, end, *(day for day in self.days if start <= day <= end)})
 
-    def doubt(self, asked: str, answers: Sequence[Answer]) -> Doubt:
+    def doubt(self, asked: str, answers: Sequence[Answer], latest: bool = False) -> Doubt:
         """A doubt about this record."""
-        return Doubt(self.row["record"], asked, tuple(answers))
+        return Doubt(self.row["record"], asked, tuple(answers), latest)
 
     def dated(self, asked: str, start: str, end: str, last: dt.date | None = None) -> Iterator[Doubt]:
         """The doubt about a date in two columns, where they do not name one day."""
         first, until = self.row[start], self.row[end]
         if vague(first, until):
             days = self.days_between(first, until or last)
-            yield self.doubt(asked, self.answers(*({start: day, end: day} for day in days)))
+            yield self.doubt(asked, self.answers(*({start: day, end: day} for day in days)), days[-1] == self.base)
 
     def whether(self, asked: str, column: str, no: str, yes: str, open_: Sequence[str]) -> Iterator[Doubt]:
         """The doubt whether a fact holds at all."""
@@ -110,6 +117,11 @@ def vague(first: dt.date | None, last: dt.date | None) -> bool:
 def doubts(place: Place) -> list[Doubt]:
     """The doubts about one row of a fact table; none for tables whose rows have no details."""
     return list(_KINDS[place.table](place)) if place.table in _KINDS else []
+
+
+def _person(place: Place) -> Iterator[Doubt]:
+    if place.row["sex"] is None:
+        yield place.doubt(SEX, place.answers({"sex": "male"}, {"sex": "female"}))
 
 
 def _exposure(place: Place) -> Iterator[Doubt]:
@@ -136,7 +148,7 @@ def _last_day(place: Place) -> Iterator[Doubt]:
         ended = [{"end_from": day, "end_to": day, "ongoing": False} for day in days]
         open_end = row["end_from"] is None and row["ongoing"] is None
         on = [{"end_from": None, "end_to": None, "ongoing": True}] if open_end else []
-        asked = "whether {} goes on, or its last day" if open_end else "the last day of {}"
+        asked = "whether {} goes on or when it ended" if open_end else "the last day of {}"
         yield place.doubt(asked, place.answers(*ended, *on))
 
 
@@ -173,9 +185,10 @@ def _condition(place: Place) -> Iterator[Doubt]:
         days = place.days_between(row["abated_from"] or row["onset_from"], row["abated_to"])
         over = [{"abated_from": day, "abated_to": day, "ongoing": False} for day in days]
         still = [{"abated_from": None, "abated_to": None, "ongoing": True}] if row["ongoing"] is None else []
-        asked = "whether {} is still present, or when it ended" if still else "when {} ended"
+        asked = "whether {} is still present or when it ended" if still else "when {} ended"
         yield place.doubt(asked, place.answers(*over, *still))
-    yield from place.dated("when {} was diagnosed", "recorded_from", "recorded_to")
+    said = "refuted" if row["status"] == "refuted" else "diagnosed"
+    yield from place.dated(f"when {{}} was {said}", "recorded_from", "recorded_to")
     if row["severity"] is None:
         yield place.doubt("how severe {} is", place.answers({"severity": "mild"}, {"severity": "severe"}))
 
@@ -220,7 +233,8 @@ def _measurement(place: Place) -> Iterator[Doubt]:
     row = place.row
     low, high = row["low"], row["high"]
     yield from place.dated("the day of {}", "date_from", "date_to")
-    if all(row[name] is None for name in ("low", "high", "positive", "text")):
+    weightless = row["test"] == "bodyWeight" and high is not None and high <= 0
+    if weightless or all(row[name] is None for name in ("low", "high", "positive", "text")):
         read: list[dict[str, Any]] = [{"low": number, "high": number} for number in (SMALL, LARGE)]
         read += [{"positive": False}, {"positive": True}, {"text": "II"}, {"text": "III"}, {"text": "IV"}]
         yield place.doubt("a readable result of {}", place.answers(*read))
@@ -242,6 +256,7 @@ def _statement(place: Place) -> Iterator[Doubt]:
 
 
 _KINDS: dict[str, Callable[[Place], Iterator[Doubt]]] = {
+    "patient": _person,
     "exposure": _exposure,
     "condition": _condition,
     "procedure": _procedure,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.advice.doubts import Answer, Doubt, Edit, Place, doubts
 from sle_kg.criteria import Feature
 from sle_kg.evaluate import UNBOUNDED, Bound
 from sle_kg.features.asks import Ask, FeatureOptions
-from sle_kg.features.database import CODED, names_of
+from sle_kg.features.database import CODED
 from sle_kg.features.sql import duration_parts
 
 if TYPE_CHECKING:
@@ -26,38 +26,46 @@ if TYPE_CHECKING:
 
 COPIES = 2000
 """Copies of patients in memory at a time."""
-COMBINED = 4
-"""Doubts of one record of which every combination of extreme answers is tried."""
+COMBINED = 8
+"""Doubts of several records that are combined in pairs; of more only those of one record are."""
+CROSSED = 6
+"""Doubts of which every combination of extreme answers is tried; of more all extremes alike."""
+PAIR = 2
 _NOT_COPIED = ("record", "attestation", "event", "adverse_event")
 """Fact tables that no feature reads through a copy."""
-_DOUBTFUL = (*CODED, "measurement", "statement")
+_DOUBTFUL = ("patient", *CODED, "measurement", "statement")
 """Fact tables whose rows have details."""
-_READ: dict[str, tuple[str, ...]] = {
-    "DiagnosisCondition": ("condition",),
-    "DiagnosisCountCondition": ("condition",),
-    "ClassificationCondition": ("condition",),
-    "DaysSinceDiagnosisCondition": ("condition",),
-    "ProcedureCondition": ("procedure", "condition"),
-    "DonatedVolumeCondition": ("procedure",),
-    "ImmunizationCondition": ("immunization",),
-    "ExposureCondition": ("exposure",),
-    "WashoutCondition": ("exposure",),
-    "DrugCountCondition": ("exposure",),
-    "TreatmentDurationCondition": ("exposure",),
-    "DailyDoseCondition": ("exposure",),
-    "HighestDoseCondition": ("exposure",),
-    "DoseDurationCondition": ("exposure",),
-    "CumulativeDoseCondition": ("exposure",),
-    "RenalWorseningCondition": ("exposure",),
-    "TreatmentChangeCondition": ("exposure",),
-    "AllergyCondition": ("allergy",),
-}
-"""Tables of which every record in the value set concerns a kind of feature, whether the feature names it or not."""
+_SETS = ("valueSet", "concurrentWith", "diagnosis")
+"""Parameters of a feature that name value sets."""
+_MORE = ("exposure", "condition")
+"""Tables of which all records of the value sets concern a feature that names any record: it does not name each one on
+which its upper bound rests, nor those that refute a diagnosis."""
 _SETTLED_ELSEWHERE = frozenset(
     {"AgeCondition", "SexCondition", "ConsentCondition", "FertilityCondition", "NoChildbearingPotentialCondition"}
 )
 """Kinds of which no detail of a record is doubtful but the person's own, or which a new statement settles."""
-_BLOOD_DONATION = "bloodDonationAny"
+SECTIONS = {
+    "DiagnosisCondition": "conditions",
+    "DiagnosisCountCondition": "conditions",
+    "ProcedureCondition": "procedures",
+    "ImmunizationCondition": "immunizations",
+    "ExposureCondition": "medications",
+    "DrugCountCondition": "medications",
+    "WashoutCondition": "medications",
+    "DailyDoseCondition": "medications",
+    "HighestDoseCondition": "medications",
+    "DoseDurationCondition": "medications",
+    "TreatmentDurationCondition": "medications",
+    "CumulativeDoseCondition": "medications",
+    "TreatmentChangeCondition": "medications",
+    "ContraindicationCondition": "statements",
+    "AllergyCondition": "allergies",
+    "BiopsyClassCondition": "procedures",
+    "BiopsyCondition": "procedures",
+    "BiopsyAgeCondition": "procedures",
+    "DonatedVolumeCondition": "procedures",
+}
+"""The section of the record of which a kind of feature needs to know that it is complete."""
 _LIMITS = {"timesUpperLimit": "uln", "timesLowerLimit": "lln"}
 
 
@@ -75,12 +83,14 @@ class OpenFeature:
 class Attempt:
     """Details that, once known, can settle a feature, all of them together; `bounds` are what answers lead to.
 
-    Without details: which of the `records`, which contradict each other, holds.
+    Without details: which of the `records`, which contradict each other, holds. `given` is what must be known besides:
+    that the section is complete.
     """
 
     doubts: tuple[Doubt, ...]
     bounds: tuple[Bound, ...]
     records: tuple[str, ...] = ()
+    given: Answer = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ class _Try:
     doubts: tuple[Doubt, ...]
     answers: tuple[Answer, ...]
     records: tuple[str, ...] = ()
+    given: Answer = ()
 
 
 class Advisor:
@@ -99,34 +110,98 @@ class Advisor:
         self._tables = {name: table for name, table in tables.items() if name not in _NOT_COPIED}
         self._none = {name: tables[name].slice(0, 0) for name in _NOT_COPIED}
         self._terminology = terminology
-        self._rows: dict[str, dict[str, list[int]]] | None = None
+        self._rows: dict[str, dict[str, list[int]]] = {}
+        self._read: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
 
     def settling(self, open_features: Sequence[OpenFeature], options: FeatureOptions) -> list[tuple[Attempt, ...]]:
         """For each open feature what could settle it: single details, else what must be known together.
 
         Nothing where the doubts of the records, if there are any, make no difference.
         """
+        doubtful = [() if one.feature.kind in _SETTLED_ELSEWHERE else self._doubts(one) for one in open_features]
         found: list[tuple[Attempt, ...]] = [() for _ in open_features]
-        doubtful = {
-            place: (self._doubts(one), one.records)
-            for place, one in enumerate(open_features)
-            if one.feature.kind not in _SETTLED_ELSEWHERE
-        }
-        for stage in (_single, _of_one_record, _together, self._one_of):
-            todo = [
-                (place, some)
-                for place, (uncertain, records) in doubtful.items()
-                if not found[place]
-                for some in stage(open_features[place].ask.patient, uncertain, records)
-            ]
-            bounds = self._bounds(
-                [(open_features[place], answer) for place, some in todo for answer in some.answers], options
+        for stage in (_one, _two, _all):
+            self._try(
+                open_features,
+                found,
+                [() if done else stage(some) for done, some in zip(found, doubtful, strict=True)],
+                options,
             )
-            for place, some in todo:
-                reached = tuple(dict.fromkeys(next(bounds) for _ in some.answers))
-                if any(map(open_features[place].settles, reached)):
-                    found[place] += (Attempt(some.doubts, reached, some.records),)
+        self._try_complete(open_features, found, doubtful, options)
+        self._shrink(open_features, found, options)
+        sides = [() if done else self._one_of(one) for done, one in zip(found, open_features, strict=True)]
+        self._try(open_features, found, sides, options)
+        self._read.clear()
         return found
+
+    def _try(
+        self,
+        open_features: Sequence[OpenFeature],
+        found: list[tuple[Attempt, ...]],
+        tries: Sequence[Sequence[_Try]],
+        options: FeatureOptions,
+    ) -> None:
+        """Add to what is found for each feature those of its tries of which some answer settles it."""
+        todo = [(place, some) for place, mine in enumerate(tries) for some in mine]
+        asked = [(open_features[place], answer) for place, some in todo for answer in some.answers]
+        bounds = self._bounds(asked, options)
+        for place, some in todo:
+            reached = tuple(dict.fromkeys(next(bounds) for _ in some.answers))
+            if any(map(open_features[place].settles, reached)):
+                found[place] += (Attempt(some.doubts, reached, some.records, some.given),)
+
+    def _try_complete(
+        self,
+        open_features: Sequence[OpenFeature],
+        found: list[tuple[Attempt, ...]],
+        doubtful: Sequence[Sequence[Doubt]],
+        options: FeatureOptions,
+    ) -> None:
+        """Try the details of features that nothing settles once more as if the section were complete.
+
+        Where a complete section settles a feature whatever its details are, there is nothing to ask of these.
+        """
+        waiting = [
+            () if done or not some else self._completed(one)
+            for one, done, some in zip(open_features, found, doubtful, strict=True)
+        ]
+        alone: list[tuple[Attempt, ...]] = [() for _ in found]
+        self._try(open_features, alone, [[_Try((), (given,))] if given else () for given in waiting], options)
+        for stage in (_one, _two, _all):
+            tries = [
+                [
+                    _Try(one.doubts, tuple((*answer, *given) for answer in one.answers), given=given)
+                    for one in stage(some)
+                ]
+                if given and not settled and not done
+                else ()
+                for given, settled, done, some in zip(waiting, alone, found, doubtful, strict=True)
+            ]
+            self._try(open_features, found, tries, options)
+
+    def _completed(self, one: OpenFeature) -> Answer:
+        """The section of a feature as complete, with everything in it understood; nothing where it has none."""
+        section = SECTIONS.get(one.feature.kind)
+        if section is None:
+            return ()
+        stated = {"section": section, "date_from": one.ask.base, "date_to": one.ask.base}
+        rows = self._numbers("unread").get(one.ask.patient, ())
+        column = self._tables["unread"].column("section")
+        gone = (Edit("unread", row, gone=True) for row in rows if column[row].as_py() == section)
+        return (Edit("completeness", None, tuple(stated.items())), *gone)
+
+    def _shrink(
+        self, open_features: Sequence[OpenFeature], found: list[tuple[Attempt, ...]], options: FeatureOptions
+    ) -> None:
+        """Leave out of many details, one after the other, those that are not needed."""
+        many = {place for place, attempts in enumerate(found) if attempts and len(attempts[0].doubts) > PAIR}
+        while many:
+            tries = [_without_one(some[0]) if place in many else () for place, some in enumerate(found)]
+            fewer: list[tuple[Attempt, ...]] = [() for _ in found]
+            self._try(open_features, fewer, tries, options)
+            many = {place for place in many if fewer[place]}
+            for place in many:
+                found[place] = fewer[place][:1]
 
     # ---- which details are doubtful -----------------------------------------------------------------------------
 
@@ -135,49 +210,47 @@ class Advisor:
         return [doubt for place in self._places(one) for doubt in doubts(place)]
 
     def _places(self, one: OpenFeature) -> list[Place]:
-        """The rows that concern a feature: the records that it names, and all of its value sets."""
+        """The rows that concern a feature: the records that it names, and those of its value sets."""
         feature, ask = one.feature, one.ask
-        sets = {name for parameter in ("valueSet", "concurrentWith") for name in names_of(feature, parameter)}
-        sets |= {str(name) for name in (feature.get("diagnosis"),) if name}
-        sets |= {_BLOOD_DONATION} if feature.kind == "DonatedVolumeCondition" else set()
+        if not one.records:
+            return []
+        limit = _LIMITS.get(str(feature.get("quantity"))) or ("uln" if "Positive" in feature.kind else None)
+        days = _days(one)
         places = []
         for table in _DOUBTFUL:
+            sets = _sets(feature) if table in CODED else set()
             for number, row in self._seen(table, ask):
-                status = self._status(row["concept"], sets) if table in CODED else None
-                concerned = table in _READ.get(feature.kind, ()) and (status is not None or not sets)
-                if not concerned and row["record"] not in one.records:
-                    continue
-                places.append(
-                    Place(
-                        table,
-                        number,
-                        row,
-                        ask.base,
-                        _days(one),
-                        self._other(table, row, sets, status),
-                        _LIMITS.get(str(feature.get("quantity"))) or ("uln" if "Positive" in feature.kind else None),
-                        feature.get("method") is not None,
-                        feature.get("perKilogram") is True,
-                        feature.kind == "DonatedVolumeCondition",
+                status = self._status(row["concept"], sets) if sets else None
+                member = table in _MORE and status is not None
+                if row["record"] in one.records or member or _concerns(feature, table, row):
+                    places.append(
+                        Place(
+                            table,
+                            number,
+                            row,
+                            ask.base,
+                            days,
+                            self._other(table, row, sets, status),
+                            limit,
+                            feature.get("method") is not None,
+                            feature.get("perKilogram") is True,
+                            feature.kind == "DonatedVolumeCondition",
+                        )
                     )
-                )
         return places
 
     def _seen(self, table: str, ask: Ask) -> list[tuple[int, dict[str, Any]]]:
         """The rows of a patient, by their place in the table, that are not dated after the last day seen."""
-        numbers = self._numbers(table).get(ask.patient, [])
-        rows = self._tables[table].take(numbers).to_pylist() if numbers else []
+        if (table, ask.patient) not in self._read:
+            numbers = self._numbers(table).get(ask.patient, [])
+            rows = self._tables[table].take(numbers).to_pylist() if numbers else []
+            self._read[table, ask.patient] = list(zip(numbers, rows, strict=True))
         first = _FIRST_DAY.get(table, "date_from")
-        return [
-            (number, row)
-            for number, row in zip(numbers, rows, strict=True)
-            if row[first] is None or row[first] <= ask.base
-        ]
+        rows = self._read[table, ask.patient]
+        return [(number, row) for number, row in rows if row[first] is None or row[first] <= ask.base]
 
     def _numbers(self, table: str) -> dict[str, list[int]]:
         """The places of the rows of each patient in a table."""
-        if self._rows is None:
-            self._rows = {}
         if table not in self._rows:
             rows: dict[str, list[int]] = {}
             for number, patient in enumerate(self._tables[table].column("patient").to_pylist()):
@@ -192,8 +265,6 @@ class Advisor:
 
     def _other(self, table: str, row: Mapping[str, Any], sets: Iterable[str], status: str | None) -> tuple[str, ...]:
         """What a code that does not tell may stand for: one of several drugs; a member of the value set, or not."""
-        if table not in CODED:
-            return ()
         if status == "undecided":
             return ("other", *(member for name in sorted(sets) for member in self._terminology.members(name)[:1]))
         drugs = self._terminology.drugs_of(row["concept"]) if table == "exposure" else ()
@@ -201,8 +272,9 @@ class Advisor:
 
     # ---- what answers lead to -----------------------------------------------------------------------------------
 
-    def _one_of(self, patient: str, uncertain: Sequence[Doubt], records: tuple[str, ...]) -> list[_Try]:
+    def _one_of(self, one: OpenFeature) -> list[_Try]:
         """Records that contradict each other: each alone, without the others."""
+        patient, records = one.ask.patient, one.records
         if len(records) < 2:
             return []
         rows = {
@@ -270,44 +342,54 @@ class Advisor:
         for name, table in self._tables.items():
             numbers: list[int] = []
             owners: list[str] = []
-            changed: dict[int, dict[str, Any]] = {}
-            added: list[dict[str, Any]] = []
+            edited: list[dict[str, Any]] = []
             for copy, (patient, edits) in enumerate(copies):
                 mine = [edit for edit in edits if edit.table == name]
-                gone = {edit.row for edit in mine if edit.gone}
-                place = {}
-                for number in self._numbers(name).get(patient, ()):
-                    if number not in gone:
-                        place[number] = len(numbers)
-                        numbers.append(number)
-                        owners.append(str(copy))
-                for edit in mine:
-                    if edit.row is None:
-                        added.append({"patient": str(copy), **dict(edit.cells)})
-                    elif edit.row in place:
-                        changed.setdefault(place[edit.row], {}).update(edit.cells)
+                touched = {edit.row for edit in mine}
+                rows = self._numbers(name).get(patient, ())
+                kept = [number for number in rows if number not in touched] if touched else rows
+                numbers += kept
+                owners += [str(copy)] * len(kept)
+                edited += self._edited(str(copy), patient, mine)
             made = table.take(pa.array(numbers, pa.int64()))
             made = made.set_column(0, "patient", pa.array(owners, pa.string()))
-            tables[name] = pa.concat_tables([_edited(made, changed), pa.Table.from_pylist(added, schema=made.schema)])
+            tables[name] = pa.concat_tables([made, pa.Table.from_pylist(edited, schema=made.schema)])
         return tables
 
+    def _edited(self, copy: str, patient: str, edits: Sequence[Edit]) -> list[dict[str, Any]]:
+        """The rows of one table that a copy has anew or otherwise than the patient."""
+        new = [dict(edit.cells) for edit in edits if edit.row is None]
+        changed: dict[int, dict[str, Any]] = {}
+        for edit in edits:
+            if edit.row is not None and not edit.gone:
+                changed.setdefault(edit.row, {}).update(edit.cells)
+        rows = dict(self._read[edits[0].table, patient]) if changed else {}
+        return [
+            {**row, "patient": copy} for row in (*new, *(rows[number] | cells for number, cells in changed.items()))
+        ]
 
-_FIRST_DAY = {"exposure": "start_from", "condition": "onset_from", "procedure": "from_from", "allergy": "recorded_from"}
+
+_FIRST_DAY = {
+    "patient": "birth_from",
+    "exposure": "start_from",
+    "condition": "onset_from",
+    "procedure": "from_from",
+    "allergy": "recorded_from",
+}
 """The column with the first day of a fact, where it is not `date_from`."""
 
 
-def _edited(table: pa.Table, changed: Mapping[int, Mapping[str, Any]]) -> pa.Table:
-    """The table with new values in some cells."""
-    import pyarrow as pa
+def _concerns(feature: Feature, table: str, row: Mapping[str, Any]) -> bool:
+    """Whether a feature rests on a row that is of no value set: a body weight, the person of a pregnancy test."""
+    if table == "patient":
+        return feature.kind == "PregnancyCondition" or feature.get("validFor") == "pregnancyTest"
+    return table == "measurement" and feature.get("perKilogram") is True and row["test"] == "bodyWeight"
 
-    for name in sorted({name for cells in changed.values() for name in cells}):
-        values = table.column(name).to_pylist()
-        for number, cells in changed.items():
-            if name in cells:
-                values[number] = cells[name]
-        place = table.schema.get_field_index(name)
-        table = table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
-    return table
+
+def _sets(feature: Feature) -> set[str]:
+    """The value sets of a feature."""
+    named = (feature.get(parameter, ()) for parameter in _SETS)
+    return {name for value in named for name in (value if isinstance(value, tuple) else (str(value),))}
 
 
 def _days(one: OpenFeature) -> tuple[dt.date, ...]:
@@ -325,28 +407,44 @@ def _days(one: OpenFeature) -> tuple[dt.date, ...]:
     return tuple(sorted(days))
 
 
-def _single(patient: str, uncertain: Sequence[Doubt], records: tuple[str, ...]) -> list[_Try]:
+def _one(uncertain: Sequence[Doubt]) -> list[_Try]:
     """Each detail alone."""
     return [_Try((doubt,), doubt.answers) for doubt in uncertain]
 
 
-def _of_one_record(patient: str, uncertain: Sequence[Doubt], records: tuple[str, ...]) -> list[_Try]:
-    """The details of each record together, every combination of extremes."""
-    by_record: dict[str, list[Doubt]] = {}
+def _two(uncertain: Sequence[Doubt]) -> list[_Try]:
+    """Two details at a time: of all records, or where that would be too many, of one record."""
+    together = [uncertain] if len(uncertain) <= COMBINED else _by_record(uncertain)
+    return [_Try(pair, _combined(pair)) for mine in together for pair in combinations(mine, PAIR)]
+
+
+def _all(uncertain: Sequence[Doubt]) -> list[_Try]:
+    """All details of each record, and of all records."""
+    records = [tuple(mine) for mine in _by_record(uncertain)]
+    chosen = [some for some in dict.fromkeys([*records, tuple(uncertain)]) if len(some) > PAIR]
+    return [_Try(some, _combined(some)) for some in chosen]
+
+
+def _without_one(attempt: Attempt) -> list[_Try]:
+    """All details but one, each in turn."""
+    fewer = [tuple(other for other in attempt.doubts if other is not doubt) for doubt in attempt.doubts]
+    return [
+        _Try(left, tuple((*answer, *attempt.given) for answer in _combined(left)), given=attempt.given)
+        for left in fewer
+        if len(left) >= PAIR
+    ]
+
+
+def _by_record(uncertain: Sequence[Doubt]) -> list[list[Doubt]]:
+    """The doubts of each record."""
+    found: dict[str, list[Doubt]] = {}
     for doubt in uncertain:
-        by_record.setdefault(doubt.record, []).append(doubt)
-    return [_Try(tuple(some), _combined(some)) for some in by_record.values() if len(some) > 1]
+        found.setdefault(doubt.record, []).append(doubt)
+    return list(found.values())
 
 
 def _combined(some: Sequence[Doubt]) -> tuple[Answer, ...]:
-    """Answers to several doubts at once: every combination of the first and last ones, or for many all alike."""
+    """Answers to some doubts at once: every combination of the extremes; of many doubts all first or all last ones."""
     ends = [(doubt.answers[0], doubt.answers[-1]) for doubt in some]
-    chosen = product(*ends) if len(ends) <= COMBINED else zip(*ends, strict=True)
+    chosen = product(*ends) if len(ends) <= CROSSED else zip(*ends, strict=True)
     return tuple(tuple(edit for answer in answers for edit in answer) for answers in chosen)
-
-
-def _together(patient: str, uncertain: Sequence[Doubt], records: tuple[str, ...]) -> list[_Try]:
-    """All details of all records together."""
-    if len({doubt.record for doubt in uncertain}) < 2:
-        return []
-    return [_Try(tuple(uncertain), _combined(uncertain))]

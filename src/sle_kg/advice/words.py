@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from sle_kg.advice.doubts import SEX
 from sle_kg.advice.trying import Attempt
 from sle_kg.evaluate import Bound
 from sle_kg.phrases import lower_first
@@ -13,15 +14,22 @@ MOST_ASKED = 5
 """Details that are asked for singly; of more it is said how many there are."""
 
 
-def details(
-    attempts: Iterable[Attempt], settles: Callable[[Bound], bool], line: Callable[[str], Evidence]
-) -> list[str]:
-    """What of the records would settle a comparison (`settles` says so of bounds): one text for each detail.
+def useful(attempts: Iterable[Attempt], settles: Callable[[Bound], bool]) -> list[Attempt]:
+    """The attempts of which some answer settles a comparison; `settles` says so of bounds."""
+    return [attempt for attempt in attempts if any(map(settles, attempt.bounds))]
 
-    `line` gives what is recorded. Details that help only together stand in one text.
+
+def superseding(attempts: Iterable[Attempt]) -> bool:
+    """Whether no new result would help: a recorded one may be of today, or nobody knows whose sex it is about."""
+    return any(doubt.latest or doubt.asked == SEX for attempt in attempts for doubt in attempt.doubts)
+
+
+def details(attempts: Iterable[Attempt], line: Callable[[str], Evidence]) -> list[str]:
+    """What of the records is asked for: one text for each detail; details that help only together stand in one.
+
+    `line` gives what is recorded.
     """
-    useful = [attempt for attempt in attempts if any(map(settles, attempt.bounds))]
-    texts = list(dict.fromkeys(_text(attempt, line) for attempt in useful))
+    texts = list(dict.fromkeys(_text(attempt, line) for attempt in attempts))
     left = len(texts) - MOST_ASKED
     return texts if left <= 0 else [*texts[:MOST_ASKED], f"{left} more such detail{'s' if left > 1 else ''}"]
 
