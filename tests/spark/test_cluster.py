@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from spark.cluster import cluster
 from sle_kg.synthetic import write_cohort
+from spark.cluster import cluster
 
 PATIENTS = 60
 
@@ -40,15 +40,11 @@ def cohort(folder: Path, *options: str, environment: Mapping[str, str]) -> subpr
     )
 
 
-def test_a_cluster_gives_the_bytes_of_duckdb(
-    there: tuple[str, dict[str, str]], tables: Path, tmp_path: Path
-) -> None:
+def test_a_cluster_gives_the_bytes_of_duckdb(there: tuple[str, dict[str, str]], tables: Path, tmp_path: Path) -> None:
     address, environment = there
     mine, theirs = tmp_path / "sql.parquet", tmp_path / "spark.parquet"
     expected = cohort(tables, "--verdicts", str(mine), environment={})
-    found = cohort(
-        tables, "--engine", "spark", "--master", address, "--verdicts", str(theirs), environment=environment
-    )
+    found = cohort(tables, "--engine", "spark", "--master", address, "--verdicts", str(theirs), environment=environment)
     assert (found.returncode, expected.returncode) == (0, 0), found.stderr
     assert found.stdout.replace('"engine": "spark"', '"engine": "sql"') == expected.stdout
     assert mine.read_bytes() == theirs.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pyarrow as pa
 import pytest
@@ -13,32 +14,12 @@ from cohorts import write_tables
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.errors import InputError
 from sle_kg.patients.facts import COLUMNS, schema
-from sle_kg.spark.tables import SparkTables, with_code_map
+from sle_kg.spark.tables import DELTA, SparkTables, with_code_map
 from sle_kg.terminology import UNMAPPED
 
 
 class RefusedError(Exception):
     """What stands for Spark's answer after the first question."""
-
-
-class Recorder:
-    """Stands in for a session whose cluster is not there: it notes what it is asked to read."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-        self._format = ""
-
-    @property
-    def read(self) -> Recorder:
-        return self
-
-    def format(self, name: str) -> Recorder:
-        self._format = name
-        return self
-
-    def load(self, path: str) -> Any:
-        self.asked.append((self._format, path))
-        raise RefusedError
 
 
 @pytest.mark.parametrize(
@@ -50,10 +31,15 @@ class Recorder:
     ],
 )
 def test_addresses_pass_untouched(place: str, expected: tuple[str, str]) -> None:
-    recorder = Recorder()
+    """A stand-in for the session of a cluster that is not there; Delta's own classes are there."""
+    session = MagicMock()
+    files = session._jvm.org.apache.hadoop.fs.Path.return_value.getFileSystem.return_value
+    files.exists.return_value = place.startswith(DELTA)
+    session.read.format.return_value.load.side_effect = RefusedError
     with pytest.raises(RefusedError):
-        SparkTables.open(place, recorder)  # type: ignore[arg-type]
-    assert recorder.asked == [expected]
+        SparkTables.open(place, session)
+    session.read.format.assert_called_once_with(expected[0])
+    session.read.format.return_value.load.assert_called_once_with(expected[1])
 
 
 def test_a_folder_without_patients_is_refused(session: Any, tmp_path: Any) -> None:
@@ -61,9 +47,14 @@ def test_a_folder_without_patients_is_refused(session: Any, tmp_path: Any) -> No
         SparkTables.open(str(tmp_path), session)
 
 
-def test_a_cluster_without_delta_is_told_in_one_sentence(session: Any, tmp_path: Any) -> None:
-    with pytest.raises(InputError, match="Spark cannot read it"):
+def test_a_folder_without_delta_tables_is_refused(session: Any, tmp_path: Any) -> None:
+    with pytest.raises(InputError, match="holds no Delta table patient"):
         SparkTables.open(f"delta:{tmp_path}", session)
+
+
+def test_an_address_that_spark_does_not_reach_is_told_in_one_sentence(session: Any) -> None:
+    with pytest.raises(InputError, match="Spark cannot read it"):
+        SparkTables.open("nowhere://bucket/lupus", session)
 
 
 CODE_MAP = {("urn:a", "1"): "prednisone", ("", "2"): "other", ("urn:a|b", "3"): "sle", ("urn:a", "b|4"): "sle"}

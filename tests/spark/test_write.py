@@ -77,7 +77,7 @@ def test_a_folder_with_anything_else_is_not_replaced(session: Any, tmp_path: Pat
     assert (tmp_path / "patient.parquet").exists()
 
 
-@pytest.mark.parametrize("place", ["/", "nowhere://x/y", "/proc/verdicts/", "delta:/verdicts"])
+@pytest.mark.parametrize("place", ["/", "nowhere://x/y", "/proc/verdicts/", "delta:/proc/verdicts"])
 def test_what_cannot_be_written_is_told_in_one_sentence(session: Any, place: str) -> None:
     with pytest.raises(InputError, match="Spark cannot write it"):
         write(place, session, CHUNKS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sle_kg.delta import LOG, dataset_of
 from sle_kg.errors import InputError
 from sle_kg.files import plain_path
 from sle_kg.patients.facts import COLUMNS, schema
@@ -117,7 +118,7 @@ def _files(folder: Path, name: str) -> tuple[Path, list[Path]]:
         file = parts
     elif parts.is_dir():
         raise InputError(f"{folder}: holds both {name}.parquet and a folder {name}; keep one")
-    found = sorted(file.glob("*.parquet")) if file.is_dir() else [file]
+    found = sorted(file.glob("**/*.parquet" if (file / LOG).is_dir() else "*.parquet")) if file.is_dir() else [file]
     if not found or not all(one.is_file() for one in found):
         raise InputError(f"{file}: holds no Parquet files; write it again, or take it away to leave the table out")
     return file, found
@@ -132,7 +133,8 @@ def _dataset(folder: Path, name: str) -> ds.Dataset | None:
     if not files:
         return None
     try:
-        found = ds.dataset([str(file) for file in files], format="parquet")
+        delta = (place / LOG).is_dir()
+        found = dataset_of(str(place)) if delta else ds.dataset([str(file) for file in files], format="parquet")
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{place}: is no Parquet file ({_first_line(error)}); write it again") from error
     missing = [column for column in schema(name).names if column not in found.schema.names]

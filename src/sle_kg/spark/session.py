@@ -46,9 +46,6 @@ ALONE = {
 }
 """Settings of a session on this machine alone: no socket but on the loopback."""
 
-LOG_LEVEL = "spark.log.level"
-"""The setting by which the owner of a cluster asks for the driver's log; else there is none (see below)."""
-
 _LOGGING = """appender.none.type = Null
 appender.none.name = none
 rootLogger.level = off
@@ -56,7 +53,10 @@ rootLogger.appenderRef.none.ref = none
 logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
 logger.gateway.level = off
 """
-"""Errors come back as exceptions. What Spark would log of them may quote values of records."""
+"""Errors come back as exceptions. What Spark's driver would log of them may quote values of records."""
+_LOG_FILE = "log4j2.properties"
+_LOG_OPTION = "-Dlog4j2.configurationFile="
+_JAVA_OPTIONS = "SPARK_SUBMIT_OPTS"
 
 _WRAPPER = """#!/bin/sh
 for one; do
@@ -93,6 +93,7 @@ def start(master: str | None = None) -> SparkSession:
     asked = master or os.environ.get("SPARK_MASTER") or LOCAL
     os.environ["JAVA_HOME"] = str(java_home(folder))
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    _silence(folder)
     builder = SparkSession.builder.appName("sle-kg").master(asked)
     for name, value in (EXACT | QUIET | (_alone(folder) if asked.startswith("local") else {})).items():
         builder = builder.config(name, value)
@@ -103,8 +104,6 @@ def start(master: str | None = None) -> SparkSession:
             f"--master {asked}: Spark does not start there ({_reason(error)}); check the address"
         ) from error
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
-    if not session.sparkContext.getConf().contains(LOG_LEVEL):
-        session.sparkContext.setLogLevel("OFF")
     atexit.register(session.stop)
     return session
 
@@ -116,14 +115,23 @@ def _settled(session: SparkSession) -> SparkSession:
     return session
 
 
+def _silence(folder: Path) -> None:
+    """Have Spark's driver log nothing, unless its owner says what it logs."""
+    own = Path(os.environ.get("SPARK_CONF_DIR", folder / "none")) / _LOG_FILE
+    options = os.environ.get(_JAVA_OPTIONS, "")
+    if own.exists() or _LOG_OPTION in options:
+        return
+    log = folder / _LOG_FILE
+    log.write_text(_LOGGING, encoding="utf-8")
+    os.environ[_JAVA_OPTIONS] = f"{options} {_LOG_OPTION}{log.as_uri()}".strip()
+
+
 def _alone(folder: Path) -> dict[str, str]:
     """Settings of a local session: files in its own folder, which goes away with it."""
-    log = folder / "log4j2.properties"
-    log.write_text(_LOGGING, encoding="utf-8")
     return ALONE | {
         "spark.local.dir": str(folder / "local"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log.as_uri()} -Dderby.system.home={folder}",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
     }
 
 
@@ -164,4 +172,5 @@ def _own_java() -> Path:
 
 def _reason(error: Exception) -> str:
     """The first line of what Spark says."""
-    return (str(error).strip().splitlines() or ["no reason given"])[0][:200]
+    java = getattr(error, "java_exception", None)
+    return (str(error if java is None else java.toString()).strip().splitlines() or ["no reason given"])[0][:200]

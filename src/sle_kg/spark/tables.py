@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sle_kg.delta import LOG
 from sle_kg.errors import InputError
 from sle_kg.patients.facts import COLUMNS, schema
+from sle_kg.spark.files import Store, read_delta
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 DELTA = "delta:"
-"""What the address of a folder of Delta tables starts with; the cluster brings the code that reads them."""
+"""What the address of a folder of Delta tables starts with."""
 CHUNK = 20_000
 """Patients whose results come to the driver together."""
 UNSEEN = ("record", "adverse_event")
@@ -51,15 +53,14 @@ def _table(place: str, name: str, session: SparkSession) -> DataFrame:
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as fn
 
-    delta, root = place.startswith(DELTA), place.removeprefix(DELTA).rstrip("/")
-    reader = session.read.format("delta" if delta else "parquet")
-    for path in [f"{root}/{name}"] if delta else [f"{root}/{name}.parquet", f"{root}/{name}"]:
+    root = place.removeprefix(DELTA).rstrip("/")
+    for path in [f"{root}/{name}"] if place.startswith(DELTA) else [f"{root}/{name}.parquet", f"{root}/{name}"]:
         try:
-            found = reader.load(path)
+            found = _loaded(path, place.startswith(DELTA), session)
         except (PySparkException, Py4JJavaError) as error:
-            if isinstance(error, PySparkException) and error.getCondition() == "PATH_NOT_FOUND":
-                continue
             raise InputError(f"{path}: Spark cannot read it ({reason(error)}); check address and cluster") from error
+        if found is None:
+            continue
         missing = [column for column in schema(name).names if column not in found.columns]
         if missing:
             raise InputError(f"{path}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
@@ -72,8 +73,25 @@ def _table(place: str, name: str, session: SparkSession) -> DataFrame:
             )
         )
     if name == "patient":
-        raise InputError(f"{place}: holds no {name}.parquet; make patient tables with sle-kg ingest-cohort")
+        kind = "Delta table patient" if place.startswith(DELTA) else f"{name}.parquet"
+        raise InputError(f"{place}: holds no {kind}; make patient tables with sle-kg ingest-cohort")
     return in_days(schema(name).empty_table(), session)
+
+
+def _loaded(path: str, delta: bool, session: SparkSession) -> DataFrame | None:
+    """What is at a path; None where nothing is. A folder with Delta's log is a Delta table, whatever it is called."""
+    from pyspark.errors import PySparkException
+
+    if Store(session, path).names(f"{path}/{LOG}") is not None:
+        return read_delta(path, session)
+    if delta:
+        return None
+    try:
+        return session.read.format("parquet").load(path)
+    except PySparkException as error:
+        if error.getCondition() == "PATH_NOT_FOUND":
+            return None
+        raise
 
 
 def is_date(kind: pa.DataType) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
+from sle_kg.delta import LOG, DeltaFile, replace_files
 from sle_kg.errors import InputError
+from sle_kg.spark.files import Store, knows_delta
 from sle_kg.spark.tables import DELTA, reason
 
 if TYPE_CHECKING:
@@ -27,91 +30,103 @@ def is_spark_place(place: str) -> bool:
 def spark_writer(place: str, option: str, session: SparkSession) -> Iterator[Callable[[pa.Table], None]]:
     """A writer of Arrow tables of one schema to a place that `is_spark_place`; without a table nothing is made.
 
-    Chunks go to a folder beside the place, one Parquet file each. At the end that folder takes the place of an earlier
-    one (a rename), or is written as one transaction of Delta; after a failure the place is as it was. Raises InputError
+    Chunks go to a folder of their own, one Parquet file each. At the end that folder takes the place of an earlier one
+    (a rename), or becomes a Delta table in one transaction; after a failure the place is as it was. Raises InputError
     naming place and `option` where Spark cannot write there, or a folder holds what Spark did not write.
     """
     root = place.removeprefix(DELTA).rstrip("/")
-    beside = f"{root}.{uuid.uuid4().hex}.unfinished"
-    begun = False
     with _told(place, option):
-        store = _Store(session, root)
-        if place.startswith(DELTA):
-            _check_delta(session, root)
-        else:
-            _check_own(store, root, place, option)
+        way = _way(place, root, option, session)
+    begun = False
 
     def write(table: pa.Table) -> None:
         nonlocal begun
         begun = True
         with _told(place, option):
-            session.createDataFrame(table).coalesce(1).write.format("parquet").mode("append").save(beside)
+            session.createDataFrame(table).coalesce(1).write.format("parquet").mode("append").save(way.folder)
 
     try:
         yield write
-        with _told(place, option):
-            if begun and place.startswith(DELTA):
-                session.read.parquet(beside).write.format("delta").mode("overwrite").save(root)
-            elif begun and not store.replaced(beside, root):
-                raise InputError(f"{place}: cannot be written (the finished folder cannot be renamed); see {option}")
+        if begun:
+            with _told(place, option):
+                way.finish()
+            begun = way.passing
     finally:
         if begun:
-            store.remove(beside)
+            way.clear()
 
 
-class _Store:
-    """The file system of an address, as Hadoop sees it."""
+@dataclass(frozen=True)
+class _Folder:
+    """A folder of Parquet files: made beside, then renamed."""
 
-    def __init__(self, session: SparkSession, root: str) -> None:
-        gateway: Any = session
-        self._path = gateway._jvm.org.apache.hadoop.fs.Path
-        self._files = self._path(root).getFileSystem(gateway._jsparkSession.sessionState().newHadoopConf())
+    store: Store
+    root: str
+    folder: str
+    passing: ClassVar[bool] = True
+    """Whether the folder of the chunks is no more needed at the end."""
 
-    def names(self, folder: str) -> list[str] | None:
-        """The names in a folder; None where it is not there. A file is a folder that holds itself."""
-        if not self._files.exists(self._path(folder)):
-            return None
-        return [one.getPath().getName() for one in self._files.listStatus(self._path(folder))]
+    def finish(self) -> None:
+        """Raises InputError where the folder cannot be put in place."""
+        if not self.store.replaced(self.folder, self.root):
+            raise InputError(f"{self.root}: cannot be written (the finished folder cannot be renamed); choose another")
 
-    def replaced(self, made: str, place: str) -> bool:
-        """Put a folder in the place of an earlier one; whether that could be done. If not, the earlier is there."""
-        if self.names(place) is None:
-            return self._renamed(made, place)
-        earlier = f"{place}.{uuid.uuid4().hex}.earlier"
-        if not self._renamed(place, earlier):
-            return False
-        done = self._renamed(made, place)
-        if done:
-            self.remove(earlier)
-        else:
-            self._renamed(earlier, place)
-        return done
-
-    def _renamed(self, old: str, new: str) -> bool:
-        return bool(self._files.rename(self._path(old), self._path(new)))
-
-    def remove(self, folder: str) -> None:
-        """Remove a folder, if it is there."""
-        self._files.delete(self._path(folder), True)
+    def clear(self) -> None:
+        """Remove the folder of the chunks."""
+        self.store.remove(self.folder)
 
 
-def _check_own(store: _Store, root: str, place: str, option: str) -> None:
+@dataclass(frozen=True)
+class _Delta(_Folder):
+    """A Delta table by Delta's own classes: made beside, then written once more."""
+
+    session: SparkSession
+
+    def finish(self) -> None:
+        """One transaction."""
+        self.session.read.parquet(self.folder).write.format("delta").mode("overwrite").save(self.root)
+
+
+@dataclass(frozen=True)
+class _DeltaLog(_Delta):
+    """A Delta table by its log: the chunks are in a folder of the table, unseen until the log names their files."""
+
+    passing: ClassVar[bool] = False
+
+    def finish(self) -> None:
+        """One transaction."""
+        inside = self.folder.rpartition("/")[2]
+        files = [DeltaFile(f"{inside}/{name}", *known) for name, known in self.store.sizes(self.folder).items()]
+        columns = self.session.read.parquet(self.folder).schema.json()
+        replace_files(self.store.address(self.root), columns, files)
+
+    def clear(self) -> None:
+        """Remove the folder of the chunks, and that of the table where nothing else is in it."""
+        self.store.remove(self.folder)
+        if not self.store.names(self.root):
+            self.store.remove(self.root)
+
+
+def _way(place: str, root: str, option: str, session: SparkSession) -> _Folder:
+    """How the place is written. Raises InputError for a folder that holds anything else: it would be lost."""
+    store, unique = Store(session, root), uuid.uuid4().hex
+    beside = f"{root}.{unique}.unfinished"
+    if not place.startswith(DELTA):
+        _check_own(store, root, place, option)
+        return _Folder(store, root, beside)
+    if knows_delta(root, session):
+        return _Delta(store, root, beside, session)
+    there = store.names(root)
+    if there and LOG not in there:
+        raise InputError(f"{place}: holds {min(there)} and no Delta table; choose a new folder for {option}")
+    return _DeltaLog(store, root, f"{root}/{unique}", session)
+
+
+def _check_own(store: Store, root: str, place: str, option: str) -> None:
     """Raises InputError for a folder that holds anything but what Spark wrote: it would be lost."""
-    others = [name for name in store.names(root) or () if not name.startswith(SPARK_FILES)]
+    others = [name for name in store.names(root) or () if name == LOG or not name.startswith(SPARK_FILES)]
     if others:
         raise InputError(f"{place}: holds {min(others)}, which Spark did not write; choose a new folder for {option}")
-
-
-def _check_delta(session: SparkSession, root: str) -> None:
-    """Raises what Spark raises where it knows no Delta; that no table is there yet is no matter."""
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    try:
-        session.read.format("delta").load(root)
-    except (PySparkException, Py4JError) as error:
-        if isinstance(error, PySparkException) and error.getCondition() == "DATA_SOURCE_NOT_FOUND":
-            raise
 
 
 @contextmanager
