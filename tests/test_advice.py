@@ -235,7 +235,10 @@ def asked_of(session: Session) -> tuple[list[Asked], dict[str, tuple[str, additi
     return asked, copies
 
 
-NO_RECORD = re.compile(r".*\([A-Z]\w+/|the recorded sex|the date of \w+, planned|a statement for the time|.*--code-map")
+NO_RECORD = re.compile(
+    r".*\([A-Z]\w+/|the recorded sex|the date of \w+, planned|the day of [\w ]+, known only|a statement for the time"
+    r"|.*--code-map"
+)
 """What is asked for is no new record: a detail of one, the date of an event, what a code means."""
 
 

@@ -285,6 +285,7 @@ class Session:
             {name: event.first for name, event in ask.events.items()},
             self.facts.blocking(ask.patient),
             complete=self.facts.complete(ask.patient, self.options.complete),
+            until={name: event.last for name, event in ask.events.items()},
             attempts=attempts,
             line=partial(self.facts.evidence, ask.patient),
         )

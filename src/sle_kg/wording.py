@@ -122,8 +122,8 @@ class Words:
     gives the days that a kind of result serves (None: for ever); `anchors` are the first dates of the trial's events
     that are known; `blocking` names by section the records not understood, which keep it from counting as complete.
     `moments` are those of an assessment (`visit`, `baseline`, `previous`), none at screening. `complete` gives the day
-    up to which a section is stated to be complete, `attempts` by feature the details of records that could settle it,
-    `line` what a record says.
+    up to which a section is stated to be complete, `until` the last dates that the events may have, `attempts` by
+    feature the details of records that could settle it, `line` what a record says.
     """
 
     label: Callable[[str], str]
@@ -134,6 +134,7 @@ class Words:
     blocking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     moments: Mapping[str, Moment] = field(default_factory=dict)
     complete: Mapping[str, dt.date] = field(default_factory=dict)
+    until: Mapping[str, dt.date] = field(default_factory=dict)
     attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
     line: Callable[[str], Evidence] = lambda record: Evidence(record, "", "", None)
 
@@ -165,6 +166,8 @@ class Words:
             return (
                 f"{subject}: {self._name(anchor)} is planned for {self.anchors[anchor]}, so absence cannot be known yet"
             )
+        if anchor and self._is_vague(anchor):
+            return f"{subject}: the date of {self._name(anchor)} is known only to be {self._span(anchor)}"
         if absent := self._absent_moment(feature):
             early = absent == _MOMENTS["baseline"] and self.anchors.get("infusion", self.on) > self.on
             return f"{subject}: {f'{self.on} is before {absent}' if early else f'{absent} is not known'}"
@@ -180,12 +183,13 @@ class Words:
             return f"{subject}: what is recorded leaves it open{_dates(evidence)}"
         return f"{subject}: nothing that settles it is recorded"
 
-    def missing(self, leaf: Leaf, row_code: str) -> tuple[str, ...]:
+    def missing(self, leaf: Leaf, row_code: str, settles: Callable[[Bound], bool] | None = None) -> tuple[str, ...]:
         """What would settle an open leaf, with dates; `row_code` is the attestation code of its row, empty for none.
 
+        `settles` says of bounds whether they do; as a rule those do that make the leaf known.
         Details of what is recorded come first, then what is not recorded, as far as it could still settle the leaf.
         """
-        attempts = useful(self.attempts.get(leaf.feature.slug, ()), partial(_settles, leaf))
+        attempts = useful(self.attempts.get(leaf.feature.slug, ()), settles or partial(_settles, leaf))
         asked = details(attempts, self.line)
         if other := self._unrecorded(leaf, row_code, attempts):
             return (*asked, other)
@@ -200,6 +204,8 @@ class Words:
             return f"the date of {self._name(anchor)}, planned or actual"
         if anchor and self.anchors[anchor] > self.on:
             return f"a statement for the time up to {self.anchors[anchor]}{f' ({row_code})' if row_code else ''}"
+        if anchor and self._is_vague(anchor):
+            return f"the day of {self._name(anchor)}, known only to be {self._span(anchor)}"
         if absent := self._absent_moment(feature):
             return "an infusion, or another day of baseline" if absent == _MOMENTS["baseline"] else absent
         days = self._window_days(feature)
@@ -417,7 +423,7 @@ class Words:
     def _is_complete(self, section: str, feature: Feature) -> bool:
         """Whether a section is stated to be complete up to the end of what a feature looks at."""
         anchor = self._anchor(feature)
-        end = self.on if anchor is None else self.anchors[anchor]
+        end = self.on if anchor is None else self.until.get(anchor, self.anchors[anchor])
         return section in self.complete and self.complete[section] >= end
 
     def _blocked(self, section: str) -> str:
@@ -466,6 +472,14 @@ class Words:
         """The event other than screening that the feature is counted from."""
         anchor = feature.get("anchor")
         return str(anchor) if anchor not in (None, "screening") else None
+
+    def _is_vague(self, anchor: str) -> bool:
+        """Whether an event may have been, or may be still to come."""
+        return self.anchors[anchor] <= self.on < self.until.get(anchor, self.on)
+
+    def _span(self, anchor: str) -> str:
+        """The dates that an event may have."""
+        return f"from {self.anchors[anchor]} to {self.until[anchor]}"
 
     def _window_days(self, feature: Feature) -> int | None:
         if feature.kind in ("RoomAirCondition", "HighestScoreCondition"):

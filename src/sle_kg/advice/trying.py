@@ -38,8 +38,7 @@ _DOUBTFUL = ("patient", *CODED, "measurement", "statement")
 _SETS = ("valueSet", "concurrentWith", "diagnosis")
 """Parameters of a feature that name value sets."""
 _MORE = ("exposure", "condition")
-"""Tables of which all records of the value sets concern a feature that names any record: it does not name each one on
-which its upper bound rests, nor those that refute a diagnosis."""
+"""Tables of which every record in the value sets of a feature concerns it."""
 _SETTLED_ELSEWHERE = frozenset(
     {"AgeCondition", "SexCondition", "ConsentCondition", "FertilityCondition", "NoChildbearingPotentialCondition"}
 )
@@ -103,6 +102,22 @@ class _Try:
     given: Answer = ()
 
 
+class _Patient:
+    """The rows of a patient that have details, with their tables and places, and which are of which record."""
+
+    def __init__(self, rows: list[tuple[str, int, dict[str, Any]]]) -> None:
+        self.rows = rows
+        self.of_record: dict[str, list[int]] = {}
+        self.of_table: dict[str, list[int]] = {table: [] for table in _DOUBTFUL}
+        for place, (table, _, row) in enumerate(rows):
+            self.of_record.setdefault(row["record"], []).append(place)
+            self.of_table[table].append(place)
+
+    def concerns(self, place: int) -> bool:
+        """Whether a row is the person, or a body weight."""
+        return str(self.rows[place][2].get("test", "bodyWeight")) == "bodyWeight"
+
+
 class Advisor:
     """The fact tables of patients, ready to try answers on them."""
 
@@ -111,7 +126,7 @@ class Advisor:
         self._none = {name: tables[name].slice(0, 0) for name in _NOT_COPIED}
         self._terminology = terminology
         self._rows: dict[str, dict[str, list[int]]] = {}
-        self._read: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
+        self._read: dict[str, _Patient] = {}
 
     def settling(self, open_features: Sequence[OpenFeature], options: FeatureOptions) -> list[tuple[Attempt, ...]]:
         """For each open feature what could settle it: single details, else what must be known together.
@@ -210,44 +225,50 @@ class Advisor:
         return [doubt for place in self._places(one) for doubt in doubts(place)]
 
     def _places(self, one: OpenFeature) -> list[Place]:
-        """The rows that concern a feature: the records that it names, and those of its value sets."""
+        """The rows that concern a feature and are not dated after the last day seen.
+
+        They are those of the records that it names, and the medicines and diagnoses of its value sets: a feature does
+        not name each one on which its upper bound rests, nor those that refute a diagnosis.
+        """
         feature, ask = one.feature, one.ask
         if not one.records:
             return []
+        mine, sets = self._patient(ask.patient), _sets(feature)
+        chosen = {place for record in one.records for place in mine.of_record.get(record, ())}
+        for table in _MORE if sets else ():
+            chosen |= {place for place in mine.of_table[table] if self._status(mine.rows[place][2]["concept"], sets)}
+        chosen |= {place for table in _beside(feature) for place in mine.of_table[table] if mine.concerns(place)}
         limit = _LIMITS.get(str(feature.get("quantity"))) or ("uln" if "Positive" in feature.kind else None)
         days = _days(one)
-        places = []
-        for table in _DOUBTFUL:
-            sets = _sets(feature) if table in CODED else set()
-            for number, row in self._seen(table, ask):
-                status = self._status(row["concept"], sets) if sets else None
-                member = table in _MORE and status is not None
-                if row["record"] in one.records or member or _concerns(feature, table, row):
-                    places.append(
-                        Place(
-                            table,
-                            number,
-                            row,
-                            ask.base,
-                            days,
-                            self._other(table, row, sets, status),
-                            limit,
-                            feature.get("method") is not None,
-                            feature.get("perKilogram") is True,
-                            feature.kind == "DonatedVolumeCondition",
-                        )
-                    )
-        return places
+        return [
+            Place(
+                table,
+                number,
+                row,
+                ask.base,
+                days,
+                self._other(table, row, sets),
+                limit,
+                feature.get("method") is not None,
+                feature.get("perKilogram") is True,
+                feature.kind == "DonatedVolumeCondition",
+            )
+            for table, number, row in (mine.rows[place] for place in sorted(chosen))
+            if (first := row[_FIRST_DAY.get(table, "date_from")]) is None or first <= ask.base
+        ]
 
-    def _seen(self, table: str, ask: Ask) -> list[tuple[int, dict[str, Any]]]:
-        """The rows of a patient, by their place in the table, that are not dated after the last day seen."""
-        if (table, ask.patient) not in self._read:
-            numbers = self._numbers(table).get(ask.patient, [])
-            rows = self._tables[table].take(numbers).to_pylist() if numbers else []
-            self._read[table, ask.patient] = list(zip(numbers, rows, strict=True))
-        first = _FIRST_DAY.get(table, "date_from")
-        rows = self._read[table, ask.patient]
-        return [(number, row) for number, row in rows if row[first] is None or row[first] <= ask.base]
+    def _patient(self, patient: str) -> _Patient:
+        """The rows of a patient that have details."""
+        if patient not in self._read:
+            self._read[patient] = _Patient(
+                [
+                    (table, number, row)
+                    for table in _DOUBTFUL
+                    if (numbers := self._numbers(table).get(patient))
+                    for number, row in zip(numbers, self._tables[table].take(numbers).to_pylist(), strict=True)
+                ]
+            )
+        return self._read[patient]
 
     def _numbers(self, table: str) -> dict[str, list[int]]:
         """The places of the rows of each patient in a table."""
@@ -263,9 +284,11 @@ class Advisor:
         found = {status for _, _, status in self._terminology.membership([concept], sets)}
         return "in" if "in" in found else "undecided" if found else None
 
-    def _other(self, table: str, row: Mapping[str, Any], sets: Iterable[str], status: str | None) -> tuple[str, ...]:
+    def _other(self, table: str, row: Mapping[str, Any], sets: Iterable[str]) -> tuple[str, ...]:
         """What a code that does not tell may stand for: one of several drugs; a member of the value set, or not."""
-        if status == "undecided":
+        if table not in CODED:
+            return ()
+        if sets and self._status(row["concept"], sets) == "undecided":
             return ("other", *(member for name in sorted(sets) for member in self._terminology.members(name)[:1]))
         drugs = self._terminology.drugs_of(row["concept"]) if table == "exposure" else ()
         return drugs if len(drugs) > 1 else ()
@@ -277,13 +300,9 @@ class Advisor:
         patient, records = one.ask.patient, one.records
         if len(records) < 2:
             return []
+        mine = self._patient(patient)
         rows = {
-            record: [
-                Edit(table, number, gone=True)
-                for table in self._tables
-                for number in self._numbers(table).get(patient, ())
-                if table in _DOUBTFUL and self._tables[table].column("record")[number].as_py() == record
-            ]
+            record: [Edit(*mine.rows[place][:2], gone=True) for place in mine.of_record.get(record, ())]
             for record in records
         }
         alone = tuple(tuple(edit for other in records if other != record for edit in rows[other]) for record in records)
@@ -363,7 +382,8 @@ class Advisor:
         for edit in edits:
             if edit.row is not None and not edit.gone:
                 changed.setdefault(edit.row, {}).update(edit.cells)
-        rows = dict(self._read[edits[0].table, patient]) if changed else {}
+        mine = self._patient(patient).rows if changed else ()
+        rows = {number: row for table, number, row in mine if table == edits[0].table}
         return [
             {**row, "patient": copy} for row in (*new, *(rows[number] | cells for number, cells in changed.items()))
         ]
@@ -379,11 +399,11 @@ _FIRST_DAY = {
 """The column with the first day of a fact, where it is not `date_from`."""
 
 
-def _concerns(feature: Feature, table: str, row: Mapping[str, Any]) -> bool:
-    """Whether a feature rests on a row that is of no value set: a body weight, the person of a pregnancy test."""
-    if table == "patient":
-        return feature.kind == "PregnancyCondition" or feature.get("validFor") == "pregnancyTest"
-    return table == "measurement" and feature.get("perKilogram") is True and row["test"] == "bodyWeight"
+def _beside(feature: Feature) -> tuple[str, ...]:
+    """Tables of which a feature needs rows that are of no value set: a body weight, the person of a pregnancy test."""
+    if feature.kind == "PregnancyCondition" or feature.get("validFor") == "pregnancyTest":
+        return ("patient",)
+    return ("measurement",) if feature.get("perKilogram") is True else ()
 
 
 def _sets(feature: Feature) -> set[str]:

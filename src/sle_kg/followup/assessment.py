@@ -41,7 +41,8 @@ class Assessment:
     @property
     def words(self) -> Words:
         """Sentences about this day."""
-        anchors = {name: date.first for name, date in self.session.events(self.patient, self.trial).items()}
+        events = self.session.events(self.patient, self.trial)
+        anchors = {name: date.first for name, date in events.items()}
         return Words(
             ontology_label,
             self.session.terminology.is_open,
@@ -50,6 +51,10 @@ class Assessment:
             anchors,
             self.session.facts.blocking(self.patient),
             self.moments,
+            self.session.facts.complete(self.patient, self.session.options.complete),
+            {name: date.last for name, date in events.items()},
+            self.findings.attempts,
+            self.line,
         )
 
     def bound(self, feature: Feature) -> Bound:
@@ -71,7 +76,7 @@ class Assessment:
 
     def missing(self, feature: Feature) -> tuple[str, ...]:
         """What would settle a feature."""
-        return self.words.missing(value_leaf(feature), "")
+        return self.words.missing(value_leaf(feature), "", lambda bound: known(bound) is not None)
 
     def when(self) -> str:
         """The day, or the days in which the assessment was looked for."""

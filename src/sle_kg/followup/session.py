@@ -10,14 +10,16 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
+from operator import ne
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sle_kg import criteria as c
 from sle_kg import ontology
+from sle_kg.advice import Advisor, Attempt, OpenFeature
 from sle_kg.errors import InputError
-from sle_kg.evaluate import Bound
+from sle_kg.evaluate import UNBOUNDED, Bound
 from sle_kg.features.asks import STAND_INS, Ask, EventDate, FeatureOptions, Moment, resolve_events
 from sle_kg.followup.options import FollowUpOptions
 from sle_kg.screening import YEARS, Facts, Options, check_options
@@ -62,10 +64,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The answer: bounds and records by feature slug; a feature about which nothing is known is absent."""
+    """The answer: bounds and records by feature slug; a feature about which nothing is known is absent.
+
+    `attempts` are the details of records that could settle a feature that is open.
+    """
 
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     records: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attempts: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class FollowUp:
         )
         wanted = sorted(set(features), key=lambda feature: feature.slug)
         self._builder: FeatureBuilder = FeatureBuilder(self.data.tables, wanted, self.terminology)
+        self._advisor = Advisor(self.data.tables, self.terminology)
         self._days = _result_days(self.data, self.until)
         self._days_of: dict[tuple[str, tuple[str, ...]], list[dt.date]] = {}
         self._last = self._last_days()
@@ -224,7 +231,29 @@ class FollowUp:
             for value in self._builder.compute(asks, wanted, self.feature_options):
                 bounds[value.ask][value.slug] = (value.lower, value.upper)
                 records[value.ask][value.slug] = value.records
-        return [Findings(*pair) for pair in zip(bounds, records, strict=True)]
+        attempts = self._attempts(asks, questions, bounds, records)
+        return [Findings(*answer) for answer in zip(bounds, records, attempts, strict=True)]
+
+    def _attempts(
+        self,
+        asks: Sequence[Ask],
+        questions: Sequence[Question],
+        bounds: Sequence[Mapping[str, Bound]],
+        records: Sequence[Mapping[str, tuple[str, ...]]],
+    ) -> list[dict[str, tuple[Attempt, ...]]]:
+        """For each question, by feature, the details that could tell more of features that records leave open."""
+        open_features = [
+            OpenFeature(ask, feature, records[ask.id][feature.slug], partial(ne, bound))
+            for ask, question in zip(asks, questions, strict=True)
+            for feature in question.features
+            if (bound := bounds[ask.id].get(feature.slug, UNBOUNDED)) == UNBOUNDED or bound[0] != bound[1]
+            if records[ask.id].get(feature.slug)
+        ]
+        found: list[dict[str, tuple[Attempt, ...]]] = [{} for _ in questions]
+        settling = self._advisor.settling(open_features, self.feature_options)
+        for one, attempts in zip(open_features, settling, strict=True):
+            found[one.ask.id][one.feature.slug] = attempts
+        return found
 
     def items(self, questions: Sequence[Question], total: str) -> list[list[ItemState]]:
         """What is recorded and proposed of every item of a total at the visit of each question, in their order."""
