@@ -36,7 +36,7 @@ CLEAR = "clear_patient"
 OPEN = "open_row"
 """Open rows of undetermined patients: `number`, `trial`, `row` (its place), `kind`, and whether it `settles` him."""
 WAITING = "waiting"
-"""Patients of one trial for whom time alone could help: `number`."""
+"""Patients for whom time alone could help: `number`, `trial` (its place)."""
 SHOWN = "shown"
 """Patterns of one trial: `number`, `top` (place among the top-level rows), its `status` and `pattern`."""
 MOST_KNOWN = 200_000
@@ -113,8 +113,8 @@ class Patterns:
             ORDER BY number, row"""
         )
 
-    def tell_waiting(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """`WAITING`: who is not eligible, and of whom every top-level row that fails or is unknown may pass later.
+    def tell_waiting(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
+        """Add to `WAITING` who is not eligible, and of whom every top-level row against him may pass later.
 
         So asks `screening` before it looks for dates.
         """
@@ -132,7 +132,7 @@ class Patterns:
             [(*key, yes) for key, yes in later.items()],
         )
         connection.execute(
-            f"""CREATE OR REPLACE TABLE {WAITING} AS SELECT number
+            f"""INSERT INTO {WAITING} SELECT number, {trial}
             FROM {SHOWN} JOIN pattern_later USING (top, pattern) GROUP BY number HAVING bool_and(later)"""
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,17 @@ from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine, ve
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
 from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
-from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
+from sle_kg.cohort.summary import AHEAD, TOLD, VERDICTS, CohortSummary, Counts, verdict_query
+from sle_kg.cohort.waiting import WaitingPatients
 from sle_kg.cohort.whatif import WhatIf
 from sle_kg.cohort.write import parquet_writer
 from sle_kg.errors import InputError
+from sle_kg.features.sql import texts
+from sle_kg.features.wide import PERSON
+from sle_kg.patients.facts import COLUMNS
 from sle_kg.screening import Options, check_options, chosen_trials
 from sle_kg.sql_plan import Plan
+from sle_kg.verdict import Status
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -26,6 +31,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Progress = Callable[[int, int], None]
+_Counted = tuple["duckdb.DuckDBPyConnection", "pa.Table | None"]
+"""The database of a counted chunk, and its rows of a state."""
+MOST_PARTS = 5
+"""Chunks whose days are searched for together: each waits with 10 to 20 MB."""
+MOST_WAITING = 10_000
+"""Patients waiting for whom days are searched at once, however few chunks they are from."""
+STATUSES: tuple[Status, ...] = ("pass", "fail", "unknown", "not-applicable")
 VERDICT_COLUMNS = (
     "patient",
     "trial",
@@ -82,20 +94,23 @@ def run(
     chunks = engine.chunks(chunk)
     source = _Judging(cohort) if wanted.state is None else _Keeping(cohort, wanted.state, chunks)
     done = 0
+
+    def advance(patients: int) -> None:
+        nonlocal done
+        done += patients
+        if progress is not None:
+            progress(done, engine.patients)
+
     with (
         verdict_writer(engine, None if verdicts is None else str(verdicts)) as write,
         parquet_writer(wanted.state, "--state", source.metadata) as keep,
     ):
-        for patients in chunks:
-            connection, rows = source.counted(patients)
+        for connection, rows in source.counted(chunks, advance):
             if write is not None:
                 write(cohort.verdict_table(connection))
             if keep is not None and rows is not None:
                 keep(rows)
             connection.close()
-            done += len(patients)
-            if progress is not None:
-                progress(done, engine.patients)
     if judged is not None:
         judged(source.judged, engine.patients)
     return cohort.summary()
@@ -118,24 +133,52 @@ class _Cohort:
         self.columns = [judge.status_columns(trial.id) for trial in self.trials]
         self.patterns = [Patterns(trial, judge) for trial in self.trials]
         self.first_days = [FirstDays(patterns) for patterns in self.patterns]
+        self.waiting = WaitingPatients(judge)
         self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
         changes = [one.changes for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
         self.counts = Counts(self.trials, self.columns, changes, wanted.candidates)
 
-    def tell(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-        """Add to the database of a judged chunk what statuses do not tell: `AHEAD` and the tables of `TOLD`."""
+    def tell(self, connection: duckdb.DuckDBPyConnection) -> _Part:
+        """Add to the database of a judged chunk what statuses do not tell, in the tables of `TOLD`; but no days."""
         for name, columns in TOLD.items():
             connection.execute(f"CREATE TABLE {name}({columns})")
         for place, patterns in enumerate(self.patterns):
             patterns.tell_open(connection, place)
-            patterns.tell_waiting(connection)
-            if connection.execute(f"SELECT 1 FROM {WAITING} LIMIT 1").fetchall():
-                self.engine.load_facts(connection)
-                self.first_days[place].tell(connection, place)
+            patterns.tell_waiting(connection, place)
         for place, what_if in enumerate(self.what_if):
             what_if.tell_gains(connection, place)
-        self._tell_ahead(connection)
-        return connection
+        if connection.execute(f"SELECT 1 FROM {WAITING} LIMIT 1").fetchall():
+            self.engine.load_facts(connection)
+        return _Part(connection, self.waiting.add(connection))
+
+    def tell_days(self, parts: Sequence[_Part]) -> None:
+        """Add `FIRST_DAY` and `AHEAD` to all parts told since this was last done; days are searched for together."""
+        days = self.waiting.take(self.first_days)
+        for part in parts:
+            part.connection.register("found_days", days)
+            part.connection.execute(
+                f"""INSERT INTO {FIRST_DAY} SELECT number - {part.first}, trial, day FROM found_days
+                WHERE number - {part.first} IN (SELECT number FROM {PERSON}) ORDER BY number, trial"""
+            )
+            self._tell_ahead(part.connection)
+
+    def slim(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Drop all that days, counts and the verdict table do not need of a chunk; statuses take one byte each."""
+        kept = {PERSON, JUDGED, *TOLD}
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        connection.execute(";".join(f"DROP TABLE {name}" for (name,) in tables if name not in kept))
+        for name in COLUMNS:
+            connection.unregister(f"source_{name}")
+        narrow: dict[str, tuple[str, ...]] = {
+            name: STATUSES for columns in self.columns for name in columns.rows.values()
+        }
+        narrow |= {columns.verdict: VERDICTS for columns in self.columns}
+        casts = [f"CAST({name} AS ENUM({texts(words)})) AS {name}" for name, words in narrow.items()]
+        counts = [columns.unknown for columns in self.columns]
+        connection.execute(
+            f"""CREATE TABLE slim AS SELECT number, {", ".join([*casts, *counts])} FROM {JUDGED};
+            DROP TABLE {JUDGED}; ALTER TABLE slim RENAME TO {JUDGED}"""
+        )
 
     def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
         """`AHEAD`: what every row of the verdict table needs beside statuses."""
@@ -169,6 +212,14 @@ class _Cohort:
         return self.counts.summary(self.options.on, self.engine.name, words)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A chunk that is judged and told, but for days; `first` is what the numbers of those who wait are raised by."""
+
+    connection: duckdb.DuckDBPyConnection
+    first: int
+
+
 class _Judging:
     """Every patient is judged."""
 
@@ -178,12 +229,29 @@ class _Judging:
         self.cohort = cohort
         self.judged = 0
 
-    def counted(self, patients: tuple[str, ...]) -> tuple[duckdb.DuckDBPyConnection, pa.Table | None]:
-        """A chunk that is judged and counted; no rows of a state."""
-        self.judged += len(patients)
-        connection = self.cohort.tell(self.cohort.engine.judge(patients))
-        self.cohort.counts.add(connection)
-        return connection, None
+    def counted(self, chunks: Iterable[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
+        """The chunks, judged and counted; no rows of a state.
+
+        `advance` is told the patients of each chunk when it is judged: that is before it is counted, since the days of
+        several chunks are searched for together.
+        """
+        parts: list[_Part] = []
+        for patients in chunks:
+            self.judged += len(patients)
+            part = self.cohort.tell(self.cohort.engine.judge(patients))
+            self.cohort.slim(part.connection)
+            parts.append(part)
+            advance(len(patients))
+            if len(parts) >= MOST_PARTS or self.cohort.waiting.count >= MOST_WAITING:
+                yield from self._finished(parts)
+                parts = []
+        yield from self._finished(parts)
+
+    def _finished(self, parts: Sequence[_Part]) -> Iterator[_Counted]:
+        self.cohort.tell_days(parts)
+        for part in parts:
+            self.cohort.counts.add(part.connection)
+            yield part.connection, None
 
 
 class _Keeping(_Judging):
@@ -204,8 +272,17 @@ class _Keeping(_Judging):
         self.ahead = self._rows(tuple(changed)) if 0 < len(changed) <= most else None
         """The rows of the patients who changed, where they are few enough to be judged in one chunk."""
 
-    def counted(self, patients: tuple[str, ...]) -> tuple[duckdb.DuckDBPyConnection, pa.Table | None]:
-        """A chunk counted, and its rows of the new state."""
+    def counted(self, chunks: Iterable[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
+        """The chunks counted, and their rows of the new state."""
+        for patients in chunks:
+            rows = self._rows_of(patients)
+            connection = database_of(rows, self.cohort.columns)
+            self.cohort.counts.add(connection)
+            advance(len(patients))
+            yield connection, rows
+
+    def _rows_of(self, patients: tuple[str, ...]) -> pa.Table:
+        """The rows of a chunk, old and new, by patient."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -216,10 +293,7 @@ class _Keeping(_Judging):
             parts.append(self.ahead.filter(pc.is_in(self.ahead["patient"], pa.array(changed, pa.string()))))
         elif changed:
             parts.append(self._rows(changed))
-        rows = pa.concat_tables([part.cast(parts[-1].schema) for part in parts]).sort_by("patient")
-        connection = database_of(rows, self.cohort.columns)
-        self.cohort.counts.add(connection)
-        return connection, rows
+        return pa.concat_tables([part.cast(parts[-1].schema) for part in parts]).sort_by("patient")
 
     def _changed(self, patients: tuple[str, ...]) -> tuple[str, ...]:
         if self.state is None:
@@ -230,7 +304,8 @@ class _Keeping(_Judging):
     def _rows(self, patients: tuple[str, ...]) -> pa.Table:
         """Some patients judged, as rows of a state."""
         self.judged += len(patients)
-        connection = self.cohort.tell(self.engine.judge_only(patients))
-        rows = rows_of(connection, self.cohort.columns, self.prints)
-        connection.close()
+        part = self.cohort.tell(self.engine.judge_only(patients))
+        self.cohort.tell_days([part])
+        rows = rows_of(part.connection, self.cohort.columns, self.prints)
+        part.connection.close()
         return rows

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sle_kg.cohort.ahead import FIRST_DAY
 from sle_kg.cohort.changes import Change, Limit
 from sle_kg.cohort.judge import JUDGED, StatusColumns
-from sle_kg.cohort.patterns import CLEAR, OPEN
+from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING
 from sle_kg.cohort.whatif import GAIN
 from sle_kg.criteria import Operator, Trial
 from sle_kg.features.sql import text
@@ -34,6 +34,7 @@ AHEAD = "ahead"
 TOLD = {
     CLEAR: "number BIGINT, trial INTEGER",
     OPEN: "number BIGINT, trial INTEGER, row INTEGER, kind VARCHAR, settles BOOLEAN",
+    WAITING: "number BIGINT, trial INTEGER",
     FIRST_DAY: "number BIGINT, trial INTEGER, day DATE",
     GAIN: "number BIGINT, trial INTEGER, change INTEGER, step INTEGER, verdict VARCHAR",
 }
@@ -366,9 +367,8 @@ def verdict_query(trial: Trial, columns: StatusColumns, place: int) -> str:
     rows = [row.id for row in trial.criteria]
     names, values = ", ".join(map(text, rows)), ", ".join(columns.rows[row] for row in rows)
     return f"""SELECT p.patient, {text(trial.id)} AS trial, CAST({columns.verdict} AS VARCHAR) AS verdict,
-        a.clear AS nothing_against,
-        {str(trial.source_complete).lower()} AS source_complete, a.earliest AS earliest_eligible,
-        CAST({columns.unknown} AS INTEGER) AS unknown_count, [{names}] AS rows,
+        a.clear AS nothing_against, {str(trial.source_complete).lower()} AS source_complete,
+        a.earliest AS earliest_eligible, CAST({columns.unknown} AS INTEGER) AS unknown_count, [{names}] AS rows,
         CAST([{values}] AS VARCHAR[]) AS status, j.number, {place} AS place
     FROM {JUDGED} j JOIN {PERSON} p USING (number) JOIN {AHEAD} a ON a.number = j.number AND a.trial = {place}"""
 
