@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sle_kg.criteria import Trial
 
 ON = dt.date(2026, 11, 21)
-CHUNK = 100_000
+CHUNK = 250_000
 """Patients that are judged together, so that memory holds what is made of them: by the script and by the yardstick."""
 SCAN_KEYS = ("test", "concept", "statement", "section", "event", "criterion")
 """What rows are told apart by, beside the patient."""
@@ -30,25 +30,36 @@ Work = Callable[[], object]
 
 def resident(connection: duckdb.DuckDBPyConnection, folder: str) -> list[str]:
     """The fact tables of a folder as tables named as the cohort script names them, in a schema for each chunk."""
+    connection.execute("SET threads = 2")
+    return [_load(connection, folder, number, *ends) for number, ends in enumerate(_chunks(folder))]
+
+
+def _chunks(folder: str) -> list[tuple[str, str]]:
+    """The first and the last patient of each chunk of a folder."""
+    import pyarrow.parquet as pq
+
+    ids = pq.read_table(Path(folder) / "patient.parquet", columns=["patient"])["patient"]
+    starts = range(0, len(ids), CHUNK)
+    return [(ids[start].as_py(), ids[min(start + CHUNK, len(ids)) - 1].as_py()) for start in starts]
+
+
+def _load(connection: duckdb.DuckDBPyConnection, folder: str, number: int, first: str, last: str) -> str:
+    """Load the patients of a chunk; returns the name of its schema."""
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
     from sle_kg.patients.facts import COLUMNS, schema
 
-    connection.execute("SET threads = 2")
-    found = {name: ds.dataset(Path(folder) / f"{name}.parquet") for name in COLUMNS if name not in UNREAD}
-    ids = found["patient"].to_table(columns=["patient"])["patient"].to_pylist()
-    chunks = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
-    for number, chunk in enumerate(chunks):
-        mine = (pc.field("patient") >= chunk[0]) & (pc.field("patient") <= chunk[-1])
-        connection.execute(f"CREATE SCHEMA chunk{number}")
-        for name in COLUMNS:
-            empty = schema(name).empty_table()
-            rows = found[name].scanner(filter=mine).to_reader() if name in found else empty
-            connection.register("arrow_rows", rows)
-            connection.execute(f"CREATE TABLE chunk{number}.source_{name} AS FROM arrow_rows")
-            connection.unregister("arrow_rows")
-    return [f"chunk{number}" for number in range(len(chunks))]
+    mine = (pc.field("patient") >= first) & (pc.field("patient") <= last)
+    connection.execute(f"CREATE SCHEMA chunk{number}")
+    for name in COLUMNS:
+        file = Path(folder) / f"{name}.parquet"
+        read = name not in UNREAD
+        rows = ds.dataset(file).scanner(filter=mine).to_reader() if read else schema(name).empty_table()
+        connection.register("arrow_rows", rows)
+        connection.execute(f"CREATE TABLE chunk{number}.source_{name} AS FROM arrow_rows")
+        connection.unregister("arrow_rows")
+    return f"chunk{number}"
 
 
 def by_chunk(connection: duckdb.DuckDBPyConnection, chunks: list[str], judge: Callable[[], None]) -> None:
@@ -73,6 +84,46 @@ def yardstick(folder: str) -> Work:
         judge(connection, ON)
 
     return lambda: by_chunk(connection, chunks, work)
+
+
+def grouped(folder: str) -> Work:
+    """Reading with the group-bys that the features need, from Parquet: the hand-written SQL without its verdicts."""
+    import duckdb
+
+    from benchmarks.yardstick import judge, load_codes
+
+    connection = duckdb.connect()
+    connection.execute("SET threads = 2")
+
+    def each() -> None:
+        load_codes(connection)
+        judge(connection, ON, verdicts=False)
+
+    def work() -> None:
+        for number, ends in enumerate(_chunks(folder)):
+            by_chunk(connection, [_load(connection, folder, number, *ends)], each)
+
+    return work
+
+
+def ready(folder: str) -> Work:
+    """The plan alone: every row and verdict of three trials from the bounds of features, which are ready."""
+    from sle_kg.cohort.judge import JUDGED, SqlJudge
+    from sle_kg.features.database import concepts_query, empty_database, load_references
+    from sle_kg.screening import Options
+    from sle_kg.terminology import terminology
+    from sle_kg.trials import screenable
+
+    connection = empty_database()
+    judge = SqlJudge(list(screenable().values()), Options(on=ON), terminology())
+    connection.execute(f"SET search_path = '{_load(connection, folder, 0, *_chunks(folder)[0])},main'")
+    concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
+    load_references(connection, judge.references(concepts))
+    *before, plan = judge.statements()
+    assert plan.name == JUDGED
+    for statement in before:
+        connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+    return lambda: connection.execute(f"CREATE TABLE {plan.name} AS {plan.select}")
 
 
 def program(folder: str) -> Work:
@@ -208,7 +259,7 @@ def parse(folder: str) -> Work:
 
 
 JOBS: dict[str, Callable[..., Work]] = {
-    job.__name__: job for job in (yardstick, program, invented, spark, duckdb_files, scan, bare, parse)
+    job.__name__: job for job in (yardstick, grouped, ready, program, invented, spark, duckdb_files, scan, bare, parse)
 }
 
 

@@ -73,21 +73,28 @@ def judge(
     on: dt.date,
     complete: Iterable[str] = (),
     consented_on: dt.date | None = None,
+    *,
+    verdicts: bool = True,
 ) -> None:
-    """Make the table `judged` from the fact tables `patient`, `measurement` … and the reference tables."""
+    """Make the table `judged` from the fact tables `patient`, `measurement` … and the reference tables.
+
+    Without `verdicts` only what it is made of: facts grouped by patient.
+    """
     sections = ", ".join(f"'{section}'" for section in complete)
     connection.execute("SET error_on_division_by_zero = false")
     connection.execute(f"SET VARIABLE judged_on = DATE '{on}'")
     consent = f"DATE '{consented_on}'" if consented_on else "NULL::DATE"
     connection.execute(f"SET VARIABLE consented_on = {consent}")
     connection.execute(f"SET VARIABLE complete = [{sections}]::VARCHAR[]")
-    for statement in statements():
+    for statement in statements(verdicts=verdicts):
         connection.execute(statement)
 
 
-def statements() -> list[str]:
-    """The statements of the yardstick, in their order."""
-    return [text for file in sorted(FOLDER.glob("*.sql")) for text in _split(file.read_text(encoding="utf-8"))]
+def statements(*, verdicts: bool = True) -> list[str]:
+    """The statements of the yardstick, in their order; without `verdicts` not those of the last file."""
+    files = sorted(FOLDER.glob("*.sql"))
+    read = files if verdicts else files[:-1]
+    return [text for file in read for text in _split(file.read_text(encoding="utf-8"))]
 
 
 def column(trial: str, row: str) -> str:
