@@ -47,11 +47,12 @@ class Filling:
         db.execute(
             f"""
             CREATE TABLE template AS
-              SELECT s.template, row_number() OVER (ORDER BY s.lines DESC, s.template) - 1 AS number, f.tables
+              SELECT s.template, f.tables,
+                     (row_number() OVER (ORDER BY s.lines DESC, s.template) - 1)::INTEGER AS number
               FROM (SELECT template, count(*) AS lines FROM source WHERE template IS NOT NULL GROUP BY template) s
               LEFT JOIN (SELECT template, bit_or(bit) AS tables FROM ({says}) GROUP BY template) f USING (template);
             CREATE TABLE line AS
-              SELECT s.patient, s.record, t.template, t.number::INTEGER AS number, {", ".join(DAYS)}, t.tables,
+              SELECT k.place, s.record, t.number, {", ".join(DAYS)}, t.tables,
                      w.record IS NOT NULL OR t.number >= {HELD} AS alone
               FROM source s JOIN template t USING (template)
               JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
@@ -66,8 +67,9 @@ class Filling:
         if not self._alone:
             return None
         cells = ", ".join(f"{_cell(table, name)} AS {quoted(name)}" for name in COLUMNS[table])
-        return f"""SELECT l.patient, l.record, {cells}, t.{ORDINAL} FROM line l
-                   JOIN {_rows_of(table)} t USING (template) WHERE l.alone"""
+        return f"""SELECT k.patient, l.record, {cells}, t.{ORDINAL} FROM line l
+                   JOIN known k USING (place) JOIN template USING (number) JOIN {_rows_of(table)} t USING (template)
+                   WHERE l.alone"""
 
     def batches(self, table: str, rows: str) -> Iterator[pa.RecordBatch]:
         """The rows of a final table in order; `rows` is the query of those that were read one by one, in order.
@@ -84,12 +86,13 @@ def _batches(table: str, db: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyCo
         plain = other.sql(f"FROM {_plain(table)}").to_arrow_reader(BATCH)
         [(has_plain,)] = db.execute(f"SELECT count(*) > 0 FROM {_plain(table)}").fetchall()
         held = db.sql(
-            f"""SELECT number::INTEGER AS number, r.* EXCLUDE (template)
+            f"""SELECT number, r.* EXCLUDE (template)
                 FROM {_rows_of(table)} r JOIN template USING (template)
                 WHERE number < {HELD} ORDER BY number, {ORDINAL}"""
         ).to_arrow_table()
         if held.num_rows:
-            templates, rest = _Templates(table, held), _Rest(plain, schema(table))
+            names = db.sql("SELECT patient FROM known ORDER BY place").to_arrow_table()["patient"].combine_chunks()
+            templates, rest = _Templates(table, held, names), _Rest(plain, schema(table))
             for batch in db.sql(_lines(table, has_plain)).to_arrow_reader(BATCH):
                 yield from templates.filled(batch, rest)
         else:
@@ -113,13 +116,13 @@ def _lines(table: str, has_plain: bool) -> str:
     Lines alone are in order as they are.
     """
     bit = 1 << list(COLUMNS).index(table)
-    lines = f"""SELECT patient, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
+    lines = f"""SELECT place, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
                 WHERE NOT alone AND tables & {bit} <> 0"""
     if not has_plain:
         return lines
     return f"""{lines} UNION ALL BY NAME
-               SELECT patient, record, count(*)::INTEGER AS rows FROM {_plain(table)} GROUP BY patient, record
-               ORDER BY patient, record"""
+               SELECT place, record, count(*)::INTEGER AS rows FROM {_plain(table)} JOIN known USING (patient)
+               GROUP BY place, record ORDER BY place, record"""
 
 
 def _cell(table: str, column: str) -> str:
@@ -155,10 +158,10 @@ class _Rest:
 class _Templates:
     """The rows of templates for a table as columns, those of a template together.
 
-    `starts` and `counts` say where those of each template are, by its number.
+    `starts` and `counts` say where those of each template are, by its number; `names` are the patients by place.
     """
 
-    def __init__(self, table: str, rows: pa.Table) -> None:
+    def __init__(self, table: str, rows: pa.Table, names: pa.Array) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -166,6 +169,7 @@ class _Templates:
         for found in pc.value_counts(rows["number"]).to_pylist():
             counts[found["values"]] = found["counts"]
         self.schema = schema(table)
+        self.names = names
         self.number = rows.num_rows
         self.counts = pa.array(counts, pa.int32())
         self.starts = pc.subtract(pc.cumulative_sum(self.counts), self.counts)
@@ -189,7 +193,7 @@ class _Templates:
         ends = pa.concat_arrays([before, pa.array([total], pa.int32())])
         line = pc.list_parent_indices(pa.ListArray.from_arrays(ends, pa.nulls(total)))
         row = pc.add(pa.arange(0, total).cast(pa.int32()), shift.take(line))
-        columns = [lines["patient"].take(line), lines["record"].take(line)]
+        columns = [self.names.take(lines["place"]).take(line), lines["record"].take(line)]
         for name, cells in self.cells.items():
             every = pa.concat_arrays([cells, *others[name].chunks]) if others.num_rows else cells
             column = every.take(row)

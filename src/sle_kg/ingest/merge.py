@@ -58,7 +58,7 @@ class Merge:
             CREATE TABLE known AS
               SELECT patient, max(birth) birth, max(gender) gender,
                      count(DISTINCT birth) > 1 OR count(DISTINCT gender) > 1 contradictory,
-                     row_number() OVER (ORDER BY patient) place
+                     (row_number() OVER (ORDER BY patient) - 1)::INTEGER place
               FROM _person GROUP BY patient;
             CREATE TABLE alias AS
               SELECT alias, min(patient) patient FROM _person
@@ -70,7 +70,7 @@ class Merge:
               SELECT coalesce(a.patient, b.patient, e.patient) patient, b.record, b.resource, b.file, b.line
               FROM _about b LEFT JOIN alias a ON a.alias = b.patient
               LEFT JOIN (SELECT record, min(patient) patient FROM event GROUP BY record) e ON e.record = b.event;
-            CREATE TABLE source AS
+            CREATE VIEW source AS
               SELECT coalesce(a.patient, s.patient) patient, s.* EXCLUDE (patient)
               FROM _source s LEFT JOIN alias a ON a.alias = s.patient
               UNION ALL BY NAME SELECT patient, record, file, line FROM about;
