@@ -7,7 +7,7 @@ belongs. Templates beyond those that may be held, and records that the sources h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sle_kg.ingest.fill import DATED, DAYS, template_schema, which_day
@@ -22,6 +22,13 @@ HELD = 300_000
 """Templates that are held in memory, those of most lines: about 150 MB."""
 BATCH = 1 << 15
 """Lines that are filled in at a time."""
+SORTED = 1 << 18
+"""Lines that are sorted at a time, about: all of some patients."""
+_PATIENTS_TOGETHER = f"""
+    SELECT min(place), max(place)
+    FROM (SELECT place, sum(count(*)) OVER (ORDER BY place) // {SORTED} AS part FROM unordered GROUP BY place)
+    GROUP BY part ORDER BY part"""
+"""The first and the last of the patients whose lines are sorted together."""
 
 
 def quoted(name: str) -> str:
@@ -51,15 +58,18 @@ class Filling:
                      (row_number() OVER (ORDER BY s.lines DESC, s.template) - 1)::INTEGER AS number
               FROM (SELECT template, count(*) AS lines FROM source WHERE template IS NOT NULL GROUP BY template) s
               LEFT JOIN (SELECT template, bit_or(bit) AS tables FROM ({says}) GROUP BY template) f USING (template);
-            CREATE TABLE line AS
+            CREATE TABLE unordered AS
               SELECT k.place, s.record, t.number, {", ".join(DAYS)}, t.tables,
                      w.record IS NOT NULL OR t.number >= {HELD} AS alone
               FROM source s JOIN template t USING (template)
               JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
-              LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record
-              ORDER BY k.place, s.record;
+              LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record;
+            CREATE TABLE line AS FROM unordered LIMIT 0;
             """
         )
+        for places in db.execute(_PATIENTS_TOGETHER).fetchall():
+            db.execute("INSERT INTO line FROM unordered WHERE place BETWEEN ? AND ? ORDER BY place, record", places)
+        db.execute("DROP TABLE unordered")
         [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
 
     def one_by_one(self, table: str) -> str | None:
@@ -84,7 +94,6 @@ def _batches(table: str, db: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyCo
     """The rows of a final table in order, by connections of their own."""
     with db, other:
         plain = other.sql(f"FROM {_plain(table)}").to_arrow_reader(BATCH)
-        [(has_plain,)] = db.execute(f"SELECT count(*) > 0 FROM {_plain(table)}").fetchall()
         held = db.sql(
             f"""SELECT number, r.* EXCLUDE (template)
                 FROM {_rows_of(table)} r JOIN template USING (template)
@@ -93,8 +102,10 @@ def _batches(table: str, db: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyCo
         if held.num_rows:
             names = db.sql("SELECT patient FROM known ORDER BY place").to_arrow_table()["patient"].combine_chunks()
             templates, rest = _Templates(table, held, names), _Rest(plain, schema(table))
-            for batch in db.sql(_lines(table, has_plain)).to_arrow_reader(BATCH):
-                yield from templates.filled(batch, rest)
+            with db.cursor() as third:
+                others = third.sql(_others(table)).to_arrow_reader(BATCH)
+                for batch in _in_order(db.sql(_lines(table)).to_arrow_reader(BATCH), others):
+                    yield from templates.filled(batch, rest)
         else:
             yield from plain
         db.execute(f"DROP TABLE {_plain(table)}")
@@ -110,19 +121,52 @@ def _plain(table: str) -> str:
     return quoted(f"plain-{table}")
 
 
-def _lines(table: str, has_plain: bool) -> str:
-    """The query of the lines with rows in a table, and of records with rows that were read one by one, in order.
-
-    Lines alone are in order as they are.
-    """
+def _lines(table: str) -> str:
+    """The query of the lines with rows in a table; they are in order as they are."""
     bit = 1 << list(COLUMNS).index(table)
-    lines = f"""SELECT place, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
-                WHERE NOT alone AND tables & {bit} <> 0"""
-    if not has_plain:
-        return lines
-    return f"""{lines} UNION ALL BY NAME
-               SELECT place, record, count(*)::INTEGER AS rows FROM {_plain(table)} JOIN known USING (patient)
-               GROUP BY place, record ORDER BY place, record"""
+    return f"""SELECT place, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
+               WHERE NOT alone AND tables & {bit} <> 0"""
+
+
+def _others(table: str) -> str:
+    """The query of records with rows that were read one by one, in order, with the columns of `_lines`."""
+    nothing = ", ".join(f"NULL::DATE AS {day}" for day in DAYS)
+    return f"""SELECT place, record, NULL::INTEGER AS number, {nothing}, count(*)::INTEGER AS rows
+               FROM {_plain(table)} JOIN known USING (patient) GROUP BY place, record ORDER BY place, record"""
+
+
+def _in_order(*sources: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Two streams in the order of place and record as one; no record is in both."""
+    streams = [(batch for batch in source if batch.num_rows) for source in sources]
+    held = [next(stream, None) for stream in streams]
+    while (batches := [batch for batch in held if batch is not None]) == held:
+        place, record = min((batch["place"][-1].as_py(), batch["record"][-1].as_py()) for batch in batches)
+        counts = [_up_to(batch, place, record) for batch in batches]
+        yield from _sorted([batch.slice(0, count) for batch, count in zip(batches, counts, strict=True) if count])
+        for which, (batch, count) in enumerate(zip(batches, counts, strict=True)):
+            held[which] = batch.slice(count) if count < batch.num_rows else next(streams[which], None)
+    yield from batches
+    for stream in streams:
+        yield from stream
+
+
+def _up_to(batch: pa.RecordBatch, place: int, record: str) -> int:
+    """How many records of a batch are not after this one."""
+    import pyarrow.compute as pc
+
+    same = pc.and_(pc.equal(batch["place"], place), pc.less_equal(batch["record"], record))
+    return int(pc.sum(pc.or_(pc.less(batch["place"], place), same)).as_py())
+
+
+def _sorted(batches: Sequence[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    """Batches, each in order, as one in order."""
+    import pyarrow as pa
+
+    if len(batches) == 1:
+        return batches
+    both = pa.Table.from_batches(batches).sort_by([("place", "ascending"), ("record", "ascending")])
+    found: list[pa.RecordBatch] = both.combine_chunks().to_batches()
+    return found
 
 
 def _cell(table: str, column: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 1 << 17
 """Rows of a row group of the final tables."""
-MEMORY = "400MB"
+MEMORY = "200MB"
 """What DuckDB may hold before it writes to the folder of the ingest."""
 _BATCH = 1 << 14
 SECOND = 1 << 20
