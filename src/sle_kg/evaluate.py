@@ -177,14 +177,17 @@ def decisive_rows(rules: RuleSet, bounds: Bounds, attestations: Attestations) ->
     found = {criterion.id for criterion in rules.trial.criteria if criterion.parent is None}
     truths = row_truths(rules, bounds, attestations)
     tops = families(rules.trial)
+    counted = {row.id: counts_as(row, truths[row.id]) for row in rules.order}
     for top in {tops[row] for row in truths if row not in found}:
         members = [criterion for criterion in rules.order if tops[criterion.id] == top]
         before = _standing(truths[top])
-        for member in members:
+        parts = {member.id: _rows_in(rules, member.id) for member in members}
+        for place, member in enumerate(members):
+            above = [(row, parts[row.id]) for row in members[place + 1 :]]
             if member.id != top and any(
-                _standing(_with(rules, members, truths, bounds, attestations, member, other)[top]) != before
+                _standing(_with(rules, above, truths, counted, bounds, attestations, member, other)[top]) != before
                 for other in (True, False, None)
-                if other != counts_as(member, truths[member.id])
+                if other != counted[member.id]
             ):
                 found.add(member.id)
     return found
@@ -218,23 +221,30 @@ def _row_truth(
 
 def _with(
     rules: RuleSet,
-    members: list[Criterion],
+    above: Iterable[tuple[Criterion, set[str]]],
     truths: Mapping[str, RowTruth],
+    counted: Mapping[str, Truth],
     bounds: Bounds,
     attestations: Attestations,
     changed: Criterion,
     truth: Truth,
 ) -> dict[str, RowTruth]:
-    """The truths of one family, `members` in order, if `changed` counted as `truth`."""
-    result = dict(truths)
-    counted = {row.id: counts_as(row, truths[row.id]) for row in rules.order}
-    for member in members:
-        if member is changed:
-            result[member.id] = RowTruth(truth)
-        else:
-            result[member.id] = _row_truth(rules, member.id, bounds, attestations, counted)
-        counted[member.id] = counts_as(member, result[member.id])
+    """The truths if `changed` counted as `truth`; `above` are the rows after it in order, with those they refer to."""
+    result = {**truths, changed.id: RowTruth(truth)}
+    counts = {**counted, changed.id: truth}
+    moved = {changed.id}
+    for row, parts in above:
+        if not parts.isdisjoint(moved):
+            result[row.id] = _row_truth(rules, row.id, bounds, attestations, counts)
+            counts[row.id] = counts_as(row, result[row.id])
+            moved.add(row.id)
     return result
+
+
+def _rows_in(rules: RuleSet, row: str) -> set[str]:
+    """The rows to which the conditions of a row refer."""
+    conditions = [one for one in (rules.conditions[row], rules.not_applicable.get(row)) if one is not None]
+    return {node.row for condition in conditions for node in walk(condition) if isinstance(node, RowRef)}
 
 
 def _standing(truth: RowTruth) -> tuple[Truth, bool]:
