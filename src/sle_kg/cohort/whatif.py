@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sle_kg.cohort.changes import Change, changed_rules, changes_of
 from sle_kg.cohort.judge import JUDGED, SAID
-from sle_kg.cohort.patterns import Attested, Memory, Patterns, truth_digit
+from sle_kg.cohort.patterns import Attested, Memory, Patterns, part, truth_digit
 from sle_kg.criteria import Always, Condition, Judgement, Leaf, Not
 from sle_kg.evaluate import Bound, RuleSet, row_truths
 from sle_kg.features.database import load_rows
@@ -45,8 +45,8 @@ class WhatIf:
         """Add to `GAIN` every patient whose verdict some step of some change would better."""
         self._known.make_room()
         self._near(connection)
-        parts = [part for place, change in enumerate(self.changes) if (part := self._asked(place, change))]
-        connection.execute(f"CREATE OR REPLACE TABLE asked_change AS {' UNION ALL '.join(parts)}")
+        asked = [query for place, change in enumerate(self.changes) if (query := self._asked(place, change))]
+        connection.execute(f"CREATE OR REPLACE TABLE asked_change AS {' UNION ALL '.join(asked)}")
         shown = connection.execute("SELECT change, pattern, min(number) FROM asked_change GROUP BY ALL ORDER BY ALL")
         first = {(change, pattern): number for change, pattern, number in shown.fetchall()}
         new = {key: number for key, number in first.items() if key not in self._known}
@@ -139,7 +139,7 @@ class WhatIf:
         self, place: int, digit: str, bounds: Mapping[str, Bound], attested: Attested, others_open: bool
     ) -> VerdictWord:
         """The verdict of a patient near, the change made so that the truth of its leaf is `digit` (empty: unmade)."""
-        truths = row_truths(self._variant(place, digit) if digit else self.rules, bounds, attested)
+        truths = row_truths(self._variant(place, digit), bounds, attested)
         tops = set(self._affected(self.changes[place]))
         trial = self.rules.trial
         status = {
@@ -150,12 +150,14 @@ class WhatIf:
         return "undetermined" if word == "eligible" and others_open else word
 
     def _variant(self, place: int, digit: str) -> RuleSet:
-        """The rules with a change made, kept for the next pattern."""
+        """The rules of the rows that depend on a change, made or (`digit` empty) not, kept for the next pattern."""
         if (place, digit) not in self._variants:
-            change, becomes = self.changes[place], None
-            if change.leaf is not None:
-                becomes = _constant(change.leaf.iri, _TRUTHS[digit])
-            self._variants[place, digit] = changed_rules(self.rules, change, becomes)
+            change, rules = self.changes[place], self.rules
+            if digit:
+                becomes = None if change.leaf is None else _constant(change.leaf.iri, _TRUTHS[digit])
+                rules = changed_rules(rules, change, becomes)
+            reached = set().union(*(self.patterns.reached[top] for top in self._affected(change)))
+            self._variants[place, digit] = part(rules, reached)
         return self._variants[place, digit]
 
 
