@@ -119,7 +119,7 @@ def ready(folder: str) -> Work:
     connection.execute(f"SET search_path = '{_load(connection, folder, 0, *_chunks(folder)[0])},main'")
     concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
     load_references(connection, judge.references(concepts))
-    *before, plan = judge.statements()
+    *before, plan = judge.statements
     assert plan.name == JUDGED
     for statement in before:
         connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
@@ -155,7 +155,7 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
         def each() -> None:
             concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
             load_references(connection, judge.references(concepts))
-            for statement in judge.statements():
+            for statement in judge.statements:
                 connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
 
         by_chunk(connection, chunks, each)

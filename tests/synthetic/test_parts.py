@@ -28,7 +28,7 @@ def cells(data: PatientData, options: Options) -> tuple[int, list[Any]]:
         places = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
         rows = connection.execute(f"SELECT * FROM {table} ORDER BY number").fetchall()
         found.append([[row[places.index(name)] for name in columns] for row in rows])
-    return len(judge.statements()), found
+    return len(judge.statements), found
 
 
 def test_small_parts_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def test_small_parts_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     many, parts = cells(data, options)
     assert many > few
     names = [
-        statement.name for statement in SqlJudge(list(screenable().values())[:2], options, terminology()).statements()
+        statement.name for statement in SqlJudge(list(screenable().values())[:2], options, terminology()).statements
     ]
     assert {"wide0", "wide1", "judged0", "judged1"} <= set(names)
     assert [len(found) for found in whole] == [12, 12]

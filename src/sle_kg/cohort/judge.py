@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -104,7 +105,7 @@ class SqlJudge:
             connection.register(f"source_{name}", table)
         concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
         load_references(connection, self.references(concepts))
-        for statement in self.statements():
+        for statement in self.statements:
             connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
             if statement.name == WIDE:
                 for name in self._wide.passed:
@@ -117,7 +118,8 @@ class SqlJudge:
         asked = Reference("asked_row", {"trial": "text", "criterion": "text", "place": "whole"}, rows)
         return [*self._wide.references(concepts), asked]
 
-    def statements(self) -> list[Statement]:
+    @cached_property
+    def statements(self) -> Sequence[Statement]:
         """The script from source tables to `JUDGED`, in the order in which it is run."""
         parts = [
             Statement(JUDGED if len(self._plans) == 1 else f"{JUDGED}{number}", self._judged(group, plan))

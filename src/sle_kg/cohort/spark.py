@@ -85,7 +85,7 @@ class SparkCohort:
         self._references = self.sql.references(concepts)
         for known in self._references:
             in_days(arrow_rows(known.columns, known.rows), self._session).createOrReplaceTempView(known.name)
-        statements = self.sql.statements()
+        statements = self.sql.statements
         found = [one for one in statements if one.name.startswith("found")]
         last = [one for one in statements if one.name.startswith((WIDE, SAID, JUDGED))]
         rest = [one for one in statements if one not in found and one not in last]
