@@ -61,9 +61,9 @@ class Place:
     """A row of a fact table and what is asked of it.
 
     `base` is the last day whose facts are seen; `days` are days that matter to the feature (its anchor, its window).
-    `other` are concepts that the record's code may stand for, where the code does not tell. `limit` names the limit of
-    normal that is needed (`uln`, `lln`), if any; `method` says that the method of a test counts, `weighed` that a body
-    weight does, `volume` that the amount of a donation does.
+    `other` are concepts that the record's code may stand for, where the code does not tell. `needs` are the details
+    that count beside what happened and whether it did: `dates`, `dose`, `weight`, `route`, `severity`, `method` of a
+    test, `volume` of a donation, and the limit of normal, `uln` or `lln`.
     """
 
     table: str
@@ -72,10 +72,7 @@ class Place:
     base: dt.date
     days: Sequence[dt.date] = ()
     other: Sequence[str] = ()
-    limit: str | None = None
-    method: bool = False
-    weighed: bool = False
-    volume: bool = False
+    needs: frozenset[str] = frozenset()
 
     def answers(self, *cells: Mapping[str, Any]) -> tuple[Answer, ...]:
         """One answer for each set of new values of this row."""
@@ -94,7 +91,7 @@ class Place:
     def dated(self, asked: str, start: str, end: str, last: dt.date | None = None) -> Iterator[Doubt]:
         """The doubt about a date in two columns, where they do not name one day."""
         first, until = self.row[start], self.row[end]
-        if vague(first, until):
+        if "dates" in self.needs and vague(first, until):
             days = self.days_between(first, until or last)
             yield self.doubt(asked, self.answers(*({start: day, end: day} for day in days)), days[-1] == self.base)
 
@@ -130,20 +127,20 @@ def _exposure(place: Place) -> Iterator[Doubt]:
     yield from place.which("which medicine {} is")
     yield from place.dated("the first day of {}", "start_from", "start_to", row["end_to"])
     yield from _last_day(place)
-    yield from _amount(place)
-    if row["route"] is None:
+    if "dose" in place.needs:
+        yield from _amount(place)
+    if "route" in place.needs and row["route"] is None:
         routes = ("oral", "intravenous", "other-systemic")
         yield place.doubt("the route of {}", place.answers(*({"route": route} for route in routes)))
-    if place.weighed or row["dose_unit"] == "mg/kg":
+    if "weight" in place.needs or ("dose" in place.needs and row["dose_unit"] == "mg/kg"):
         yield place.doubt("the body weight at the time of {}", _weights(place))
 
 
 def _last_day(place: Place) -> Iterator[Doubt]:
     """The end of a medicine that is not known to go on."""
     row = place.row
-    if row["end_from"] is None and row["ongoing"]:
-        return
-    if vague(row["end_from"], row["end_to"]):
+    on_going = row["end_from"] is None and row["ongoing"]
+    if not on_going and vague(row["end_from"], row["end_to"]):
         days = place.days_between(row["end_from"] or row["start_from"], row["end_to"])
         ended = [{"end_from": day, "end_to": day, "ongoing": False} for day in days]
         open_end = row["end_from"] is None and row["ongoing"] is None
@@ -181,15 +178,16 @@ def _condition(place: Place) -> Iterator[Doubt]:
     yield from place.whether("whether {} is confirmed", "status", "refuted", "confirmed", ("uncertain",))
     yield from place.which("which diagnosis {} is")
     yield from place.dated("when {} began", "onset_from", "onset_to", row["abated_to"] or row["recorded_to"])
-    if not (row["abated_from"] is None and row["ongoing"]) and vague(row["abated_from"], row["abated_to"]):
+    not_on = "dates" in place.needs and not (row["abated_from"] is None and row["ongoing"])
+    if not_on and vague(row["abated_from"], row["abated_to"]):
         days = place.days_between(row["abated_from"] or row["onset_from"], row["abated_to"])
-        over = [{"abated_from": day, "abated_to": day, "ongoing": False} for day in days]
+        ended = [{"abated_from": day, "abated_to": day, "ongoing": False} for day in days]
         still = [{"abated_from": None, "abated_to": None, "ongoing": True}] if row["ongoing"] is None else []
         asked = "whether {} is still present or when it ended" if still else "when {} ended"
-        yield place.doubt(asked, place.answers(*over, *still))
+        yield place.doubt(asked, place.answers(*ended, *still))
     said = "refuted" if row["status"] == "refuted" else "diagnosed"
     yield from place.dated(f"when {{}} was {said}", "recorded_from", "recorded_to")
-    if row["severity"] is None:
+    if "severity" in place.needs and row["severity"] is None:
         yield place.doubt("how severe {} is", place.answers({"severity": "mild"}, {"severity": "severe"}))
 
 
@@ -205,7 +203,7 @@ def _procedure(place: Place) -> Iterator[Doubt]:
     elif not one_day:
         yield from place.dated("the first day of {}", "from_from", "from_to", row["end_to"])
         yield from place.dated("the last day of {}", "end_from", "end_to")
-    if place.volume and row["from_from"] is not None:
+    if "volume" in place.needs and row["from_from"] is not None:
         common = {"record": f"{row['record']} volume", "statement": "bloodDonationVolume"}
         common |= {"date_from": row["from_from"], "date_to": row["from_to"]}
         given = [tuple((common | {"amount": amount}).items()) for amount in (SMALL, LARGE)]
@@ -225,7 +223,7 @@ def _allergy(place: Place) -> Iterator[Doubt]:
     if row["kind"] is None:
         answers = place.answers({"kind": "intolerance"}, {"kind": "allergy"})
         yield place.doubt("whether {} is an allergy or an intolerance", answers)
-    if row["criticality"] is None:
+    if "severity" in place.needs and row["criticality"] is None:
         yield place.doubt("how severe {} can be", place.answers({"criticality": "low"}, {"criticality": "high"}))
 
 
@@ -241,17 +239,17 @@ def _measurement(place: Place) -> Iterator[Doubt]:
     elif (low is None) != (high is None):
         ends = (low, LARGE) if high is None else (SMALL, high)
         yield place.doubt("the exact value of {}", place.answers(*({"low": end, "high": end} for end in ends)))
-    if place.limit and row[place.limit] is None:
-        side = {"uln": "upper", "lln": "lower"}[place.limit]
-        answers = place.answers(*({place.limit: number} for number in (SMALL, LARGE)))
-        yield place.doubt(f"the {side} limit of normal of {{}}", answers)
-    if place.method and row["method"] is None:
+    for limit, side in (("uln", "upper"), ("lln", "lower")):
+        if limit in place.needs and row[limit] is None:
+            answers = place.answers(*({limit: number} for number in (SMALL, LARGE)))
+            yield place.doubt(f"the {side} limit of normal of {{}}", answers)
+    if "method" in place.needs and row["method"] is None:
         yield place.doubt("whether {} is by echocardiography", place.answers({"method": "echocardiography"}))
 
 
 def _statement(place: Place) -> Iterator[Doubt]:
     yield from place.dated("the day of {}", "date_from", "date_to")
-    if place.volume and place.row["amount"] is None:
+    if "volume" in place.needs and place.row["amount"] is None:
         yield place.doubt("the volume of {}", place.answers({"amount": SMALL}, {"amount": LARGE}))
 
 

@@ -65,7 +65,6 @@ SECTIONS = {
     "DonatedVolumeCondition": "procedures",
 }
 """The section of the record of which a kind of feature needs to know that it is complete."""
-_LIMITS = {"timesUpperLimit": "uln", "timesLowerLimit": "lln"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +100,10 @@ class _Try:
     records: tuple[str, ...] = ()
     given: Answer = ()
 
+    def with_given(self, given: Answer) -> _Try:
+        """The same try where something else is known besides."""
+        return replace(self, answers=tuple((*answer, *given) for answer in self.answers), given=given)
+
 
 class _Patient:
     """The rows of a patient that have details, with their tables and places, and which are of which record."""
@@ -135,16 +138,20 @@ class Advisor:
         """
         doubtful = [() if one.feature.kind in _SETTLED_ELSEWHERE else self._doubts(one) for one in open_features]
         found: list[tuple[Attempt, ...]] = [() for _ in open_features]
-        for stage in (_one, _two, _all):
-            self._try(
-                open_features,
-                found,
-                [() if done else stage(some) for done, some in zip(found, doubtful, strict=True)],
-                options,
-            )
-        self._try_complete(open_features, found, doubtful, options)
+        self._stage(open_features, found, doubtful, [()] * len(found), (_one,), options)
+        given = [
+            None if done or not some else self._completed(one)
+            for one, done, some in zip(open_features, found, doubtful, strict=True)
+        ]
+        enough = self._enough(open_features, given, options)
+        doubtful = [() if settled else some for settled, some in zip(enough, doubtful, strict=True)]
+        self._stage(open_features, found, doubtful, [()] * len(found), (_two, _all), options)
+        self._stage(open_features, found, doubtful, given, (_one, _two, _all), options)
         self._shrink(open_features, found, options)
-        sides = [() if done else self._one_of(one) for done, one in zip(found, open_features, strict=True)]
+        sides = [
+            () if done or settled else self._one_of(one)
+            for done, settled, one in zip(found, enough, open_features, strict=True)
+        ]
         self._try(open_features, found, sides, options)
         self._read.clear()
         return found
@@ -165,40 +172,39 @@ class Advisor:
             if any(map(open_features[place].settles, reached)):
                 found[place] += (Attempt(some.doubts, reached, some.records, some.given),)
 
-    def _try_complete(
+    def _stage(
         self,
         open_features: Sequence[OpenFeature],
         found: list[tuple[Attempt, ...]],
         doubtful: Sequence[Sequence[Doubt]],
+        given: Sequence[Answer | None],
+        stages: Sequence[Callable[[Sequence[Doubt]], list[_Try]]],
         options: FeatureOptions,
     ) -> None:
-        """Try the details of features that nothing settles once more as if the section were complete.
+        """Try the doubts of features for which nothing is found, fewer at a time first.
 
-        Where a complete section settles a feature whatever its details are, there is nothing to ask of these.
+        `given` is added to each answer; a feature for which it is None is not tried.
         """
-        waiting = [
-            () if done or not some else self._completed(one)
-            for one, done, some in zip(open_features, found, doubtful, strict=True)
-        ]
-        alone: list[tuple[Attempt, ...]] = [() for _ in found]
-        self._try(open_features, alone, [[_Try((), (given,))] if given else () for given in waiting], options)
-        for stage in (_one, _two, _all):
+        for stage in stages:
             tries = [
-                [
-                    _Try(one.doubts, tuple((*answer, *given) for answer in one.answers), given=given)
-                    for one in stage(some)
-                ]
-                if given and not settled and not done
-                else ()
-                for given, settled, done, some in zip(waiting, alone, found, doubtful, strict=True)
+                () if done or more is None else [each.with_given(more) for each in stage(some)]
+                for done, some, more in zip(found, doubtful, given, strict=True)
             ]
             self._try(open_features, found, tries, options)
 
-    def _completed(self, one: OpenFeature) -> Answer:
-        """The section of a feature as complete, with everything in it understood; nothing where it has none."""
+    def _enough(
+        self, open_features: Sequence[OpenFeature], given: Sequence[Answer | None], options: FeatureOptions
+    ) -> list[bool]:
+        """Whether what is `given` settles each feature alone, so that its details do not matter."""
+        alone: list[tuple[Attempt, ...]] = [() for _ in open_features]
+        self._try(open_features, alone, [[_Try((), (more,))] if more else () for more in given], options)
+        return [bool(attempts) for attempts in alone]
+
+    def _completed(self, one: OpenFeature) -> Answer | None:
+        """The section of a feature as complete, with everything in it understood; None where it has none."""
         section = SECTIONS.get(one.feature.kind)
         if section is None:
-            return ()
+            return None
         stated = {"section": section, "date_from": one.ask.base, "date_to": one.ask.base}
         rows = self._numbers("unread").get(one.ask.patient, ())
         column = self._tables["unread"].column("section")
@@ -238,8 +244,7 @@ class Advisor:
         for table in _MORE if sets else ():
             chosen |= {place for place in mine.of_table[table] if self._status(mine.rows[place][2]["concept"], sets)}
         chosen |= {place for table in _beside(feature) for place in mine.of_table[table] if mine.concerns(place)}
-        limit = _LIMITS.get(str(feature.get("quantity"))) or ("uln" if "Positive" in feature.kind else None)
-        days = _days(one)
+        days, needs = _days(one), _needs(feature)
         return [
             Place(
                 table,
@@ -248,10 +253,7 @@ class Advisor:
                 ask.base,
                 days,
                 self._other(table, row, sets),
-                limit,
-                feature.get("method") is not None,
-                feature.get("perKilogram") is True,
-                feature.kind == "DonatedVolumeCondition",
+                needs,
             )
             for table, number, row in (mine.rows[place] for place in sorted(chosen))
             if (first := row[_FIRST_DAY.get(table, "date_from")]) is None or first <= ask.base
@@ -399,6 +401,23 @@ _FIRST_DAY = {
 """The column with the first day of a fact, where it is not `date_from`."""
 
 
+def _needs(feature: Feature) -> frozenset[str]:
+    """The details that count for a feature (`Place.needs`)."""
+    kind = feature.kind
+    counting = {
+        "dates": kind != "ClassificationCondition",
+        "dose": "Dose" in kind or kind in ("RenalWorseningCondition", "TreatmentChangeCondition"),
+        "weight": feature.get("perKilogram") is True,
+        "route": feature.get("route") is not None,
+        "severity": feature.get("severity") is not None or feature.get("which") == "severe",
+        "method": feature.get("method") is not None,
+        "volume": kind == "DonatedVolumeCondition",
+        "uln": "Positive" in kind or feature.get("quantity") == "timesUpperLimit",
+        "lln": feature.get("quantity") == "timesLowerLimit",
+    }
+    return frozenset(name for name, counts in counting.items() if counts)
+
+
 def _beside(feature: Feature) -> tuple[str, ...]:
     """Tables of which a feature needs rows that are of no value set: a body weight, the person of a pregnancy test."""
     if feature.kind == "PregnancyCondition" or feature.get("validFor") == "pregnancyTest":
@@ -448,11 +467,7 @@ def _all(uncertain: Sequence[Doubt]) -> list[_Try]:
 def _without_one(attempt: Attempt) -> list[_Try]:
     """All details but one, each in turn."""
     fewer = [tuple(other for other in attempt.doubts if other is not doubt) for doubt in attempt.doubts]
-    return [
-        _Try(left, tuple((*answer, *attempt.given) for answer in _combined(left)), given=attempt.given)
-        for left in fewer
-        if len(left) >= PAIR
-    ]
+    return [_Try(left, _combined(left)).with_given(attempt.given) for left in fewer if len(left) >= PAIR]
 
 
 def _by_record(uncertain: Sequence[Doubt]) -> list[list[Doubt]]:
