@@ -163,16 +163,25 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
     return work
 
 
+def spark_start() -> Work:
+    """The start of Java and of a session, this machine alone."""
+    from sle_kg.spark.session import start
+
+    return lambda: start(None)
+
+
 def spark(folder: str) -> Work:
-    """The script on Spark, this machine alone, two threads; the session is up and the Parquet files are known."""
+    """The script on Spark, this machine alone, two threads; the session is up, reading the Parquet files counts."""
     from sle_kg.cohort.judge import SqlJudge
     from sle_kg.cohort.spark import SparkCohort
     from sle_kg.screening import Options
+    from sle_kg.spark.session import start
     from sle_kg.terminology import terminology
     from sle_kg.trials import screenable
 
     judge = SqlJudge(list(screenable().values()), Options(on=ON), terminology())
-    return SparkCohort.open(judge, folder, {}, None).run
+    start(None)
+    return lambda: SparkCohort.open(judge, folder, {}, None).run()
 
 
 def duckdb_files(folder: str) -> Work:
@@ -259,7 +268,8 @@ def parse(folder: str) -> Work:
 
 
 JOBS: dict[str, Callable[..., Work]] = {
-    job.__name__: job for job in (yardstick, grouped, ready, program, invented, spark, duckdb_files, scan, bare, parse)
+    job.__name__: job
+    for job in (yardstick, grouped, ready, program, invented, spark_start, spark, duckdb_files, scan, bare, parse)
 }
 
 
