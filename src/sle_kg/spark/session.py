@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 LOCAL = "local[2]"
 """The master where the user names none: this machine, two threads."""
 LEAST_JAVA = 17
+_MASTER = re.compile(r"local(-cluster)?(\[[\d*, ]+\])?|spark://.+|k8s://.+|yarn")
 
 EXACT = {
     "spark.sql.ansi.enabled": "true",  # an overflow is an error, never a wrapped or rounded number
@@ -91,6 +93,8 @@ def start(master: str | None = None) -> SparkSession:
     folder = Path(tempfile.mkdtemp(prefix="sle-kg-spark-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     asked = master or os.environ.get("SPARK_MASTER") or LOCAL
+    if not _MASTER.fullmatch(asked):
+        raise InputError(f"--master {asked}: is no master of Spark; give local[N], spark://HOST:PORT, yarn or k8s://…")
     os.environ["JAVA_HOME"] = str(java_home(folder))
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     _silence(folder)
