@@ -108,6 +108,10 @@ ONE_QUERY_FOR_ALL = frozenset(
     }
 )
 """Kinds whose query reads every parameter from columns, so that it bounds all features of the kind at once."""
+ONE_QUERY_FOR_WINDOWS = frozenset(
+    {"HighestDoseCondition", "DoseDurationCondition", "RenalWorseningCondition", "DonatedVolumeCondition"}
+)
+"""Kinds whose query reads the look-back from columns: it bounds features that differ in nothing else at once."""
 
 JOINED_BY_PATIENT = frozenset(
     {
@@ -220,7 +224,11 @@ def batches(features: Sequence[Feature]) -> list[list[int]]:
     """Numbers of the features, those that share a query together."""
     together: dict[object, list[int]] = {}
     for number, feature in enumerate(features):
-        key = (feature.kind, anchored(feature)) if feature.kind in ONE_QUERY_FOR_ALL else feature.slug
+        key: object = feature.slug
+        if feature.kind in ONE_QUERY_FOR_ALL:
+            key = (feature.kind, anchored(feature))
+        elif feature.kind in ONE_QUERY_FOR_WINDOWS:
+            key = (feature.kind, tuple(pair for pair in feature.parameters if pair[0] != "lookback"))
         together.setdefault(key, []).append(number)
     return list(together.values())
 
