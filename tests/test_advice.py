@@ -14,10 +14,15 @@ from typing import Any
 import pytest
 
 import additions
+from cohorts import write_tables
 from identity.test_identity import patient
+from sle_kg.cohort.evidence import evidence
+from sle_kg.cohort.run import run
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import UNBOUNDED, Bounds, compare
 from sle_kg.features.asks import Ask
+from sle_kg.followup.options import FollowUpOptions
+from sle_kg.followup.scores import scores
 from sle_kg.patients.facts import PatientData
 from sle_kg.resources import path
 from sle_kg.screening import Options, Session, open_leaves
@@ -164,6 +169,18 @@ def test_of_an_order_it_is_asked_whether_it_was_taken(rows: Rows) -> None:
     assert missing.startswith("whether mycophenolate mofetil (MedicationRequest/r5, ordered, ")
 
 
+def test_of_a_medicine_without_dose_the_dose_is_asked_for_in_a_follow_up(tmp_path: Path) -> None:
+    bundle = json.loads((path("examples") / "followup.json").read_text(encoding="utf-8"))
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    for one in resources:
+        if one["resourceType"] == "MedicationStatement":
+            one["dosage"][0].pop("doseAndRate")
+    file = written(tmp_path / "followup.json", resources)
+    missing = {text for result in scores([file], "lldas", FollowUpOptions()) for text in result.missing}
+    assert "the dose of prednisone (MedicationStatement/prednisone-6, completed, once a day, 2026-05-24)" in missing
+    assert not [text for text in missing if text.startswith("a record of")]
+
+
 # ---- nothing that is there is asked for -----------------------------------------------------------------------------
 
 
@@ -177,7 +194,7 @@ def statements(verdicts: list[Verdict]) -> Iterator[tuple[str, str, dt.date]]:
 
 
 def test_nothing_is_asked_for_that_is_in_the_record(tmp_path: Path) -> None:
-    session = Session([written(tmp_path / "p.json", random_people(6, 5))], Options(on=ON, engine="sql"))
+    session = Session([written(tmp_path / "p.json", random_people(3, 5))], Options(on=ON, engine="sql"))
     verdicts = judged(session)
     asked = set(statements(verdicts))
     stated = {
@@ -287,3 +304,24 @@ def test_what_is_asked_for_can_settle_the_row(tmp_path: Path, seed: int) -> None
     ]
     assert not useless
     assert all(one.copies or NO_RECORD.match(one.missing[0]) for one in asked)
+
+
+# ---- everybody says the same ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_cohort_asks_for_what_screen_asks_for(tmp_path: Path) -> None:
+    session = Session([written(tmp_path / "p.json", random_people(8, 9))], Options(on=ON, engine="sql"))
+    expected = {(one.patient, one.trial): one for one in session.judge(session.data.patients, lambda done: None)}
+    folder = write_tables(tmp_path / "tables", session.data.tables)
+    options = Options(on=ON)
+    found = evidence(folder, options, session.data.patients, {}, run(folder, options))
+    assert {(one.patient, one.trial): one for one in found} == expected
+
+
+@pytest.mark.slow
+def test_the_shapes_ask_for_what_sql_asks_for(tmp_path: Path) -> None:
+    file = written(tmp_path / "p.json", random_people(4, 13))
+    assert judged(Session([file], Options(on=ON, engine="shacl"))) == judged(
+        Session([file], Options(on=ON, engine="sql"))
+    )

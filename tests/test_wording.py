@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -95,6 +96,31 @@ def test_an_open_set_asks_for_an_attestation_and_a_closed_one_for_completeness()
     assert "complete" not in " ".join(WORDS.missing(cns, "attest:NCT06106906/E04"))
     assert "attest:NCT06106906/E04" in " ".join(WORDS.missing(cns, "attest:NCT06106906/E04"))
     assert "procedures are complete up to 2026-11-21" in " ".join(WORDS.missing(dialysis, "attest:NCT06106906/E09b"))
+
+
+def test_a_statement_of_completeness_that_is_there_is_not_asked_for() -> None:
+    dialysis = find("NCT06106906", "E09b")
+    stated = replace(WORDS, complete={"procedures": ON})
+    assert "complete" not in " ".join(stated.missing(dialysis, "attest:x"))
+    early = replace(WORDS, complete={"procedures": ON - dt.timedelta(days=1)})
+    assert "procedures are complete up to 2026-11-21" in " ".join(early.missing(dialysis, "attest:x"))
+
+
+def test_of_a_complete_section_with_a_code_that_is_not_understood_the_code_is_asked_for() -> None:
+    stated = replace(WORDS, complete={"procedures": ON}, blocking={"procedures": ("Procedure/p1 (Bypass)",)})
+    assert stated.missing(find("NCT06106906", "E09b"), "attest:x") == (
+        "what Procedure/p1 (Bypass) is (map the code with --code-map), or an attestation (attest:x)",
+    )
+
+
+def test_of_an_event_known_to_the_month_the_day_is_asked_for() -> None:
+    steroid = find("NCT06106906", "E24a")
+    vague = {"leukapheresis": dt.date(2026, 11, 1)}, {"leukapheresis": dt.date(2026, 11, 30)}
+    said = replace(WORDS, anchors=vague[0], until=vague[1])
+    assert said.missing(steroid, "attest:x") == (
+        "the day of leukapheresis, known only to be from 2026-11-01 to 2026-11-30",
+    )
+    assert "known only to be from 2026-11-01 to 2026-11-30" in said.unknown(steroid, UNBOUNDED, [])
 
 
 def test_an_unknown_or_planned_event_is_what_is_asked_for() -> None:

@@ -86,6 +86,21 @@ def test_one_statement_that_would_settle_many_rows_is_told_once_above_them():
     )
 
 
+def test_details_that_records_leave_open_stand_together_each_once():
+    vaccine = "the day of live vaccine (Immunization/r76, completed, 2026-10)"
+    limit = "the upper limit of normal of bilirubin (Observation/r3, 0.6 mg/dL (serum), 2026-11-10)"
+    rows = (
+        sample.row("E19a", "unknown", missing=(f"{vaccine}, or an attestation (attest:x/E19a)",), open_kind="data"),
+        sample.row("E20a", "unknown", missing=("another fact",), open_kind="data"),
+        sample.row("E24a", "unknown", missing=(vaccine, limit), open_kind="data"),
+    )
+    table = render_table([sample.verdict("p", "NCT06106906", "undetermined", rows)])
+    assert " ".join(section(table, "Data to look up").split()) == (
+        f"? Details that the records leave open • {vaccine} [NCT06106906 E19a, E24a] • {limit} [NCT06106906 E24a] "
+        "? another fact [NCT06106906 E20a]"
+    )
+
+
 def test_results_of_one_span_of_days_stand_together():
     span = "from 2026-10-24 to 2026-11-21"
     rows = (
