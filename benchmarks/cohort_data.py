@@ -45,16 +45,16 @@ def fact_rows(folder: Path) -> int:
     return sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
 
 
-def bulk_export(folder: Path, patients: int) -> Path:
-    """A bulk export in FHIR NDJSON of so many drawn patients, made unless it is there."""
-    target = folder / f"fhir{patients}"
+def bulk_export(folder: Path, patients: int, kind: str = "screening") -> Path:
+    """A bulk export in FHIR NDJSON of so many drawn patients of a kind of population, made unless it is there."""
+    target = folder / f"fhir-{kind}{patients}"
     if not target.exists():
-        run(COMMAND, *_arguments(patients), "--format", "fhir", "--output", str(target))
+        run(COMMAND, *_arguments(patients, kind), "--format", "fhir", "--output", str(target))
     return target
 
 
-def _arguments(patients: int) -> tuple[str, ...]:
-    return ("example-cohort", "--population", "screening", "--patients", str(patients), "--seed", SEED)
+def _arguments(patients: int, kind: str = "screening") -> tuple[str, ...]:
+    return ("example-cohort", "--population", kind, "--patients", str(patients), "--seed", SEED)
 
 
 def _copy(table: pa.Table, file: Path, name: str, patients: int) -> None:

@@ -1,12 +1,15 @@
 """Lines that are filled in by what is known of their form: the same tables as when each line is read by itself."""
 
+import itertools
 import json
 import random
 import re
 
+import pyarrow as pa
 import pytest
 
-from sle_kg.ingest import Options, fhir, filling, forms, ingest_cohort, pieces, work
+from sle_kg.ingest import Options, blocks, fhir, filling, forms, ingest_cohort, pieces, work
+from sle_kg.ingest.layout import Layout
 from sle_kg.synthetic import write_cohort
 
 LOINC, SNOMED, UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org"
@@ -156,6 +159,7 @@ def told(folder):
 
 
 def every_line(content, first):
+    """All lines, with their numbers."""
     return enumerate(content.split(b"\n"), first)
 
 
@@ -172,9 +176,7 @@ def compared(source, folder, monkeypatch):
         patched.setattr(fhir.PieceReader, "_read_text", reading)
         summary = ingest_cohort([str(source)], folder / "filled", Options(workers=1))
     with monkeypatch.context() as patched:
-        patched.setattr(
-            forms.Forms, "fill", lambda self, name, first, content, fill: enumerate(content.split(b"\n"), first)
-        )
+        patched.setattr(forms.Forms, "fill", lambda self, name, first, content, fill: every_line(content, first))
         assert ingest_cohort([str(source)], folder / "alone", Options(workers=1)) == summary
     assert told(folder / "filled") == told(folder / "alone")
     return len(alone)
@@ -184,10 +186,53 @@ def compared(source, folder, monkeypatch):
 def test_hostile_lines_give_the_same_filled_in_or_alone(seed, tmp_path, monkeypatch):
     work._forms.cache_clear()
     monkeypatch.setattr(pieces, "PIECE", 200_000)
+    monkeypatch.setattr(forms, "_SAMPLE", 1)
+    monkeypatch.setattr(forms, "_MOST_LAYOUTS", 200)
+    by_columns = []
+    columns_of = blocks.columns_of
+
+    def counted(*arguments):
+        found = columns_of(*arguments)
+        by_columns.append(len(found.numbers))
+        return found
+
+    monkeypatch.setattr(forms, "columns_of", counted)
     lines = hostile_lines(seed, 1500)
     source = tmp_path / "lines.ndjson"
     source.write_bytes(b"\n".join(lines) + b"\n")
+    ingest_cohort([str(source)], tmp_path / "learnt", Options(workers=1))
+    by_columns.clear()
     assert compared(source, tmp_path, monkeypatch) < 2 * len(lines) // 3
+    assert told(tmp_path / "learnt") == told(tmp_path / "filled")
+    assert sum(by_columns) > len(lines) // 5
+
+
+def test_columns_are_cut_where_lines_are():
+    dice = random.Random(1)
+    steps = [b'"id":"', b'"reference":"', b'"date":"']
+    layout = Layout(tuple((step, False) for step in steps), 0, 1, 2, (2,), ())
+    texts = [b'{"x":', b'p"', b'q"', b'"', b",", b"}", b"", *steps]
+    lines = [b"".join(dice.choices(texts, k=dice.randint(0, 12))) for _ in range(20_000)]
+    lines += [b'{"id":"%d","reference":"","date":"2020"}' % number for number in range(100)]
+    left, found, numbers = blocks._cut(layout, pa.array(lines, pa.large_binary()), pa.arange(0, len(lines)))
+    kept = numbers.to_pylist()
+    assert set(range(20_000, 20_100)) < set(kept)
+    told = [(form, list(each)) for form, *each in zip(left.to_pylist(), *map(pa.Array.to_pylist, found), strict=True)]
+    assert told == [layout.cut(lines[number]) for number in kept]
+
+
+def test_two_streams_become_one_in_order():
+    dice = random.Random(2)
+    keys = sorted({(dice.randrange(40), f"r{dice.randrange(100)}") for _ in range(1500)})
+    shares = [[key for key in keys if hash(key) % 4], [key for key in keys if not hash(key) % 4], []]
+
+    def batches(share):
+        rows = pa.table({"place": [place for place, _ in share], "record": [record for _, record in share]})
+        return rows.cast(pa.schema([("place", pa.int32()), ("record", pa.string())])).to_batches(dice.randint(5, 99))
+
+    for one, other in itertools.permutations(shares, 2):
+        told = [row for batch in filling._in_order(batches(one), batches(other)) for row in batch.to_pylist()]
+        assert [(row["place"], row["record"]) for row in told] == sorted(one + other)
 
 
 def test_templates_beyond_those_held_give_the_same(tmp_path, monkeypatch):
@@ -195,6 +240,7 @@ def test_templates_beyond_those_held_give_the_same(tmp_path, monkeypatch):
     ingest_cohort([str(tmp_path / "export")], tmp_path / "all", Options(workers=1))
     monkeypatch.setattr(filling, "HELD", 40)
     monkeypatch.setattr(filling, "BATCH", 2048)
+    monkeypatch.setattr(filling, "SORTED", 500)
     monkeypatch.setattr(forms, "_ROOM", 100_000)
     ingest_cohort([str(tmp_path / "export")], tmp_path / "few", Options(workers=1))
     assert told(tmp_path / "few") == told(tmp_path / "all")

@@ -24,9 +24,9 @@ BATCH = 1 << 15
 """Lines that are filled in at a time."""
 SORTED = 1 << 18
 """Lines that are sorted at a time, about: all of some patients."""
-_PATIENTS_TOGETHER = f"""
+_PATIENTS_TOGETHER = """
     SELECT min(place), max(place)
-    FROM (SELECT place, sum(count(*)) OVER (ORDER BY place) // {SORTED} AS part FROM unordered GROUP BY place)
+    FROM (SELECT place, sum(count(*)) OVER (ORDER BY place) // ? AS part FROM unordered GROUP BY place)
     GROUP BY part ORDER BY part"""
 """The first and the last of the patients whose lines are sorted together."""
 
@@ -67,7 +67,7 @@ class Filling:
             CREATE TABLE line AS FROM unordered LIMIT 0;
             """
         )
-        for places in db.execute(_PATIENTS_TOGETHER).fetchall():
+        for places in db.execute(_PATIENTS_TOGETHER, [SORTED]).fetchall():
             db.execute("INSERT INTO line FROM unordered WHERE place BETWEEN ? AND ? ORDER BY place, record", places)
         db.execute("DROP TABLE unordered")
         [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
