@@ -15,6 +15,7 @@ import pytest
 from caselib import bundle
 from cases import SUITES
 from cohorts import write_tables
+from sle_kg.cohort.changes import further_features
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.run import Wanted, run
 from sle_kg.cohort.tables import CohortTables
@@ -77,7 +78,9 @@ def test_bounds_statuses_verdicts_and_summary_are_those_of_duckdb(
     if not verdicts.endswith("/"):
         assert (tmp_path / "sql.parquet").read_bytes() == (tmp_path / verdicts).read_bytes()
     read = CohortTables.open(folder)
-    duck = SqlJudge(list(screenable().values()), options, terminology()).judge(read.read(read.patients, ON, {}))
+    trials = list(screenable().values())
+    further = further_features(trials, options.readings)
+    duck = SqlJudge(trials, options, terminology(), further).judge(read.read(read.patients, ON, {}))
     for name in (PERSON, WIDE, SAID, JUDGED):
         expected = duck.sql(f"SELECT * FROM {name} ORDER BY number").to_arrow_table()
         found = session.table(name).orderBy("number").toArrow()
