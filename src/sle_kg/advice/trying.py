@@ -7,6 +7,7 @@ the queries that computed those of the patient, so that advice never rests on a 
 from __future__ import annotations
 
 import datetime as dt
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
     from sle_kg.terminology import Terminology
 
-COPIES = 2000
-"""Copies of patients in memory at a time."""
+ROWS = 300_000
+"""Rows of copies of patients in memory at a time."""
+MOST_DOUBTS = 60
+"""Doubts about one feature that are tried; a record with more is asked for these first."""
 COMBINED = 8
 """Doubts of several records that are combined in pairs; of more only those of one record are."""
 CROSSED = 6
@@ -33,6 +36,14 @@ CROSSED = 6
 PAIR = 2
 _NOT_COPIED = ("record", "attestation", "event", "adverse_event")
 """Fact tables that no feature reads through a copy."""
+_WITHOUT_RESULTS = frozenset(
+    {
+        *("DiagnosisCondition", "DiagnosisCountCondition", "ProcedureCondition", "ImmunizationCondition"),
+        *("ExposureCondition", "WashoutCondition", "DrugCountCondition", "TreatmentDurationCondition"),
+        *("AllergyCondition", "ContraindicationCondition", "StatementCondition"),
+    }
+)
+"""Kinds of feature that read no measurement: most rows of a patient need not be copied for them."""
 _DOUBTFUL = ("patient", *CODED, "measurement", "statement")
 """Fact tables whose rows have details."""
 _SETS = ("valueSet", "concurrentWith", "diagnosis")
@@ -105,6 +116,15 @@ class _Try:
         return replace(self, answers=tuple((*answer, *given) for answer in self.answers), given=given)
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy of a patient with changes, with or without measurements."""
+
+    patient: str
+    edits: frozenset[Edit]
+    results: bool
+
+
 class _Patient:
     """The rows of a patient that have details, with their tables and places, and which are of which record."""
 
@@ -128,7 +148,7 @@ class Advisor:
         self._tables = {name: table for name, table in tables.items() if name not in _NOT_COPIED}
         self._none = {name: tables[name].slice(0, 0) for name in _NOT_COPIED}
         self._terminology = terminology
-        self._rows: dict[str, dict[str, list[int]]] = {}
+        self._rows: dict[str, dict[str, array[int]]] = {}
         self._read: dict[str, _Patient] = {}
 
     def settling(self, open_features: Sequence[OpenFeature], options: FeatureOptions) -> list[tuple[Attempt, ...]]:
@@ -228,7 +248,7 @@ class Advisor:
 
     def _doubts(self, one: OpenFeature) -> list[Doubt]:
         """The doubts of every record that concerns a feature."""
-        return [doubt for place in self._places(one) for doubt in doubts(place)]
+        return [doubt for place in self._places(one) for doubt in doubts(place)][:MOST_DOUBTS]
 
     def _places(self, one: OpenFeature) -> list[Place]:
         """The rows that concern a feature and are not dated after the last day seen.
@@ -267,17 +287,17 @@ class Advisor:
                     (table, number, row)
                     for table in _DOUBTFUL
                     if (numbers := self._numbers(table).get(patient))
-                    for number, row in zip(numbers, self._tables[table].take(numbers).to_pylist(), strict=True)
+                    for number, row in zip(numbers, self._tables[table].take(list(numbers)).to_pylist(), strict=True)
                 ]
             )
         return self._read[patient]
 
-    def _numbers(self, table: str) -> dict[str, list[int]]:
+    def _numbers(self, table: str) -> dict[str, array[int]]:
         """The places of the rows of each patient in a table."""
         if table not in self._rows:
-            rows: dict[str, list[int]] = {}
+            rows: dict[str, array[int]] = {}
             for number, patient in enumerate(self._tables[table].column("patient").to_pylist()):
-                rows.setdefault(patient, []).append(number)
+                rows.setdefault(patient, array("q")).append(number)
             self._rows[table] = rows
         return self._rows[table]
 
@@ -312,16 +332,32 @@ class Advisor:
 
     def _bounds(self, tries: Sequence[tuple[OpenFeature, Answer]], options: FeatureOptions) -> Iterator[Bound]:
         """The bounds of each feature if the answer were so, in order."""
-        copies: dict[tuple[str, frozenset[Edit]], list[int]] = {}
+        copies: dict[_Copy, list[int]] = {}
         for number, (one, answer) in enumerate(tries):
-            copies.setdefault((one.ask.patient, frozenset(answer)), []).append(number)
+            copy = _Copy(one.ask.patient, frozenset(answer), one.feature.kind not in _WITHOUT_RESULTS)
+            copies.setdefault(copy, []).append(number)
         found: dict[int, Bound] = {}
-        keys = list(copies)
-        for start in range(0, len(keys), COPIES):
-            some = keys[start : start + COPIES]
-            asked = [[(number, tries[number][0]) for number in copies[key]] for key in some]
+        for some in self._chunks(list(copies)):
+            asked = [[(number, tries[number][0]) for number in copies[copy]] for copy in some]
             found |= self._computed(self._copied(some), asked, options)
         return iter([found[number] for number in range(len(tries))])
+
+    def _chunks(self, copies: Sequence[_Copy]) -> Iterator[list[_Copy]]:
+        """The copies in parts that fit into memory together."""
+        part: list[_Copy] = []
+        rows = 0
+        for copy in copies:
+            part.append(copy)
+            rows += sum(len(self._numbers(name).get(copy.patient, ())) for name in self._tables_of(copy))
+            if rows >= ROWS:
+                yield part
+                part, rows = [], 0
+        if part:
+            yield part
+
+    def _tables_of(self, copy: _Copy) -> list[str]:
+        """The tables of which a copy has rows."""
+        return [name for name in self._tables if copy.results or name != "measurement"]
 
     def _computed(
         self,
@@ -355,7 +391,7 @@ class Advisor:
                 found[number] = (value.lower, value.upper)
         return found
 
-    def _copied(self, copies: Sequence[tuple[str, frozenset[Edit]]]) -> dict[str, pa.Table]:
+    def _copied(self, copies: Sequence[_Copy]) -> dict[str, pa.Table]:
         """The fact tables of copies, numbered from 0, with the edits of each."""
         import pyarrow as pa
 
@@ -364,14 +400,14 @@ class Advisor:
             numbers: list[int] = []
             owners: list[str] = []
             edited: list[dict[str, Any]] = []
-            for copy, (patient, edits) in enumerate(copies):
-                mine = [edit for edit in edits if edit.table == name]
+            for place, copy in enumerate(copies):
+                mine = [edit for edit in copy.edits if edit.table == name]
                 touched = {edit.row for edit in mine}
-                rows = self._numbers(name).get(patient, ())
+                rows = self._numbers(name).get(copy.patient, ()) if name in self._tables_of(copy) else ()
                 kept = [number for number in rows if number not in touched] if touched else rows
                 numbers += kept
-                owners += [str(copy)] * len(kept)
-                edited += self._edited(str(copy), patient, mine)
+                owners += [str(place)] * len(kept)
+                edited += self._edited(str(place), copy.patient, mine)
             made = table.take(pa.array(numbers, pa.int64()))
             made = made.set_column(0, "patient", pa.array(owners, pa.string()))
             tables[name] = pa.concat_tables([made, pa.Table.from_pylist(edited, schema=made.schema)])
