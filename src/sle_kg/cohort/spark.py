@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.patterns import WAITING
@@ -28,7 +28,7 @@ from sle_kg.spark.write import spark_writer
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 SAME_TIME = 2
 """Statements of features that are prepared and run at the same time."""
@@ -52,6 +52,7 @@ class SparkCohort:
         self._derived: list[Statement] = []
         """What feature queries read beside facts, anchors and reference tables."""
         self._first = 0
+        self._kept: dict[str, DataFrame] = {}
 
     @classmethod
     def open(
@@ -78,9 +79,9 @@ class SparkCohort:
 
     def run(self) -> None:
         """Make the views of the script, `PERSON` to `JUDGED`, and compute what the driver will ask for."""
-        for name, table in with_code_map(self.tables.tables, self._code_map, self._session).items():
-            in_order = table.repartition("patient").sortWithinPartitions(*table.columns)
-            in_order.localCheckpoint().createOrReplaceTempView(f"source_{name}")
+        sources = with_code_map(self.tables.tables, self._code_map, self._session)
+        for name, table in sources.items():
+            self._keep(f"source_{name}", table.repartition("patient").sortWithinPartitions(*table.columns))
         concepts = [row[0] for row in self._session.sql(to_spark(concepts_query("source_"))).collect()]
         self._references = self.sql.references(concepts)
         for known in self._references:
@@ -93,23 +94,36 @@ class SparkCohort:
         self._derived = [one for one in rest if one.name not in (PERSON, ANCHOR, *ONLY_WIDE, *self._facts)]
         for one in rest:
             self._view(one)
+        for name in sources:
+            self._forget(f"source_{name}")
         with ThreadPoolExecutor(SAME_TIME) as pool:
             list(pool.map(self._view, found))
         for one in last:
             self._view(one)
         for one in found:
-            self._session.catalog.dropTempView(one.name)
+            self._forget(one.name)
 
     def _view(self, statement: Statement) -> None:
-        """Compute a statement and what it is made from.
+        """Compute a statement and what it is made from."""
+        made = steps(statement.name, statement.select)
+        for step in made:
+            self._keep(step.name, self._session.sql(step.select))
+        for step in made[:-1]:
+            self._forget(step.name)
+
+    def _keep(self, name: str, table: DataFrame) -> None:
+        """Compute a table and keep it as a view.
 
         What is computed is cut off from how it was made: Spark would plan that again for every statement that reads it.
         """
-        made = steps(statement.name, statement.select)
-        for step in made:
-            self._session.sql(step.select).localCheckpoint().createOrReplaceTempView(step.name)
-        for step in made[:-1]:
-            self._session.catalog.dropTempView(step.name)
+        self._kept[name] = table.localCheckpoint()
+        self._kept[name].createOrReplaceTempView(name)
+
+    def _forget(self, name: str) -> None:
+        """Free what was kept; Spark would do so when Java is short of memory."""
+        self._session.catalog.dropTempView(name)
+        plan: Any = self._kept.pop(name)
+        plan._jdf.queryExecution().analyzed().rdd().unpersist(False)
 
     # ---- on the driver ----------------------------------------------------------------------------------------------
 
