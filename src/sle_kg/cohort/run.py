@@ -11,7 +11,7 @@ from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.changes import further_features
 from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
-from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
+from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, VERDICTS, CohortSummary, Counts, verdict_query
 from sle_kg.cohort.waiting import WaitingPatients
@@ -24,6 +24,7 @@ from sle_kg.patients.facts import COLUMNS
 from sle_kg.screening import Options, check_options, chosen_trials
 from sle_kg.sql_plan import Plan
 from sle_kg.verdict import Status
+from sle_kg.verdicts import KINDS
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class _Cohort:
             self._tell_ahead(part.connection)
 
     def slim(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Drop all that days, counts and the verdict table do not need of a chunk; statuses take one byte each."""
+        """Drop all that days, counts and the verdict table do not need of a chunk; words take one byte."""
         kept = {PERSON, JUDGED, *TOLD}
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         connection.execute(";".join(f"DROP TABLE {name}" for (name,) in tables if name not in kept))
@@ -175,10 +176,17 @@ class _Cohort:
         narrow |= {columns.verdict: VERDICTS for columns in self.columns}
         casts = [f"CAST({name} AS ENUM({texts(words)})) AS {name}" for name, words in narrow.items()]
         counts = [columns.unknown for columns in self.columns]
-        connection.execute(
-            f"""CREATE TABLE slim AS SELECT number, {", ".join([*casts, *counts])} FROM {JUDGED};
-            DROP TABLE {JUDGED}; ALTER TABLE slim RENAME TO {JUDGED}"""
-        )
+        small = ", ".join(f"CAST({name} AS SMALLINT) AS {name}" for name in ("trial", "row"))
+        kind = f"CAST(kind AS ENUM({texts(KINDS)})) AS kind"
+        made = {
+            JUDGED: ", ".join(["number", *casts, *counts]),
+            OPEN: f"CAST(number AS INTEGER) AS number, {small}, {kind}, settles",
+        }
+        for name, selected in made.items():
+            connection.execute(
+                f"""CREATE TABLE slim AS SELECT {selected} FROM {name};
+                DROP TABLE {name}; ALTER TABLE slim RENAME TO {name}"""
+            )
 
     def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
         """`AHEAD`: what every row of the verdict table needs beside statuses."""
