@@ -44,7 +44,7 @@ class CohortEngine(Protocol):
         ...
 
     def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Add the fact tables, reference tables and `anchor` of (at least) the patients in `WAITING`, by number."""
+        """Add the fact tables and `anchor` of (at least) the patients in `WAITING`, by number; once for a chunk."""
         ...
 
 

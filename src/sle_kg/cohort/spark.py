@@ -17,7 +17,7 @@ from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.patterns import WAITING
 from sle_kg.cohort.write import Write
 from sle_kg.errors import InputError
-from sle_kg.features.database import Reference, arrow_rows, concepts_query, empty_database, load_references
+from sle_kg.features.database import Reference, arrow_rows, concepts_query, empty_database
 from sle_kg.features.wide import PERSON, WIDE, Statement
 from sle_kg.patients.facts import schema
 from sle_kg.spark.dialect import steps, to_spark
@@ -34,8 +34,6 @@ SAME_TIME = 2
 """Statements of features that are prepared and run at the same time."""
 RESULTS = (PERSON, WIDE, SAID, JUDGED)
 ANCHOR = "anchor"
-ONLY_WIDE = ("anchored", "completed")
-"""Tables that nothing but `WIDE` reads."""
 
 
 class SparkCohort:
@@ -49,8 +47,6 @@ class SparkCohort:
         self.sql, self.tables, self._code_map, self._session = judge, tables, code_map, session
         self._references: list[Reference] = []
         self._facts: list[str] = []
-        self._derived: list[Statement] = []
-        """What feature queries read beside facts, anchors and reference tables."""
         self._first = 0
         self._kept: dict[str, DataFrame] = {}
 
@@ -91,7 +87,6 @@ class SparkCohort:
         last = [one for one in statements if one.name.startswith((WIDE, SAID, JUDGED))]
         rest = [one for one in statements if one not in found and one not in last]
         self._facts = [one.name for one in rest if one.name.startswith("fact_")]
-        self._derived = [one for one in rest if one.name not in (PERSON, ANCHOR, *ONLY_WIDE, *self._facts)]
         for one in rest:
             self._view(one)
         for name in sources:
@@ -146,22 +141,15 @@ class SparkCohort:
         return connection
 
     def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """See `CohortEngine`: the facts of the patients in `WAITING` who were not waiting for an earlier trial."""
-        first = not connection.execute(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{ANCHOR}'").fetchall()
-        if first:
-            load_references(connection, self._references)
-            self._load_anchors(connection)
-            connection.execute("CREATE TABLE brought(number INTEGER)")
-        numbers = connection.execute(f"SELECT number FROM {WAITING} ANTI JOIN brought USING (number)").fetchall()
+        """See `CohortEngine`."""
+        numbers = connection.execute(f"SELECT DISTINCT number FROM {WAITING}").fetchall()
         asked = arrow_rows({"patient": "whole"}, [(number + self._first,) for (number,) in numbers])
         wanted = self._session.createDataFrame(asked)
         for name in self._facts:
             found = self._session.table(name).join(wanted, "patient", "left_semi").toArrow()
             dates = [column.name for column in schema(name.removeprefix("fact_")) if is_date(column.type)]
             _add(connection, name, _less(_dated(found, dates), "patient", self._first))
-        for one in self._derived:
-            connection.execute(f"CREATE OR REPLACE TABLE {one.name} AS {one.select}")
-        connection.execute(f"INSERT INTO brought SELECT number FROM {WAITING} ANTI JOIN brought USING (number)")
+        self._load_anchors(connection)
 
     def _load_anchors(self, connection: duckdb.DuckDBPyConnection) -> None:
         """The anchors of the chunk; an ask is a patient's number times the trials, plus the trial's place."""
@@ -175,10 +163,9 @@ def _between(column: str, first: int, count: int) -> str:
 
 
 def _add(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
-    """Rows of a table, which is made if it is not there."""
+    """A table with these rows."""
     connection.register("arrow_made", rows)
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM arrow_made LIMIT 0")
-    connection.execute(f"INSERT INTO {name} SELECT * FROM arrow_made")
+    connection.execute(f"CREATE TABLE {name} AS FROM arrow_made")
     connection.unregister("arrow_made")
 
 
