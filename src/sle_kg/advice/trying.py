@@ -136,6 +136,15 @@ class _Patient:
             self.of_record.setdefault(row["record"], []).append(place)
             self.of_table[table].append(place)
 
+    def may_contradict(self, records: Iterable[str]) -> bool:
+        """Whether two of the records are of one kind; results and statements also of one day."""
+        seen: dict[tuple[str, dt.date | None], str] = {}
+        for record in records:
+            for table, _, row in (self.rows[place] for place in self.of_record.get(record, ())):
+                if seen.setdefault((table, row.get("date_from")), record) != record:
+                    return True
+        return False
+
     def concerns(self, place: int) -> bool:
         """Whether a row is the person, or a body weight."""
         return str(self.rows[place][2].get("test", "bodyWeight")) == "bodyWeight"
@@ -248,7 +257,7 @@ class Advisor:
 
     def _doubts(self, one: OpenFeature) -> list[Doubt]:
         """The doubts of every record that concerns a feature."""
-        return [doubt for place in self._places(one) for doubt in doubts(place)][:MOST_DOUBTS]
+        return _merged(doubt for place in self._places(one) for doubt in doubts(place))[:MOST_DOUBTS]
 
     def _places(self, one: OpenFeature) -> list[Place]:
         """The rows that concern a feature and are not dated after the last day seen.
@@ -319,10 +328,9 @@ class Advisor:
 
     def _one_of(self, one: OpenFeature) -> list[_Try]:
         """Records that contradict each other: each alone, without the others."""
-        patient, records = one.ask.patient, one.records
-        if len(records) < 2:
+        mine, records = self._patient(one.ask.patient), one.records
+        if not mine.may_contradict(records):
             return []
-        mine = self._patient(patient)
         rows = {
             record: [Edit(*mine.rows[place][:2], gone=True) for place in mine.of_record.get(record, ())]
             for record in records
@@ -482,6 +490,19 @@ def _days(one: OpenFeature) -> tuple[dt.date, ...]:
     return tuple(sorted(days))
 
 
+def _merged(uncertain: Iterable[Doubt]) -> list[Doubt]:
+    """One doubt of each detail of a record, however many rows the record has: they are answered alike."""
+    same: dict[tuple[str, str, int], list[Doubt]] = {}
+    for doubt in uncertain:
+        same.setdefault((doubt.record, doubt.asked, len(doubt.answers)), []).append(doubt)
+    return [
+        replace(
+            some[0], answers=tuple(sum(answers, ()) for answers in zip(*(one.answers for one in some), strict=True))
+        )
+        for some in same.values()
+    ]
+
+
 def _one(uncertain: Sequence[Doubt]) -> list[_Try]:
     """Each detail alone."""
     return [_Try((doubt,), doubt.answers) for doubt in uncertain]
@@ -490,7 +511,8 @@ def _one(uncertain: Sequence[Doubt]) -> list[_Try]:
 def _two(uncertain: Sequence[Doubt]) -> list[_Try]:
     """Two details at a time: of all records, or where that would be too many, of one record."""
     together = [uncertain] if len(uncertain) <= COMBINED else _by_record(uncertain)
-    return [_Try(pair, _combined(pair)) for mine in together for pair in combinations(mine, PAIR)]
+    few = (mine for mine in together if len(mine) <= COMBINED)
+    return [_Try(pair, _combined(pair)) for mine in few for pair in combinations(mine, PAIR)]
 
 
 def _all(uncertain: Sequence[Doubt]) -> list[_Try]:
