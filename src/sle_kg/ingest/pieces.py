@@ -21,8 +21,10 @@ from sle_kg.errors import InputError
 PIECE = 32 << 20
 """Bytes of input in a piece, about."""
 MANY, LEAST = 4, 32
-"""A small input is cut into MANY pieces, that all processes have work; none smaller than a LEAST of PIECE. More would be
-worse: pieces in the order of files differ in their types, so that few forms are learnt by two processes."""
+"""A small input is cut into MANY pieces, that all processes have work, none smaller than a LEAST of PIECE.
+
+More would be worse: pieces in the order of files differ in their types, so that two processes learn few forms twice.
+"""
 LIMIT = 64 << 20
 """Bytes of one line, or of one JSON document of several lines; longer ones are rejected unread."""
 LINES = 1 << 17
