@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -80,14 +79,14 @@ def _forms_of(job: Job) -> Forms:
 class Readers:
     """Processes that read pieces; they begin when there is more than one piece to read, and end with the context.
 
-    Where it is safe, they are copies of this process, with all that it has loaded: as long as it has one thread.
+    In the first reading, as long as this process has one thread, they are copies of it, with all that it has loaded.
     """
 
     def __init__(self, job: Job, workers: int) -> None:
         self._job = job
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
-        self._has_one_thread = not job.maps
+        self._may_fork = not job.maps
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +104,7 @@ class Readers:
         try:
             return self._read(iter(pieces))
         finally:
-            self._has_one_thread = False
+            self._may_fork = False
 
     def _read(self, waiting: Iterator[Piece]) -> list[str]:
         begin = list(islice(waiting, 2))
@@ -129,9 +128,9 @@ class Readers:
 
     def _processes(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            fork = self._has_one_thread and sys.platform == "linux" and threading.active_count() == 1
-            if fork:
+            if fork := self._may_fork:
                 _load()
+                fork = _has_one_thread()
             method = multiprocessing.get_context("fork" if fork else "spawn")
             self._pool = ProcessPoolExecutor(
                 self._workers, mp_context=method, initializer=_begin, initargs=(self._job,)
@@ -165,6 +164,14 @@ def _load() -> None:
     import sle_kg.ingest.rows  # noqa: F401
 
     terminology()
+
+
+def _has_one_thread() -> bool:
+    """Whether no other thread, of Python or of a library, may hold a lock; False where that is not known."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
 
 
 def _end_with_parent() -> None:
