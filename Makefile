@@ -73,7 +73,7 @@ $(VENV)/ready-postgres: $(VENV)/ready
 	touch $@
 
 $(VENV)/ready-bench: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench,spark]'
 	touch $@
 
 $(SPARK)/ready: pyproject.toml setup.py
