@@ -57,7 +57,10 @@ def cohort(
         ),
     ] = None,
     what_if: Annotated[
-        bool, typer.Option("--what-if", help="Count who would be gained by dropping a row or relaxing a threshold.")
+        bool,
+        typer.Option(
+            "--what-if", help="Count who would be gained by dropping a row or relaxing a limit, window or wash-out."
+        ),
     ] = False,
     evidence: Annotated[
         list[str] | None,
