@@ -152,7 +152,8 @@ def trials(sizes: Sizes) -> Iterator[Line | str]:
         yield Line(
             f"{number} synthetic trials, {TRIAL_PATIENTS:,} patients, with compilation: {each:.0f} ms a trial", cost
         )
-    yield _exponent("trials", sizes.trials, costs)
+    if len(costs) > 1:
+        yield _exponent("trials", sizes.trials, costs)
 
 
 def spark(sizes: Sizes) -> Iterator[Line | str]:
