@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "sle_kg"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"namespaces", "errors", "resources", "verdict", "phrases", "common_units"},
+    {"namespaces", "errors", "resources", "verdict", "phrases"},
     {"files", "turtle", "criteria", "units", "codes", "delta"},
     {"ontology"},
     {"reason", "terminology"},

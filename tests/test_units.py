@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sle_kg import units
-from sle_kg.common_units import UNITS, common_factor
 from sle_kg.units import UnitError, convert, per_kilogram
 
 CREATININE, BILIRUBIN = Decimal("113.12"), Decimal("584.66")
@@ -112,27 +111,3 @@ def test_what_is_no_unit_is_parsed_once(monkeypatch):
         with pytest.raises(UnitError, match="'IE/once' is no UCUM unit"):
             convert(Decimal(value), "IE/once", "mg/dL")
     assert Parser.parse.call_count == 1
-
-
-def by_pint(unit, target, mass):
-    """The factor that pint gives; False where a unit does not convert."""
-    try:
-        factor, offset = units._by_pint(unit, target, mass)
-    except UnitError as error:
-        assert str(error) == f"the unit {unit!r} does not convert into {target!r}"
-        return False
-    assert offset == 0
-    return factor
-
-
-@pytest.mark.parametrize("mass", [None, pytest.param(CREATININE, marks=pytest.mark.slow)])
-def test_common_units_convert_as_by_pint(mass):
-    pairs = [(unit, target) for unit in UNITS for target in UNITS if common_factor(unit, target, mass) is not None]
-    assert len(pairs) > 1500
-    assert {pair: common_factor(*pair, mass) for pair in pairs} == {pair: by_pint(*pair, mass) for pair in pairs}
-
-
-def test_common_units_need_no_pint(monkeypatch):
-    monkeypatch.setattr(units, "_registry", Mock(side_effect=AssertionError))
-    assert convert(Decimal("12"), "ng/dL", "ug/L") == Decimal("0.12")
-    assert convert(Decimal("88.4"), "umol/L", "mg/dL", BILIRUBIN) == Decimal("5.1683944")

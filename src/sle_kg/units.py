@@ -12,8 +12,6 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
-from sle_kg.common_units import common_factor
-
 CREATININE_MOLAR_MASS = Decimal("113.12")
 """g/mol; formulas.md, unit conversions. Also of the creatinine below a protein/creatinine ratio."""
 PLACES = Decimal("1e-12")
@@ -98,14 +96,6 @@ def _affine(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fractio
         raise UnitError(f"there is no unit, and {target!r} is needed")
     if bool(_SURFACE_AREA.search(unit)) != bool(_SURFACE_AREA.search(target)):
         raise UnitError(f"the unit {unit!r} does not convert into {target!r} (body surface area)")
-    common = common_factor(unit, target, molar_mass)
-    if common is False:
-        raise UnitError(f"the unit {unit!r} does not convert into {target!r}")
-    return _by_pint(unit, target, molar_mass) if common is None else (common, Fraction(0))
-
-
-def _by_pint(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fraction, Fraction]:
-    """`_affine` of units of any kind. Raises UnitError."""
     registry = _registry()
     source, goal = _quantity(unit), _quantity(target)
     amounts = source.dimensionality.get("[substance]", 0) - goal.dimensionality.get("[substance]", 0)
