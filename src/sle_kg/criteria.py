@@ -7,8 +7,8 @@ direct evaluator, later SQL) sees the same thing. Logic is Kleene's strong three
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -157,6 +157,25 @@ def walk(condition: Condition) -> Iterator[Condition]:
     yield condition
     for child in children(condition):
         yield from walk(child)
+
+
+def signed(condition: Condition, sign: bool = True) -> Iterator[tuple[Condition, bool]]:
+    """What `walk` gives, each with whether it is wanted to hold where the condition is wanted to be `sign`."""
+    yield condition, sign
+    for child in children(condition):
+        yield from signed(child, sign != isinstance(condition, Not))
+
+
+def with_leaves(condition: Condition, made: Callable[[Leaf, bool], Condition], sign: bool = True) -> Condition:
+    """The tree, readings chosen, with each leaf as `made` has it, which is told what `signed` says of the leaf."""
+    match condition:
+        case Leaf():
+            return made(condition, sign)
+        case Not(operand=operand):
+            return replace(condition, operand=with_leaves(operand, made, not sign))
+        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
+            return replace(condition, operands=tuple(with_leaves(one, made, sign) for one in operands))
+    return condition
 
 
 def features_of(condition: Condition) -> set[Feature]:

@@ -76,6 +76,30 @@ class RuleSet:
         }
         return cls(trial, _parts_first(trial, conditions, exempt), conditions, exempt)
 
+    def nodes(self, row: str) -> list[Condition]:
+        """Every node of the conditions of a row: when its sentence holds, and of whom it asks nothing."""
+        own = (self.conditions[row], self.not_applicable.get(row))
+        return [node for condition in own if condition is not None for node in walk(condition)]
+
+    def parts(self, row: str) -> list[str]:
+        """The rows to which a row refers."""
+        return [node.row for node in self.nodes(row) if isinstance(node, RowRef)]
+
+    def reached(self, rows: Iterable[str]) -> list[str]:
+        """The rows and every row that they refer to, however far; each once."""
+        found: dict[str, None] = {}
+        todo = list(rows)
+        while todo:
+            row = todo.pop()
+            if row not in found:
+                found[row] = None
+                todo += self.parts(row)
+        return list(found)
+
+    def leaves(self, rows: Iterable[str]) -> list[Leaf]:
+        """The leaves of some rows."""
+        return [node for row in rows for node in self.nodes(row) if isinstance(node, Leaf)]
+
 
 def compare(leaf: Leaf, bound: Bound) -> Truth:
     """The leaf's comparison with what is known of its feature."""
@@ -181,7 +205,7 @@ def decisive_rows(rules: RuleSet, bounds: Bounds, attestations: Attestations) ->
     for top in {tops[row] for row in truths if row not in found}:
         members = [criterion for criterion in rules.order if tops[criterion.id] == top]
         before = _standing(truths[top])
-        parts = {member.id: _rows_in(rules, member.id) for member in members}
+        parts = {member.id: set(rules.parts(member.id)) for member in members}
         for place, member in enumerate(members):
             above = [(row, parts[row.id]) for row in members[place + 1 :]]
             if member.id != top and any(
@@ -239,12 +263,6 @@ def _with(
             counts[row.id] = counts_as(row, result[row.id])
             moved.add(row.id)
     return result
-
-
-def _rows_in(rules: RuleSet, row: str) -> set[str]:
-    """The rows to which the conditions of a row refer."""
-    conditions = [one for one in (rules.conditions[row], rules.not_applicable.get(row)) if one is not None]
-    return {node.row for condition in conditions for node in walk(condition) if isinstance(node, RowRef)}
 
 
 def _standing(truth: RowTruth) -> tuple[Truth, bool]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
-from sle_kg.criteria import Feature, Leaf, RowRef, walk
+from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import UNBOUNDED, Attestations, Bounds, RowTruth, RuleSet, Truth, compare, row_truths
 
 HORIZON = 731
@@ -198,26 +198,7 @@ def changing_leaves(case: Case, rows: Sequence[str], repeat: bool) -> list[Leaf]
         absent = compare(leaf, case.bounds.get(leaf.feature.slug, UNBOUNDED)) is False
         return not (kind in RUNNING_OUT and leaf.operator in (">=", ">") and absent)
 
-    return [leaf for leaf in leaves_of(case.rules, rows) if changes(leaf)]
-
-
-def leaves_of(rules: RuleSet, rows: Sequence[str]) -> list[Leaf]:
-    """The leaves of the rows and of the rows that they refer to."""
-    found: list[Leaf] = []
-    seen: set[str] = set()
-    todo = list(rows)
-    while todo:
-        row = todo.pop()
-        if row in seen:
-            continue
-        seen.add(row)
-        for condition in (rules.conditions[row], rules.not_applicable.get(row)):
-            for node in walk(condition) if condition is not None else ():
-                if isinstance(node, Leaf):
-                    found.append(node)
-                elif isinstance(node, RowRef):
-                    todo.append(node.row)
-    return found
+    return [leaf for leaf in case.rules.leaves(case.rules.reached(rows)) if changes(leaf)]
 
 
 class _Search:

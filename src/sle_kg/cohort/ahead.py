@@ -23,7 +23,7 @@ from sle_kg.features.query import by_patient
 from sle_kg.features.sql import text
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import Pair, Plan, comparison, compile_plan
-from sle_kg.timeline import GRID, HORIZON, PARTS, RISING, RUNNING_OUT, Case, changing_leaves, leaves_of
+from sle_kg.timeline import GRID, HORIZON, PARTS, RISING, RUNNING_OUT, Case, changing_leaves
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,7 +76,7 @@ class FirstDays:
         self.options = FeatureOptions(frozenset(judge.options.complete), judge.options.windows)
         self.features: list[Feature] = self.trial.features()
         self.number = {feature.slug: number for number, feature in enumerate(self.features)}
-        compared = leaves_of(self.rules, patterns.tops)
+        compared = self.rules.leaves(self.rules.reached(patterns.tops))
         self._leaves = {
             feature.slug: [leaf for leaf in compared if leaf.feature == feature] for feature in self.features
         }

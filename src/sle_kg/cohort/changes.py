@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from sle_kg.conditions import MONTHS_WITHOUT_ANCHOR
-from sle_kg.criteria import AllOf, Always, AnyOf, AtLeast, Condition, Feature, Leaf, Not, Parameter, Trial
+from sle_kg.criteria import Always, Condition, Feature, Leaf, Parameter, Trial, signed, with_leaves
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.sql import duration_parts
 from sle_kg.sql_plan import leaf_key
@@ -75,7 +75,8 @@ def changes_of(rules: RuleSet) -> list[Change]:
         found.append(Change(criterion.id))
         uses = {
             (leaf_key(leaf), sign): leaf
-            for leaf, sign in _signed(rules.conditions[criterion.id], criterion.kind == "inclusion")
+            for leaf, sign in signed(rules.conditions[criterion.id], criterion.kind == "inclusion")
+            if isinstance(leaf, Leaf)
         }
         for (_, sign), leaf in uses.items():
             changes = [Change(criterion.id, leaf, relaxed(leaf, sign, limit), limit) for limit in _LIMITS]
@@ -99,7 +100,8 @@ def changed_rules(rules: RuleSet, change: Change, becomes: Condition | None = No
         exempt = {**rules.not_applicable, change.row: Always(f"{change.row}/dropped")}
         return replace(rules, not_applicable=exempt)
     assert becomes is not None
-    condition = _replaced(rules.conditions[change.row], change.leaf, becomes)
+    key, by = leaf_key(change.leaf), becomes
+    condition = with_leaves(rules.conditions[change.row], lambda leaf, _: by if leaf_key(leaf) == key else leaf)
     return replace(rules, conditions={**rules.conditions, change.row: condition})
 
 
@@ -202,27 +204,3 @@ def _step(leaf: Leaf) -> Decimal:
 def _step_of_days(days: Decimal) -> Decimal:
     """One step of a limit in days: a day, a week, or four weeks."""
     return next((step for most, step in STEPS_OF_DAYS if days <= most), STEP_OF_LONG_TIMES)
-
-
-def _signed(condition: Condition, sign: bool) -> Iterator[tuple[Leaf, bool]]:
-    """The leaves of a condition, and whether enrolment wants each to hold."""
-    match condition:
-        case Leaf():
-            yield condition, sign
-        case Not(operand=operand):
-            yield from _signed(operand, not sign)
-        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
-            for operand in operands:
-                yield from _signed(operand, sign)
-
-
-def _replaced(condition: Condition, leaf: Leaf, by: Condition) -> Condition:
-    """The condition with everything that compares as `leaf` does replaced."""
-    match condition:
-        case Leaf() if leaf_key(condition) == leaf_key(leaf):
-            return by
-        case Not(operand=operand):
-            return replace(condition, operand=_replaced(operand, leaf, by))
-        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
-            return replace(condition, operands=tuple(_replaced(one, leaf, by) for one in operands))
-    return condition

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from sle_kg.criteria import AllOf, AnyOf, AtLeast, Condition, Criterion, Feature, Leaf, Not, RowRef
+from sle_kg.criteria import AllOf, AnyOf, Condition, Criterion, Feature, Leaf, Not, RowRef, signed, with_leaves
 from sle_kg.evaluate import RuleSet
 
 Changes = Callable[[Leaf], bool]
@@ -24,6 +24,10 @@ def hopeful(rules: RuleSet, changes: Changes) -> RuleSet | None:
     Where that feature is 1, the comparison is as its row wants it, where it is 0, what it is. None for rules in which
     a row with such comparisons is wanted both to hold and not to hold.
     """
+
+    def hope(leaf: Leaf, sign: bool) -> Condition:
+        return _with_hope(leaf, sign) if changes(leaf) else leaf
+
     wanted = _wanted(rules)
     made: dict[str, Condition] = {}
     exempt: dict[str, Condition] = {}
@@ -32,12 +36,12 @@ def hopeful(rules: RuleSet, changes: Changes) -> RuleSet | None:
         made[row] = rules.conditions[row]
         if row in rules.not_applicable:
             exempt[row] = rules.not_applicable[row]
-        if len(signs) > 1 and any(changes(leaf) for one in _conditions(rules, row) for leaf, _ in _leaves(one, True)):
+        if len(signs) > 1 and any(changes(leaf) for leaf in rules.leaves([row])):
             return None
         for sign in signs:
-            made[row] = _hopeful(rules.conditions[row], sign, changes)
+            made[row] = with_leaves(rules.conditions[row], hope, sign)
             if row in exempt:
-                exempt[row] = _hopeful(rules.not_applicable[row], _sign_of_exemption(criterion, sign), changes)
+                exempt[row] = with_leaves(rules.not_applicable[row], hope, _sign_of_exemption(criterion, sign))
     return replace(rules, conditions=made, not_applicable=exempt)
 
 
@@ -56,10 +60,15 @@ def _wanted(rules: RuleSet) -> Mapping[str, set[bool]]:
         if sign in found.setdefault(row, set()):
             continue
         found[row].add(sign)
-        todo += _references(rules.conditions[row], sign)
+        todo += _rows(rules.conditions[row], sign)
         if row in rules.not_applicable:
-            todo += _references(rules.not_applicable[row], _sign_of_exemption(known[row], sign))
+            todo += _rows(rules.not_applicable[row], _sign_of_exemption(known[row], sign))
     return found
+
+
+def _rows(condition: Condition, sign: bool) -> Iterator[tuple[str, bool]]:
+    """The rows referred to, and whether each is wanted to hold."""
+    return ((node.row, wanted) for node, wanted in signed(condition, sign) if isinstance(node, RowRef))
 
 
 def _sign_of_exemption(criterion: Criterion, sign: bool) -> bool:
@@ -67,44 +76,9 @@ def _sign_of_exemption(criterion: Criterion, sign: bool) -> bool:
     return sign == (criterion.kind == "inclusion")
 
 
-def _conditions(rules: RuleSet, row: str) -> list[Condition]:
-    return [one for one in (rules.conditions[row], rules.not_applicable.get(row)) if one is not None]
-
-
-def _references(condition: Condition, sign: bool) -> Iterator[tuple[str, bool]]:
-    """The rows referred to, and whether each is wanted to hold."""
-    match condition:
-        case RowRef(row=row):
-            yield row, sign
-        case Not(operand=operand):
-            yield from _references(operand, not sign)
-        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
-            for operand in operands:
-                yield from _references(operand, sign)
-
-
-def _leaves(condition: Condition, sign: bool) -> Iterator[tuple[Leaf, bool]]:
-    """The leaves, and whether each is wanted to hold."""
-    match condition:
-        case Leaf():
-            yield condition, sign
-        case Not(operand=operand):
-            yield from _leaves(operand, not sign)
-        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
-            for operand in operands:
-                yield from _leaves(operand, sign)
-
-
-def _hopeful(condition: Condition, sign: bool, changes: Changes) -> Condition:
-    """The condition with hope for each leaf that changes: it holds where that is wanted, else it does not."""
-    match condition:
-        case Leaf() if changes(condition):
-            may = Leaf(f"{condition.iri}/mayChange", may_change(condition.feature), ">=", _ONE, _ONE)
-            if sign:
-                return AnyOf(f"{condition.iri}/hopeful", (condition, may))
-            return AllOf(f"{condition.iri}/hopeful", (condition, Not(f"{may.iri}/not", may)))
-        case Not(operand=operand):
-            return replace(condition, operand=_hopeful(operand, not sign, changes))
-        case AllOf(operands=operands) | AnyOf(operands=operands) | AtLeast(operands=operands):
-            return replace(condition, operands=tuple(_hopeful(one, sign, changes) for one in operands))
-    return condition
+def _with_hope(leaf: Leaf, sign: bool) -> Condition:
+    """A leaf that time may change: it holds where that is wanted, else it does not."""
+    may = Leaf(f"{leaf.iri}/mayChange", may_change(leaf.feature), ">=", _ONE, _ONE)
+    if sign:
+        return AnyOf(f"{leaf.iri}/hopeful", (leaf, may))
+    return AllOf(f"{leaf.iri}/hopeful", (leaf, Not(f"{may.iri}/not", may)))

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
-from sle_kg.criteria import Criterion, Leaf, RowRef, Trial, walk
+from sle_kg.criteria import Criterion, Leaf, Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import Bound, RowTruth, RuleSet, families, row_truths
 from sle_kg.features.asks import EVENTS
 from sle_kg.features.database import load_rows
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import leaf_key
-from sle_kg.timeline import Case, changing_leaves, leaves_of, may_pass_later
+from sle_kg.timeline import Case, changing_leaves, may_pass_later
 from sle_kg.verdict import Evidence, OpenKind
 from sle_kg.verdicts import Dates, Subject, build_verdict
 from sle_kg.wording import Words
@@ -76,7 +76,7 @@ class Patterns:
         self.place = {row.id: place for place, row in enumerate(trial.criteria)}
         top_of = families(trial)
         self._members = {top: [row for row in top_of if top_of[row] == top] for top in self.tops}
-        self.reached = {top: _reached(self.rules, rows) for top, rows in self._members.items()}
+        self.reached = {top: set(self.rules.reached(rows)) for top, rows in self._members.items()}
         """Of each top-level row the rows on which it depends."""
         self._families = {top: part(self.rules, self.reached[top], rows) for top, rows in self._members.items()}
         self.still = {top for top in self.tops if not changing_leaves(Case(0, self.rules, {}, {}), [top], True)}
@@ -143,7 +143,7 @@ class Patterns:
 
         `said` are the rows of which anything is attested (`attested_rows`).
         """
-        digits = self._digits(leaves_of(self.rules, self._members[top]))
+        digits = self._digits(self.rules.leaves(self.rules.reached(self._members[top])))
         return _joined([*digits, *(mark for row in sorted(self.reached[top] & set(said)) for mark in self._marks(row))])
 
     def _standing(self, top: str, said: Iterable[str]) -> str:
@@ -155,11 +155,9 @@ class Patterns:
         status, attested = self.judge.status_columns(self.trial.id).rows, set(said)
         parts: list[str] = []
         for row in sorted(self.reached[top]):
-            conditions = [one for one in (self.rules.conditions[row], self.rules.not_applicable.get(row)) if one]
-            nodes = [node for condition in conditions for node in walk(condition)]
-            own = self._digits(node for node in nodes if isinstance(node, Leaf))
+            own = self._digits(self.rules.leaves([row]))
             own += self._marks(row) if row in attested else []
-            if any(isinstance(node, RowRef) for node in nodes):
+            if self.rules.parts(row):
                 parts += own
             else:
                 letters = " ".join(f"WHEN '{word}' THEN '{word[0]}'" for word in ("pass", "fail", "not-applicable"))
@@ -305,21 +303,6 @@ def _joined(parts: Sequence[str]) -> str:
 def truth_digit(column: str) -> str:
     """SQL: a truth as one character: 1, 0, or - where it is unknown."""
     return f"CASE WHEN {column} THEN '1' WHEN NOT {column} THEN '0' ELSE '-' END"
-
-
-def _reached(rules: RuleSet, rows: Sequence[str]) -> set[str]:
-    """The rows and every row that they refer to, however far."""
-    seen: set[str] = set()
-    todo = list(rows)
-    while todo:
-        row = todo.pop()
-        if row in seen:
-            continue
-        seen.add(row)
-        for condition in (rules.conditions[row], rules.not_applicable.get(row)):
-            if condition is not None:
-                todo += [node.row for node in walk(condition) if isinstance(node, RowRef)]
-    return seen
 
 
 def _rows(

@@ -13,7 +13,7 @@ from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine, ve
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
 from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
-from sle_kg.cohort.summary import AHEAD, TOLD, VERDICTS, CohortSummary, Counts, verdict_query
+from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
 from sle_kg.cohort.waiting import WaitingPatients
 from sle_kg.cohort.whatif import WhatIf
 from sle_kg.cohort.write import parquet_writer
@@ -23,7 +23,6 @@ from sle_kg.features.wide import PERSON
 from sle_kg.patients.facts import COLUMNS
 from sle_kg.screening import Options, check_options, chosen_trials
 from sle_kg.sql_plan import Plan
-from sle_kg.verdict import Status
 from sle_kg.verdicts import KINDS
 from sle_kg.wording import Words, ontology_label
 
@@ -38,7 +37,6 @@ MOST_PARTS = 8
 """Chunks whose days are searched for together: each waits with some 25 MB."""
 MOST_WAITING = 10_000
 """Patients waiting for whom days are searched at once, however few chunks they are from."""
-STATUSES: tuple[Status, ...] = ("pass", "fail", "unknown", "not-applicable")
 VERDICT_COLUMNS = (
     "patient",
     "trial",
@@ -170,11 +168,8 @@ class _Cohort:
         connection.execute(";".join(f"DROP TABLE {name}" for (name,) in tables if name not in kept))
         for name in COLUMNS:
             connection.unregister(f"source_{name}")
-        narrow: dict[str, tuple[str, ...]] = {
-            name: STATUSES for columns in self.columns for name in columns.rows.values()
-        }
-        narrow |= {columns.verdict: VERDICTS for columns in self.columns}
-        casts = [f"CAST({name} AS ENUM({texts(words)})) AS {name}" for name, words in narrow.items()]
+        words = [name for columns in self.columns for name in (*columns.rows.values(), columns.verdict)]
+        casts = [f"word({name}) AS {name}" for name in words]
         counts = [columns.unknown for columns in self.columns]
         small = ", ".join(f"CAST({name} AS SMALLINT) AS {name}" for name in ("trial", "row"))
         kind = f"CAST(kind AS ENUM({texts(KINDS)})) AS kind"

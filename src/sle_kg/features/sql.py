@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import get_args
 
 from sle_kg.errors import TrialFileError
+from sle_kg.verdict import Status, VerdictWord
 
 UNITS_PER_MG = 1_260_000_000
 """Doses are whole numbers of 1/1 260 000 000 mg: equivalents (20/3, 25/18) and periods (1/7) add without loss."""
@@ -16,7 +18,7 @@ UNITS_PER_MG = 1_260_000_000
 PER_KG_TOLERANCE = UNITS_PER_MG // 200_000_000
 """Units by which a sum of rates per kg may lie below a limit that it reaches: half of 10⁻⁸ mg/kg."""
 
-WORDS = ("pass", "fail", "unknown", "not-applicable", "eligible", "ineligible", "undetermined")
+WORDS = (*get_args(Status), *get_args(VerdictWord))
 """Statuses of rows and verdicts on patients."""
 
 MACROS: dict[str, tuple[tuple[str, ...], str]] = {
