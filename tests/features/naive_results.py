@@ -140,7 +140,8 @@ class Results(Facts):
         return [row for row in rows if all(self.days_of(row)[1] >= self.days_of(other)[0] for other in rows)]
 
     def fresh(self, rows: Sequence[Row], valid_for: str) -> bool:
-        return valid_for == "ever" or all(self.days_of(row)[0] >= self.on - SERVES[valid_for] for row in rows)
+        """Whether the latest of the results is in time in every world: one on each first possible day is there."""
+        return valid_for == "ever" or any(self.days_of(row)[0] >= self.on - SERVES[valid_for] for row in rows)
 
     def value_range(self, tests: Iterable[str], valid_for: str) -> Bound:
         rows = self.latest(tests)

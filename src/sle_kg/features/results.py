@@ -25,8 +25,9 @@ def latest(
     """CTEs `<name>_seen` and `<name>`: the records that can be the latest, and whether all lie inside the window.
 
     `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test. Results move with the
-    day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `fresh` is true when every
-    candidate is certainly no older than `days`.
+    day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `fresh` is true when
+    the latest of them, whichever it is, is certainly no older than `days`: it is not before the last of their first
+    possible days.
     """
     shift = "w.shift" if repeated else "0"
     if tests is None:
@@ -43,7 +44,7 @@ def latest(
         WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")} AND ({usable})),
     {name}_last AS (SELECT ask, max(day_lo) AS last FROM {name}_seen GROUP BY ask),
     {name} AS (
-        SELECT s.*, day_lo >= {limit} AS fresh
+        SELECT s.*, l.last >= {limit} AS fresh
         FROM {name}_seen s JOIN {name}_last l ON l.ask = s.ask AND s.day_hi >= l.last)"""
 
 
