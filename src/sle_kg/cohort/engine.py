@@ -29,6 +29,8 @@ class CohortEngine(Protocol):
     """Judges the patients of one cohort, a chunk at a time."""
 
     name: str
+    ahead: bool
+    """Whether a chunk may be judged by another thread while the one before is still looked into."""
 
     @property
     def patients(self) -> int:
@@ -52,6 +54,7 @@ class DuckEngine:
     """The plan, run by DuckDB in this process."""
 
     name = "sql"
+    ahead = True
 
     def __init__(self, judge: SqlJudge, tables: CohortTables, options: Options, code_map: CodeMap) -> None:
         self.sql, self.tables, self.options, self.code_map = judge, tables, options, code_map
@@ -76,7 +79,7 @@ class DuckEngine:
     def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
         """They are there."""
 
-    def _judge(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+    def _judge(self, patients: tuple[str, ...], tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
         return self.sql.judge(tables)
 
 
@@ -84,13 +87,14 @@ class ShapesEngine(DuckEngine):
     """The statuses by the shapes themselves (pySHACL), all else by the plan."""
 
     name = "shacl"
+    ahead = False
 
     def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
         """The patients in small chunks."""
         return self.tables.chunks(most or SHACL_PATIENTS)
 
-    def _judge(self, patients: tuple[str, ...], tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        connection = self.sql.judge(tables)
+    def _judge(self, patients: tuple[str, ...], tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        connection = self.sql.judge(dict(tables))
         trials = self.sql.trials
         options = replace(self.options, trials=tuple(trial.id for trial in trials), code_map=None, engine=self.name)
         session = Session(PatientData(dict(tables), {}, list(patients)), options)

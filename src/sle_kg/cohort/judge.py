@@ -98,15 +98,21 @@ class SqlJudge:
         stem = self.place[trial, row]
         return f"{stem}_true", f"{stem}_false"
 
-    def judge(self, tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`."""
+    def judge(self, tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+        """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`.
+
+        Each table is taken out of `tables` when its facts are in the database, so that memory holds them once.
+        """
         connection = empty_database()
-        for name, table in tables.items():
-            connection.register(f"source_{name}", table)
+        for name in list(tables):
+            connection.register(f"source_{name}", tables[name])
         concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
         load_references(connection, self.references(concepts))
         for statement in self.statements:
             connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+            if statement.name.startswith("fact_"):
+                connection.unregister(f"source_{statement.name.removeprefix('fact_')}")
+                del tables[statement.name.removeprefix("fact_")]
             if statement.name == WIDE:
                 for name in self._wide.passed:
                     connection.execute(f"DROP TABLE {name}")

@@ -20,7 +20,6 @@ from sle_kg.cohort.write import parquet_writer
 from sle_kg.errors import InputError
 from sle_kg.features.sql import texts
 from sle_kg.features.wide import PERSON
-from sle_kg.patients.facts import COLUMNS
 from sle_kg.screening import Options, check_options, chosen_trials
 from sle_kg.sql_plan import Plan
 from sle_kg.verdicts import KINDS
@@ -166,8 +165,6 @@ class _Cohort:
         kept = {PERSON, JUDGED, *TOLD}
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         connection.execute(";".join(f"DROP TABLE {name}" for (name,) in tables if name not in kept))
-        for name in COLUMNS:
-            connection.unregister(f"source_{name}")
         words = [name for columns in self.columns for name in (*columns.rows.values(), columns.verdict)]
         casts = [f"word({name}) AS {name}" for name in words]
         counts = [columns.unknown for columns in self.columns]
@@ -239,9 +236,9 @@ class _Judging:
         several chunks are searched for together.
         """
         parts: list[_Part] = []
-        for patients in chunks:
+        for patients, connection in judged_ahead(self.cohort.engine, chunks):
             self.judged += len(patients)
-            part = self.cohort.tell(self.cohort.engine.judge(patients))
+            part = self.cohort.tell(connection)
             self.cohort.slim(part.connection)
             parts.append(part)
             advance(len(patients))
@@ -255,6 +252,29 @@ class _Judging:
         for part in parts:
             self.cohort.counts.add(part.connection)
             yield part.connection, None
+
+
+def judged_ahead(
+    engine: CohortEngine, chunks: Iterable[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], duckdb.DuckDBPyConnection]]:
+    """The chunks with their databases, in order.
+
+    Where the engine allows it, a chunk is judged while the one before, given already, is looked into.
+    """
+    if not engine.ahead:
+        yield from ((patients, engine.judge(patients)) for patients in chunks)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        before = None
+        for patients in chunks:
+            coming = patients, pool.submit(engine.judge, patients)
+            if before is not None:
+                yield before[0], before[1].result()
+            before = coming
+        if before is not None:
+            yield before[0], before[1].result()
 
 
 class _Keeping(_Judging):
