@@ -62,7 +62,7 @@ class Template:
 
 
 class Templates:
-    """All templates that a process remembers, by number, and their rows by table."""
+    """All templates that a process remembers, by number; their rows are held as columns."""
 
     def __init__(self) -> None:
         self.all: list[Template] = []
@@ -70,10 +70,14 @@ class Templates:
         self._rows: dict[str, _Rows] = {}
 
     def add(self, template: Template) -> int:
-        """The number of a new template."""
+        """The number of a new template, whose rows are taken from it."""
+        number, key = len(self.all), template.key()
+        for table, rows in template.rows.items():
+            self._of(table).add(number, key, rows)
+        template.rows.clear()
         self.all.append(template)
-        self.keys.append(template.key())
-        return len(self.all) - 1
+        self.keys.append(key)
+        return number
 
     def forget(self) -> None:
         """Start anew with numbers."""
@@ -83,52 +87,44 @@ class Templates:
 
     def rows(self, table: str, numbers: pa.Array) -> pa.Table:
         """The rows of these templates in a table."""
-        rows = self._rows.setdefault(table, _Rows(table))
-        rows.extend(self.all, self.keys)
-        return rows.of(numbers)
+        return self._of(table).of(numbers)
+
+    def _of(self, table: str) -> _Rows:
+        rows = self._rows.get(table)
+        if rows is None:
+            rows = self._rows[table] = _Rows(table)
+        return rows
 
 
 class _Rows:
-    """The rows of all templates in one table, as columns; those of a template end where those of the next begin."""
+    """The rows of all templates in one table, as columns; `numbers` are those of their templates."""
 
     def __init__(self, table: str) -> None:
         import pyarrow as pa
 
-        self._table = table
-        self._known = 0
-        self._ends = pa.array([0], pa.int32())
+        self._dated = DATED[table]
+        self._new: list[tuple[Any, ...]] = []
         self._rows = template_schema(table).empty_table()
+        self._numbers = pa.chunked_array([], pa.int32())
 
-    def extend(self, templates: Sequence[Template], keys: Sequence[Decimal]) -> None:
-        """Take in templates that are new since the last time."""
-        import pyarrow as pa
-
-        dated = DATED[self._table]
-        new = []
-        ends = []
-        end = len(self._rows)
-        for template, key in zip(templates[self._known :], keys[self._known :], strict=True):
-            rows = template.rows.get(self._table, ())
-            new += [(key, *row.cells, row.ordinal, *map(row.days.get, dated)) for row in rows]
-            end += len(rows)
-            ends.append(end)
-        self._known = len(templates)
-        self._ends = pa.concat_arrays([self._ends, pa.array(ends, pa.int32())])
-        if new:
-            columns = zip(*new, strict=True)
-            arrays = [pa.array(list(cells), kind) for cells, kind in zip(columns, self._rows.schema.types, strict=True)]
-            more = pa.Table.from_arrays(arrays, schema=self._rows.schema)
-            self._rows = pa.concat_tables([self._rows, more]).combine_chunks()
+    def add(self, number: int, key: Decimal, rows: Sequence[TemplateRow]) -> None:
+        """Take in the rows of a new template."""
+        self._new += [(number, key, *row.cells, row.ordinal, *map(row.days.get, self._dated)) for row in rows]
 
     def of(self, numbers: pa.Array) -> pa.Table:
         """The rows of these templates."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if not len(self._rows):
-            return self._rows
-        every = pa.ListArray.from_arrays(self._ends, pa.arange(0, len(self._rows)))
-        return self._rows.take(pc.list_flatten(every.take(numbers)))
+        if self._new:
+            new, *columns = zip(*self._new, strict=True)
+            types = self._rows.schema.types
+            arrays = [pa.array(list(cells), kind) for cells, kind in zip(columns, types, strict=True)]
+            more = pa.Table.from_arrays(arrays, schema=self._rows.schema)
+            self._rows = pa.concat_tables([self._rows, more])
+            self._numbers = pa.chunked_array([*self._numbers.chunks, pa.array(new, pa.int32())])
+            self._new = []
+        return self._rows.filter(pc.is_in(self._numbers, numbers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,24 +218,25 @@ class Forms:
         self._held += len(line)
         layouts = self._layouts.setdefault(head, [])
         same = next((one for one in layouts if (cut := one.cut(line)) and self._learn(one, *cut, kind[1], True)), None)
-        if same is None and not self._learn_layout(layouts, line, kind[1]):
-            return False
-        if same is not None and same is not layouts[0]:
+        if same is None:
+            same = self._learn_layout(layouts, line, kind[1])
+        elif same is not layouts[0]:
             layouts.remove(same)
             layouts.insert(0, same)
-        return bool(self._by_known(head, number, line, fill)[0])
+        return same is not None and bool(self._fill_by(same, number, line, fill))
 
-    def _learn_layout(self, layouts: list[Layout], line: bytes, kind: bytes) -> bool:
-        """Note where a line is to be cut, and the template of its form; False where it has none."""
+    def _learn_layout(self, layouts: list[Layout], line: bytes, kind: bytes) -> Layout | None:
+        """Note where a line is to be cut, and the template of its form; None where it has none."""
         layout = layout_of(line)
         cut = layout.cut(line) if layout is not None else None
         if layout is None or cut is None:
-            return False
-        same = [one for one in layouts if one.steps == layout.steps and one.days == layout.days]
-        if not same:
+            return None
+        same = next((one for one in layouts if one.steps == layout.steps and one.days == layout.days), None)
+        if same is None:
             layouts.insert(0, layout)
             del layouts[_MOST_LAYOUTS:]
-        return self._learn(same[0] if same else layout, *cut, kind, False)
+        found = same or layout
+        return found if self._learn(found, *cut, kind, False) else None
 
     def _learn(self, layout: Layout, left: Left, texts: list[bytes], kind: bytes, known: bool) -> bool:
         """Note the template of a form, or that it has none; with `known`, only if the probe knows what it says."""
