@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -47,19 +47,53 @@ _SAID = re.compile(
 """A value of an observation or a component, or a dose, that may be put in the place of another."""
 _HOLD_VALUES = frozenset({"measuredValue", "statedValue", "textValue", "doseValue"})
 """Properties of raw records that hold such a value."""
+_CODED = re.compile(
+    rb"""("(?:code|vaccineCode|medicationCodeableConcept|severity|route|clinicalStatus|verificationStatus)"\s*:"""
+    rb"""\s*\{\s*"coding"\s*:\s*\[\s*\{\s*"system"\s*:\s*"[^"\\\x00-\x1f]*"\s*,\s*"code"\s*:\s*")"""
+    rb"""([^"\\\x00-\x1f]+)(?:("\s*,\s*"display"\s*:\s*")([^"\\\x00-\x1f]+)(?="))?"""
+)
+"""The first code of an element, and its display, that may be put in the place of others."""
+_CARRIED = frozenset(
+    """AllergyIntolerance Condition Immunization MedicationAdministration MedicationRequest MedicationStatement
+    Procedure""".split()  # noqa: SIM905 (a table of names reads better in lines)
+)
+"""Types whose reader takes these codes and displays as they are, except of what is `contained`."""
+_VALUE = re.compile(rf"(.*\|)?{re.escape(_SIGN)}-value-(\d+)")
+"""A mark of a value, alone or behind the system of a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value goes: the number of the raw record, its property, which value of it, and what stands before."""
+
+    raw: int
+    name: str
+    index: int
+    before: str
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """Raw records with marks, where the values go, whether they count as a record, and what the reader passed over.
-
-    `places` gives, for each value, the number of its raw record and the property that holds it.
-    """
+    """Raw records with marks, where values go, whether they count as a record, and what the reader passed over."""
 
     raws: list[RawRecord]
-    places: list[tuple[int, str]]
+    places: list[_Place]
     noted: bool
     skipped: Counter[str]
+
+    def with_values(self, values: Sequence[Scalar]) -> list[RawRecord] | None:
+        """The raw records with these values; None where a property has one of them twice, which it would note once."""
+        raws = [RawRecord(raw.kind, raw.patient, raw.id, raw.values.copy()) for raw in self.raws]
+        for place in self.places:
+            held = raws[place.raw].values
+            value = values[place.value]
+            told = [*held[place.name]]
+            told[place.index] = f"{place.before}{value}" if place.before else value
+            held[place.name] = tuple(told)
+            if len(told) > len(set(told)):
+                return None
+        return raws
 
 
 class Probe:
@@ -83,43 +117,43 @@ class Probe:
         `days` says of the marks of dates which date of the line they stand for. With `only_known`, False for a line
         that differs in more than values from all that were read.
         """
-        values = _Values()
-        marked = _SAID.sub(values, line)
-        if marked not in self._said:
-            if only_known:
-                return False
-            self._said[marked] = self._read(marked, kind, len(values.found))
-        said = self._said[marked]
-        if said is None and marked != line:
-            values.found.clear()
-            said = self._read(line, kind, 0)
-        return None if said is None else self._interpret(said, values.found, kind, days)
+        known = not only_known
+        for values in _markings(line, kind):
+            if values.marked not in self._said:
+                if not known:
+                    return False
+                self._said[values.marked] = self._read(values.marked, kind, values)
+            known = True
+            said = self._said[values.marked]
+            raws = said.with_values(values.found) if said is not None else None
+            if said is not None and raws is not None:
+                return self._interpret(said, raws, kind, days)
+        said = self._read(line, kind, _Values(line))
+        return None if said is None else self._interpret(said, said.raws, kind, days)
 
-    def _read(self, line: bytes, kind: str, values: int) -> _Said | None:
+    def _read(self, line: bytes, kind: str, values: _Values) -> _Said | None:
         """A line as raw records; None where it is no record by itself, or its values do not come out as they are."""
         raws, books, skipped = self._reader.raws(line)
         notes = books.pop("source", [])
         if any(books.values()) or [note[:2] for note in notes] not in ([], [(_PATIENT, f"{kind}/{_ID}")]):
             return None
-        names = {
-            text: (number, name)
+        places = [
+            _Place(number, name, index, match[1] or "", int(match[2]))
             for number, raw in enumerate(raws)
             for name, held in raw.values.items()
-            for text in held
-            if name in _HOLD_VALUES
-        }
-        places = [names.get(_value_mark(number)) for number in range(values)]
-        found = [place for place in places if place is not None]
-        return _Said(raws, found, bool(notes), skipped) if len(found) == values else None
+            for index, text in enumerate(held)
+            if isinstance(text, str) and (match := _VALUE.fullmatch(text))
+        ]
+        for place in places:
+            if values.kinds[place.value] == "value" and (place.before or place.name not in _HOLD_VALUES):
+                return None
+        needed = {number for number, kind in enumerate(values.kinds) if kind != "display"}
+        return _Said(raws, places, bool(notes), skipped) if needed <= {place.value for place in places} else None
 
     def _interpret(
-        self, said: _Said, values: Sequence[Scalar], kind: str, days: Mapping[date | str, int]
+        self, said: _Said, raws: Sequence[RawRecord], kind: str, days: Mapping[date | str, int]
     ) -> Template | None:
-        """The template of raw records with these values; None where a mark came out changed."""
-        raws = list(said.raws)
-        for (number, name), value in zip(said.places, values, strict=True):
-            raw = said.raws[number]
-            raws[number] = RawRecord(raw.kind, raw.patient, raw.id, raw.values | {name: (value,)})
+        """The template of raw records; None where a mark came out changed."""
         self._interpreter.forget()
         for raw in raws:
             self._interpreter.add(raw)
@@ -140,26 +174,62 @@ class Probe:
 
 
 class _Values:
-    """Puts marks in the places of values, and keeps the values."""
+    """A line with marks in the places of values: what they were, and each a `value`, a `code` or a `display`."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: bytes) -> None:
+        self.marked = line
         self.found: list[Scalar] = []
+        self.kinds: list[str] = []
 
-    def __call__(self, match: re.Match[bytes]) -> bytes:
+    def mark_values(self) -> None:
+        """Put marks in the places of numbers, flags and texts."""
+        self.marked = _SAID.sub(self._value, self.marked)
+
+    def mark_codes(self) -> None:
+        """Put marks in the places of codes and displays."""
+        self.marked = _CODED.sub(self._code, self.marked)
+
+    def _value(self, match: re.Match[bytes]) -> bytes:
         number, flag, text = match.groups()
-        mark = f'"{_value_mark(len(self.found))}"'.encode()
         if text is not None:
-            if not is_utf8(text):
-                return match[0]
-            self.found.append(text.decode())
-            return match[0][: match.start(3) - match.start() - 1] + mark
-        self.found.append(exact_number(number.decode()) if number is not None else flag == b"true")
-        return match[0][: match.start(match.lastindex or 0) - match.start()] + mark
+            return self._put(match, 3, "value", text.decode()) if is_utf8(text) else match[0]
+        value = exact_number(number.decode()) if number is not None else flag == b"true"
+        return self._put(match, match.lastindex or 0, "value", value, b'"')
+
+    def _code(self, match: re.Match[bytes]) -> bytes:
+        before, code, between, shown = match.groups()
+        if not is_utf8(match[0]):
+            return match[0]
+        marked = before + self._mark("code", code.decode())
+        return marked if shown is None else marked + between + self._mark("display", shown.decode())
+
+    def _put(self, match: re.Match[bytes], group: int, kind: str, value: Scalar, quote: bytes = b"") -> bytes:
+        """What was matched, with a mark in the place of a group."""
+        start, end = match.start(group) - match.start(), match.end(group) - match.start()
+        return match[0][:start] + quote + self._mark(kind, value) + quote + match[0][end:]
+
+    def _mark(self, kind: str, value: Scalar) -> bytes:
+        """The mark of the next value."""
+        self.found.append(value)
+        self.kinds.append(kind)
+        return _value_mark(len(self.found) - 1)
+
+
+def _markings(line: bytes, kind: str) -> Iterator[_Values]:
+    """A line with marks, first with those that leave least of what it says."""
+    if kind in _CARRIED and b'"contained"' not in line:
+        values = _Values(line)
+        values.mark_values()
+        values.mark_codes()
+        yield values
+    values = _Values(line)
+    values.mark_values()
+    yield values
 
 
 @cache
-def _value_mark(number: int) -> str:
-    return f"{_SIGN}-value-{number}"
+def _value_mark(number: int) -> bytes:
+    return f"{_SIGN}-value-{number}".encode()
 
 
 def marks(layout: Layout, signature: Signature) -> Marks:
