@@ -22,30 +22,39 @@ ALL = "w AS (SELECT * FROM a)"
 def latest(
     name: str, tests: str | None, days: int | None = None, *, usable: str = "true", repeated: bool = True
 ) -> str:
-    """CTEs `<name>_seen` and `<name>`: the records that can be the latest, and whether all lie inside the window.
+    """CTEs `<name>_seen` and `<name>`: the records seen, and those that can be the latest.
 
     `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test. Results move with the
-    day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `fresh` is true when
-    the latest of them, whichever it is, is certainly no older than `days`: it is not before the last of their first
-    possible days.
+    day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `recent`: a record is
+    certainly no older than `days`; `fresh`: the latest one is, whichever it is, for it is not before the last of their
+    first possible days.
     """
     shift = "w.shift" if repeated else "0"
+    day_lo = f"coalesce(m.date_from + {shift}, {BEGINNING})"
     if tests is None:
-        limit, picked = f"coalesce(s.on_date - s.valid_days, {BEGINNING})", "t.test = m.test"
+        limit, picked = f"coalesce(w.on_date - w.valid_days, {BEGINNING})", "t.test = m.test"
         wanted = "JOIN wanted_test t ON t.feature = w.feature"
     else:
-        limit, picked = BEGINNING if days is None else f"s.on_date - {days}", f"m.test IN ({tests})"
+        limit, picked = BEGINNING if days is None else f"w.on_date - {days}", f"m.test IN ({tests})"
         wanted = ""
     return f"""{name}_seen AS (
         SELECT {own("m")}, m.test, m.record, m.low, m.high, m.uln, m.lln, m.positive, m.below_quantification, m.text,
-               coalesce(m.date_from + {shift}, {BEGINNING}) AS day_lo,
-               least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi
+               {day_lo} AS day_lo, least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi,
+               {day_lo} >= {limit} AS recent
         FROM w {wanted} JOIN fact_measurement m ON {of_patient("m")} AND {picked}
         WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")} AND ({usable})),
-    {name}_last AS (SELECT ask, max(day_lo) AS last FROM {name}_seen GROUP BY ask),
+    {name}_last AS (SELECT ask, max(day_lo) AS last, bool_or(recent) AS fresh FROM {name}_seen GROUP BY ask),
     {name} AS (
-        SELECT s.*, l.last >= {limit} AS fresh
-        FROM {name}_seen s JOIN {name}_last l ON l.ask = s.ask AND s.day_hi >= l.last)"""
+        SELECT s.*, l.fresh FROM {name}_seen s JOIN {name}_last l ON l.ask = s.ask AND s.day_hi >= l.last)"""
+
+
+def latest_all(holds: str) -> str:
+    """SQL aggregate over `<name>_seen`: whether the latest record is recent, and `holds` of it, whichever it is.
+
+    So it is where every record of which it does not hold is older than the latest certainly is.
+    """
+    other = f"max(day_hi) FILTER (WHERE NOT coalesce({holds}, false))"
+    return f"(bool_or(recent) AND coalesce({other} < max(day_lo), true))"
 
 
 def bounds(name: str, low: str, high: str) -> str:
@@ -177,34 +186,32 @@ def positive_test(feature: Feature, options: FeatureOptions) -> Query:
     usable = "NOT t.only_positive OR coalesce(m.positive, false)"
     ctes = f"""{ALL}, {latest("v", None, usable=usable)},
     answered AS (
-        SELECT ask, bool_and(fresh) AND bool_and(coalesce(answer, false)) AS positive,
-               bool_and(fresh) AND bool_and(NOT coalesce(answer, true)) AS negative, records_of(record) AS records,
-               any_value(patient) AS patient, any_value(valid_days) AS valid_days, any_value(sex_needed) AS sex_needed
-        FROM (SELECT ask, patient, fresh, record, valid_days, sex_needed, {POSITIVE} AS answer FROM v) answers
-        GROUP BY ask),
-    ever AS (
-        SELECT ask, records_of(record) AS records FROM v_seen WHERE valid_days IS NULL AND {POSITIVE} GROUP BY ask),
-    telling AS (
-        SELECT n.*, NOT n.sex_needed OR p.sex IS NOT NULL AS tells
-        FROM answered n JOIN fact_patient p ON p.patient = n.patient)"""
-    found = """
-        SELECT n.ask, n.tells AND (e.ask IS NOT NULL OR n.positive) AS holds,
-               n.tells AND n.valid_days IS NOT NULL AND n.negative AS excluded,
-               coalesce(e.records, n.records) AS records
-        FROM telling n LEFT JOIN ever e ON e.ask = n.ask"""
-    return _answer(ctes, found)
+        SELECT s.*, CASE WHEN n.patient IS NULL THEN {POSITIVE} END AS answer
+        FROM v_seen s LEFT JOIN (SELECT patient FROM fact_patient WHERE sex IS NULL) n
+        ON s.sex_needed AND n.patient = s.patient),
+    ever AS (SELECT ask, records_of(record) AS records FROM answered WHERE valid_days IS NULL AND answer GROUP BY ask),
+    proof AS (
+        SELECT v.ask, coalesce(any_value(e.records), records_of(v.record)) AS records
+        FROM v LEFT JOIN ever e ON e.ask = v.ask GROUP BY v.ask)"""
+    return _answer(
+        ctes,
+        "answered",
+        f"bool_or(valid_days IS NULL AND answer) OR {latest_all('answer')}",
+        latest_all("valid_days IS NOT NULL AND NOT answer"),
+    )
 
 
-def _answer(ctes: str, found: str) -> Query:
-    """A query whose `found` has `holds`, `excluded` and `records`; without results nothing is known."""
+def _answer(ctes: str, rows: str, holds: str, excluded: str) -> Query:
+    """A query that holds or is excluded by aggregates over `rows` of each ask; without results nothing is known."""
     return Query(
         ctes,
-        found,
+        f"SELECT ask, {holds} AS holds, {excluded} AS excluded FROM {rows} GROUP BY ask",
         ("holds", "excluded"),
         lower="CASE WHEN {holds} THEN 1 END",
         upper="CASE WHEN {excluded} THEN 0 END",
         records="coalesce(f.records, [])",
         flags=("holds", "excluded"),
+        proof="proof",
     )
 
 
@@ -218,12 +225,9 @@ QUANTIFIED = """CASE
 
 def quantified(feature: Feature, options: FeatureOptions) -> Query:
     """QuantifiedCondition: viral DNA at or above the limit of quantification in the latest test."""
-    found = f"""
-        SELECT ask, bool_and(fresh) AND bool_and(coalesce({QUANTIFIED}, false)) AS holds,
-               bool_and(fresh) AND bool_and(NOT coalesce({QUANTIFIED}, true)) AS excluded,
-               records_of(record) AS records
-        FROM v GROUP BY ask"""
-    return _answer(f"{ALL}, {latest('v', None)}", found)
+    proof = "proof AS (SELECT ask, records_of(record) AS records FROM v GROUP BY ask)"
+    ctes = f"{ALL}, {latest('v', None)}, {proof}"
+    return _answer(ctes, "v_seen", latest_all(QUANTIFIED), latest_all(f"NOT {QUANTIFIED}"))
 
 
 # ---- scores ---------------------------------------------------------------------------------------------------------
