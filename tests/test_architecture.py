@@ -27,7 +27,7 @@ LAYERS = [
     {"evaluate", "shapes", "profile"},
     {"sql_plan", "advice"},
     {"spark"},
-    {"engines", "timeline", "wording", "verdicts"},
+    {"engines", "timeline", "wording", "open_rows", "verdicts"},
     {"screening"},
     {"cohort"},
     {"followup"},

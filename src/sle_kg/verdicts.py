@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sle_kg.criteria import (
-    AllOf,
     ByReading,
     Condition,
     Criterion,
@@ -18,7 +17,6 @@ from sle_kg.criteria import (
     Leaf,
     RowRef,
     Trial,
-    children,
     under_readings,
     walk,
 )
@@ -30,12 +28,11 @@ from sle_kg.evaluate import (
     Bounds,
     RuleSet,
     Truth,
-    counts_as,
     deciding_leaves,
     decisive_rows,
-    evaluate,
     row_truths,
 )
+from sle_kg.open_rows import OpenRows
 from sle_kg.verdict import (
     Evidence,
     OpenKind,
@@ -46,11 +43,9 @@ from sle_kg.verdict import (
     Verdict,
     VerdictWord,
 )
-from sle_kg.wording import Words, leaf_open_kind, open_kind
+from sle_kg.wording import Words, leaf_open_kind
 
 KINDS: tuple[OpenKind, ...] = ("data", "test", "agreement", "judgement")
-INVESTIGATOR = "investigator judgement"
-"""Type of the rows that are the investigator's to settle, even where a diagnosis can decide them (severe illness)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +189,8 @@ class _Explainer:
 
     def __init__(self, subject: Subject, rules: RuleSet, found: Mapping[str, RowStatus]) -> None:
         self.subject, self.rules, self.found = subject, rules, found
-        self.truths = row_truths(rules, subject.bounds, subject.attestations)
-        self.counted = {row.id: counts_as(row, self.truths[row.id]) for row in rules.order}
+        self.open_rows = OpenRows(rules, subject.bounds, subject.attestations, found)
+        self.truths, self.counted = self.open_rows.truths, self.open_rows.counted
         self.status = statuses(rules.trial, found)
         self.done: dict[str, _Explanation] = {}
 
@@ -238,10 +233,8 @@ class _Explainer:
     def _open(self, criterion: Criterion) -> _Explanation:
         """Why a row is unknown, what would settle it, and whose move it is."""
         code = f"attest:{criterion.trial}/{criterion.id}"
-        nodes = list(self._open_nodes(self.rules.conditions[criterion.id], ripe=True))
-        leaves = [node for node, _ in nodes if isinstance(node, Leaf)] + self._sex_asked_for(criterion)
-        rows = list(dict.fromkeys(node.row for node, _ in nodes if isinstance(node, RowRef)))
-        questions = [(node, ripe) for node, ripe in nodes if isinstance(node, Judgement)]
+        opened = self.open_rows.opened(criterion.id)
+        leaves, rows, questions, kind = opened.leaves, opened.rows, opened.judgements, opened.kind
         said = [self.subject.words.unknown(leaf, self._bound(leaf), self._evidence(leaf)) for leaf in leaves]
         said += [f"to be judged: {node.question}" for node, ripe in questions if ripe or not leaves]
         known = self._known_beside(self.rules.conditions[criterion.id])
@@ -251,12 +244,6 @@ class _Explainer:
         missing += [text for row in rows for text in self.done[row].missing]
         evidence = [item for leaf in [*leaves, *(some[0] for some in known)] for item in self._evidence(leaf)]
         evidence += [item for row in rows for item in self.done[row].evidence]
-        kinds = [leaf_open_kind(leaf) for leaf in leaves] + [node.open_kind for node, _ in questions]
-        kinds += [kind for row in rows if (kind := self.done[row].open_kind) is not None]
-        judged = criterion.type.startswith(INVESTIGATOR) or any(
-            ripe and node.open_kind == "judgement" for node, ripe in questions
-        )
-        kind = "judgement" if judged else open_kind(kinds)
         return _Explanation(
             _sentence("; ".join([*dict.fromkeys(said), *self._parts(rows)]) + self._remark(criterion)),
             _unique(evidence),
@@ -265,17 +252,11 @@ class _Explainer:
             kind == "judgement",
         )
 
-    def _sex_asked_for(self, criterion: Criterion) -> list[Leaf]:
-        """The sex that exempts from the row, where none is recorded: without it no pregnancy rule is known."""
-        exempt = self.rules.not_applicable.get(criterion.id)
-        nodes = [] if exempt is None else [node for node, _ in self._open_nodes(exempt, ripe=True)]
-        return [node for node in nodes if isinstance(node, Leaf) and node.feature.kind == "SexCondition"]
-
     def _known_beside(self, condition: Condition) -> list[list[Leaf]]:
         """The results, by feature, that are known where the row is not: a bilirubin that waits for a diagnosis."""
         same: dict[str, list[Leaf]] = {}
         for node in walk(condition):
-            if isinstance(node, Leaf) and self.truth(node) is not None and leaf_open_kind(node) == "test":
+            if isinstance(node, Leaf) and self.open_rows.truth(node) is not None and leaf_open_kind(node) == "test":
                 same.setdefault(node.feature.slug, []).append(node)
         return list(same.values())
 
@@ -296,20 +277,6 @@ class _Explainer:
         words = " and ".join("holds" if value else "does not hold" for value in values)
         dates = sorted({item.date for item in self.subject.attested.get(row, ()) if item.date})
         return f"attested{' on ' if dates else ''}{' and '.join(dates)}: the quoted sentence {words}"
-
-    def _open_nodes(self, condition: Condition, ripe: bool) -> Iterable[tuple[Leaf | Judgement | RowRef, bool]]:
-        """The leaves, judgements and rows that leave a condition unknown.
-
-        A judgement is ripe when nothing else beside it is open that would have to hold as well: then it alone is asked.
-        """
-        if self.truth(condition) is not None:
-            return
-        if isinstance(condition, Leaf | Judgement | RowRef):
-            yield condition, ripe
-            return
-        unknown = [child for child in children(condition) if self.truth(child) is None]
-        for child in unknown:
-            yield from self._open_nodes(child, ripe and not (isinstance(condition, AllOf) and len(unknown) > 1))
 
     def _parts(self, rows: Sequence[str]) -> list[str]:
         """`I03a and I03b pass`, grouped by status."""
@@ -340,10 +307,6 @@ class _Explainer:
                 note += f"; no date of {name} is recorded, so the screening date stands in"
         return note
 
-    def truth(self, condition: Condition) -> Truth:
-        """The truth of a condition of this subject."""
-        return evaluate(condition, self.subject.bounds, self.counted)
-
     def _bound(self, leaf: Leaf) -> Bound:
         return self.subject.bounds.get(leaf.feature.slug, UNBOUNDED)
 
@@ -355,7 +318,9 @@ def _flags(explainer: _Explainer, readings: Mapping[str, str]) -> dict[str, tupl
     """By row, the warnings of the fact base whose condition is met under these readings."""
     return {
         row.id: tuple(
-            flag.text for flag in row.flags if explainer.truth(under_readings(flag.condition, readings)) is True
+            flag.text
+            for flag in row.flags
+            if explainer.open_rows.truth(under_readings(flag.condition, readings)) is True
         )
         for row in explainer.rules.trial.criteria
     }

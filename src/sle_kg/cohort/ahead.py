@@ -15,6 +15,7 @@ from sle_kg.cohort.hope import hopeful, may_change
 from sle_kg.cohort.judge import SAID, iso_date
 from sle_kg.cohort.patterns import WAITING, Patterns, truth_digit
 from sle_kg.criteria import Feature, Leaf
+from sle_kg.evaluate import RuleSet
 from sle_kg.features import QUERIES, batches
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import COMPLETE, FEATURE_COLUMNS, feature_references, load_references
@@ -22,7 +23,7 @@ from sle_kg.features.presence import anchored
 from sle_kg.features.query import by_patient
 from sle_kg.features.sql import text
 from sle_kg.features.wide import WIDE
-from sle_kg.sql_plan import Pair, Plan, comparison, compile_plan
+from sle_kg.sql_plan import Pair, comparison, compile_plan
 from sle_kg.timeline import GRID, HORIZON, PARTS, RISING, RUNNING_OUT, Case, changing_leaves
 
 if TYPE_CHECKING:
@@ -83,11 +84,9 @@ class FirstDays:
         self._may = {may_change(one).slug: f"may{number}" for number, one in enumerate(self.features)}
         changing = {leaf.feature for leaf in changing_leaves(Case(0, self.rules, {}, {}), patterns.tops, True)}
         self._changing = [feature for feature in self.features if feature in changing]
-        self._plan = compile_plan([self.rules], "asked", ["number", "day"], self._bounds, judge.said_columns)
+        self._judged_then = self._eligible(self.rules)
         best = hopeful(self.rules, lambda leaf: leaf.feature in changing)
-        self._best: Plan | None = None
-        if best is not None:
-            self._best = compile_plan([best], "asked", ["number", "day"], self._bounds, judge.said_columns)
+        self._at_best = None if best is None else self._eligible(best)
 
     def tell(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
         """Add to `FIRST_DAY` the patients of `WAITING` for whom there is such a day; `trial` is the place of the trial.
@@ -119,6 +118,11 @@ class FirstDays:
             FROM (SELECT ask // {len(trials)} AS number, * FROM {_ANCHORS}
                   WHERE ask % {len(trials)} = {trials.index(self.trial.id)} AND anchor <> 'screening')"""
         )
+
+    def _eligible(self, rules: RuleSet) -> str:
+        """SELECT of those of the table `asked` who are eligible by some rules: `number`, `day`."""
+        plan = compile_plan([rules], "asked", ["number", "day"], self._bounds, self.patterns.judge.said_columns)
+        return f"SELECT number, day FROM ({plan.sql()}) WHERE {plan.trials[rules.trial.id].verdict} = 'eligible'"
 
     # ── Whom to follow ───────────────────────────────────────────────────────────────────────────────────
 
@@ -156,7 +160,7 @@ class FirstDays:
 
     def _keep_hopeful(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Cut those alive down to whom the best of all changes would let in."""
-        if self._best is None:
+        if self._at_best is None:
             return
         may = ", ".join(
             f"CASE WHEN bool_or(feature = {number}) THEN 1 ELSE 0 END AS may{number}"
@@ -167,9 +171,8 @@ class FirstDays:
             f"""CREATE OR REPLACE TABLE {_ALIVE} AS
             WITH may AS (SELECT number, {may} FROM {_KNOWN} GROUP BY number),
             asked AS (SELECT may.*, 0 AS day, {bounds}, {self._said()}
-                      FROM may JOIN {WIDE} USING (number) LEFT JOIN {SAID} USING (number)),
-            judged_then AS ({self._best.sql()})
-            SELECT number FROM judged_then WHERE {self._best.trials[self.trial.id].verdict} = 'eligible';
+                      FROM may JOIN {WIDE} USING (number) LEFT JOIN {SAID} USING (number))
+            SELECT number FROM ({self._at_best});
             DELETE FROM {_KNOWN} WHERE number NOT IN (FROM {_ALIVE})"""
         )
 
@@ -289,10 +292,8 @@ class FirstDays:
             f"""INSERT INTO {FIRST_DAY}
             WITH later AS (SELECT number, day, {bounds} FROM probe LEFT JOIN found USING (number, feature, day)
                            GROUP BY number, day),
-            asked AS (SELECT later.*, {self._said()} FROM later LEFT JOIN {SAID} USING (number)),
-            judged_then AS ({self._plan.sql()})
-            SELECT number, {trial}, {self.on} + day FROM judged_then
-            WHERE {self._plan.trials[self.trial.id].verdict} = 'eligible' ORDER BY number"""
+            asked AS (SELECT later.*, {self._said()} FROM later LEFT JOIN {SAID} USING (number))
+            SELECT number, {trial}, {self.on} + day FROM ({self._judged_then}) ORDER BY number"""
         )
 
     def _find(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -318,10 +319,8 @@ class FirstDays:
             later AS (SELECT d.number, d.day, {moved}
                       FROM day d JOIN changed k ON k.number = d.number AND k.day <= d.day GROUP BY d.number, d.day),
             asked AS (SELECT number, day, {bounds}, {self._said()}
-                      FROM later JOIN {WIDE} USING (number) LEFT JOIN {SAID} USING (number)),
-            judged_then AS ({self._plan.sql()})
-            SELECT number, min(day) AS day FROM judged_then
-            WHERE {self._plan.trials[self.trial.id].verdict} = 'eligible' GROUP BY number"""
+                      FROM later JOIN {WIDE} USING (number) LEFT JOIN {SAID} USING (number))
+            SELECT number, min(day) AS day FROM ({self._judged_then}) GROUP BY number"""
         )
 
     def _bounds(self, trial: str, slug: str) -> Pair:

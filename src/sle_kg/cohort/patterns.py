@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.criteria import Criterion, Leaf, Trial
 from sle_kg.engines import RowStatus
-from sle_kg.evaluate import Bound, RowTruth, RuleSet, families, row_truths
-from sle_kg.features.asks import EVENTS
+from sle_kg.evaluate import Bound, RowTruth, RuleSet, decisive_rows, families, row_truths
 from sle_kg.features.database import load_rows
 from sle_kg.features.wide import WIDE
+from sle_kg.open_rows import OpenRows
 from sle_kg.sql_plan import leaf_key
 from sle_kg.timeline import Case, changing_leaves, may_pass_later
-from sle_kg.verdict import Evidence, OpenKind
-from sle_kg.verdicts import Dates, Subject, build_verdict
-from sle_kg.wording import Words
+from sle_kg.verdict import OpenKind
+from sle_kg.verdicts import statuses
 
 if TYPE_CHECKING:
     import duckdb
@@ -246,27 +245,16 @@ class Patterns:
 
     def _found_in(self, top: str, bounds: Mapping[str, Bound], attested: Attested) -> Found:
         """What is found of one top-level row, from what it depends on."""
-        rules, options, terminology = self._families[top], self.judge.options, self.judge.terminology
-        nothing = Evidence("", "", "", None)
-        subject = Subject(
-            patient="",
-            on=options.on,
-            bounds=bounds,
-            records={},
-            attestations=attested,
-            attested=dict.fromkeys(attested, (nothing,)),
-            evidence=lambda record: nothing,
-            words=Words(str, terminology.is_open, lambda kind: 0, options.on, dict.fromkeys(EVENTS, options.on)),
-        )
+        rules = self._families[top]
         truths = row_truths(rules, bounds, attested)
         found = {row: RowStatus(truth.met, truth.not_applicable) for row, truth in truths.items()}
-        verdict = build_verdict(subject, rules, found, options.readings, (), Dates())
-        rows = {row.id: row for row in verdict.criteria}
-        parents = {row.parent for row in verdict.criteria}
-        decisive = [rows[row] for row in self._members[top] if rows[row].decisive]
-        open_rows = [row for row in decisive if row.status == "unknown"]
-        clear = not any(row.status == "fail" for row in decisive) and all(r.open_kind != "data" for r in open_rows)
-        ends = tuple((r.id, r.open_kind) for r in open_rows if r.id not in parents and r.open_kind is not None)
+        status, opened = statuses(rules.trial, found), OpenRows(rules, bounds, attested, found)
+        parents = {row.parent for row in rules.trial.criteria}
+        deciding = decisive_rows(rules, bounds, attested)
+        decisive = [row for row in self._members[top] if row in deciding]
+        kinds = [(row, kind) for row in decisive if (kind := opened.kind(row)) is not None]
+        clear = not any(status[row] == "fail" for row in decisive) and all(kind != "data" for _, kind in kinds)
+        ends = tuple((row, kind) for row, kind in kinds if row not in parents)
         settling = tuple(row for row, _ in ends if _settles(rules, row, top, bounds, attested))
         return Found(clear, ends, settling)
 
