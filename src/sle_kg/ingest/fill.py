@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sle_kg.patients.facts import COLUMNS, schema
 
@@ -33,8 +33,7 @@ def which_day(column: str) -> str:
     return f"{column}_day"
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateRow:
+class TemplateRow(NamedTuple):
     """A row of a table without patient and record: its cells and its ordinal.
 
     `days` gives the number of a date of the line, from 1, by the column that holds it; the cell itself is None.

@@ -98,7 +98,7 @@ class PartBuilder(FactBuilder):
         closed = []
         for table, rows in self._open.items():
             if table == "record":
-                rows = _joined(rows)
+                rows = joined(rows)
             places: Counter[tuple[Any, ...]] = Counter()
             for row in rows:
                 closed.append((table, (*row, places[row[:2]])))
@@ -165,7 +165,7 @@ def _table(rows: list[tuple[Any, ...]], columns: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=columns)
 
 
-def _joined(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def joined(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """One line of evidence for each record: what its first part is called, the different values, the first date."""
     lines: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
     for row in rows:

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import LineProbe
 from sle_kg.ingest.fill import DATED, Template, TemplateRow
 from sle_kg.ingest.layout import Layout, Marks, Signature, is_utf8
-from sle_kg.ingest.parts import PartBuilder
+from sle_kg.ingest.parts import joined
 from sle_kg.patients.elements import exact_number
-from sle_kg.patients.facts import COLUMNS
+from sle_kg.patients.facts import COLUMNS, FactBuilder
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.terminology import Terminology
@@ -35,8 +35,11 @@ _FIRST_DAY = date(1801, 2, 3)
 _YEAR = "1801-"
 YEAR = _YEAR.encode()
 """A line that has it is read by itself."""
-_MAY_BE_MARKED = (str, date)
-"""Types of cells that may hold a mark."""
+_MAY_BE_MARKED = {
+    table: [(place, name) for place, (name, kind) in enumerate(columns.items()) if kind in ("text", "date")]
+    for table, columns in COLUMNS.items()
+}
+"""Columns of each table that may hold a mark, with their places."""
 
 _SAID = re.compile(
     rb""""(?:(?:valueQuantity|doseQuantity|dose)"\s*:\s*\{\s*"value"\s*:"""
@@ -101,8 +104,8 @@ class Probe:
 
     def __init__(self, reader: LineProbe, terminology: Terminology, code_map: CodeMap) -> None:
         self._reader = reader
-        self._part = PartBuilder()
-        self._interpreter = Interpreter(terminology, code_map, self._part)
+        self._rows = _Rows()
+        self._interpreter = Interpreter(terminology, code_map, self._rows)
         self._said: dict[bytes, _Said | None] = {}
 
     def forget(self) -> None:
@@ -154,23 +157,57 @@ class Probe:
         self, said: _Said, raws: Sequence[RawRecord], kind: str, days: Mapping[date | str, int]
     ) -> Template | None:
         """The template of raw records; None where a mark came out changed."""
+        self._rows.begin(f"{kind}/{_ID}", days)
         self._interpreter.forget()
         for raw in raws:
             self._interpreter.add(raw)
         self._interpreter.finish()
-        self._part.close()
-        facts, _, skipped = self._part.take()
-        skipped += said.skipped + self._interpreter.skipped
+        rows = self._rows.take()
+        skipped = said.skipped + self._interpreter.skipped
         self._interpreter.skipped.clear()
-        template = Template(kind, said.noted, skipped)
-        for table, rows in facts.items():
-            template.rows[table] = filled = []
-            for patient, record, *cells, ordinal in rows:
-                row = _row(table, cells, ordinal, days)
-                if (patient, record) != (_PATIENT, f"{kind}/{_ID}") or row is None:
-                    return None
-                filled.append(row)
-        return template
+        return None if rows is None else Template(kind, said.noted, skipped, rows)
+
+
+class _Rows(FactBuilder):
+    """Collects the rows of one record with marks as those of a template."""
+
+    def begin(self, record: str, days: Mapping[date | str, int]) -> None:
+        """The rows that follow are of the record of this name, whose dates have these marks."""
+        self._record = record
+        self._days = days
+        self._found: dict[str, list[TemplateRow]] = {}
+        self._lines: list[tuple[Any, ...]] = []
+        self._sound = True
+
+    def add(self, table: str, raw: RawRecord, **values: Any) -> None:
+        """One row of a table."""
+        cells = list(map(values.get, COLUMNS[table]))
+        if raw.patient != _PATIENT or raw.record != self._record:
+            self._sound = False
+        elif table == "record":
+            self._lines.append((None, None, *cells))
+        else:
+            self._add(table, cells)
+
+    def take(self) -> dict[str, list[TemplateRow]] | None:
+        """The rows by table, the lines of evidence as one; None where a mark came out changed."""
+        for _, _, *cells in joined(self._lines):
+            self._add("record", cells)
+        return self._found if self._sound else None
+
+    def _add(self, table: str, cells: list[Any]) -> None:
+        """A row with the dates of the line taken out; none where a mark is no whole cell, or no date belongs."""
+        places: dict[str, int] = {}
+        for place, name in _MAY_BE_MARKED[table]:
+            cell = cells[place]
+            if cell in self._days:
+                self._sound = self._sound and name in DATED[table]
+                places[name] = self._days[cell]
+                cells[place] = None
+            elif cell.__class__ is str and (_SIGN in cell or _YEAR in cell):
+                self._sound = False
+        rows = self._found.setdefault(table, [])
+        rows.append(TemplateRow(tuple(cells), len(rows), places))
 
 
 class _Values:
@@ -245,19 +282,3 @@ def marks(layout: Layout, signature: Signature) -> Marks:
         days.setdefault(day, which)
         days.setdefault(f"{day}", which)
     return [text.encode() for text in texts], days
-
-
-def _row(table: str, cells: Sequence[object], ordinal: int, days: Mapping[date | str, int]) -> TemplateRow | None:
-    """A row of a template; None where a mark stands in it that is no whole cell, or where no date is looked for."""
-    places: dict[str, int] = {}
-    kept = list(cells)
-    for place, (name, cell) in enumerate(zip(COLUMNS[table], cells, strict=True)):
-        if cell is not None and cell.__class__ in _MAY_BE_MARKED:
-            if cell in days:
-                if name not in DATED[table]:
-                    return None
-                places[name] = days[cell]
-                kept[place] = None
-            elif isinstance(cell, str) and (_SIGN in cell or _YEAR in cell):
-                return None
-    return TemplateRow(tuple(kept), ordinal, places)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -55,6 +56,7 @@ class Interpreter:
         self._parts: dict[tuple[str, str], PartWords] = {}
         self._instruments = {one.score_name: one.label for one in ontology.instruments().values() if one.score_name}
         self._kinds = tuple(ontology.event_kinds().values())
+        self._remarked = {events.DOSE_LIMITING, events.COMMON_GRADE, *(kind.graded_by for kind in self._kinds)}
         self._remarks: dict[tuple[str, str], list[events.Remark]] = {}
         common = terminology.test(events.COMMON_GRADE)
         self._grades = events.GradeScale(common.minimum or Decimal(0), common.maximum or Decimal(0))
@@ -339,10 +341,11 @@ class Interpreter:
 
     def _remark(self, raw: RawRecord, test: str, dates: Interval, values: Mapping[str, Any]) -> None:
         """Note what an observation says of the adverse events that it refers to."""
-        if test not in (events.DOSE_LIMITING, events.COMMON_GRADE, *(kind.graded_by for kind in self._kinds)):
+        about = raw.values.get("aboutEvent")
+        if not about or test not in self._remarked:
             return
         remark = events.Remark(test, dates, *(values.get(name) for name in ("low", "high", "positive")))
-        for event in raw.values.get("aboutEvent", ()):
+        for event in about:
             self._remarks.setdefault((raw.patient, str(event)), []).append(remark)
 
     def _adverse_event(self, raw: RawRecord) -> None:
@@ -536,15 +539,16 @@ class Interpreter:
 
     def _checked_dates(self, raw: RawRecord, start: str, end: str | None = None) -> tuple[Interval, bool]:
         """The days from the first of `start` to the last of `end`; False where a date is no date (reported)."""
+        begun, ended = raw.first(start), raw.first(end) if end else None
+        if begun is None and ended is None:
+            return UNKNOWN, True
         try:
-            found = [interval(str(raw.first(name))) for name in (start, end) if name and raw.first(name) is not None]
+            first, last = interval(str(begun)) if begun is not None else (None, date.max)
+            if ended is not None:
+                last = interval(str(ended))[1]
         except ValueError as error:
             self._unread(raw, str(error), UNKNOWN)
             return UNKNOWN, False
-        if not found:
-            return UNKNOWN, True
-        first = found[0][0] if raw.first(start) is not None else None
-        last = found[-1][1]
         if first is not None and last < first:
             self._unread(raw, "the record ends before it begins", UNKNOWN)
             return UNKNOWN, False

@@ -98,12 +98,14 @@ class MeasurementReader:
 
     def _answer(self, raw: RawRecord, test: LaboratoryTest) -> bool | None:
         """The coded, true-or-false or interpreted answer. Raises UnreadableError where answers contradict."""
-        answers = {_INTERPRETATIONS.get(str(code)) for code in raw.values.get("interpretation", ())}
-        answers.add(self._terminology.answer(raw.codings("valueCoding")))
         stated = raw.flag("statedValue")
         if stated is not None and not self._is_answerable(test):
             raise UnreadableError("a score is a number, not true or false")
-        answers = {answer for answer in (*answers, stated) if answer is not None}
+        if "interpretation" not in raw.values and "valueCoding" not in raw.values:
+            return stated
+        answers = {_INTERPRETATIONS.get(str(code)) for code in raw.values.get("interpretation", ())}
+        answers |= {stated, self._terminology.answer(raw.codings("valueCoding"))}
+        answers.discard(None)
         if len(answers) > 1:
             raise UnreadableError("the answers of the record contradict each other")
         return next(iter(answers), None)
