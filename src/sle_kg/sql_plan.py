@@ -1,20 +1,21 @@
 """The compiler from criteria to SQL: three-valued columns over bounds of features, one plan for any number of trials.
 
 SQL's NULL logic is Kleene's: NULL is unknown. The plan is a chain of common table expressions over one wide table (a
-row for each patient, a pair of columns for each feature). Each level adds columns: first every comparison, once for all
-rows and trials that share it, then rows and the groups that are used more than once, parts before the rows that refer
-to them. `evaluate.py` says what each column must hold.
+row for each patient, a pair of columns for each feature). Each level has new columns, and of those before it the ones
+that are still read: first every comparison, once for all rows and trials that share it, then rows and the groups that
+are used more than once, parts before the rows that refer to them. `evaluate.py` says what each column must hold.
 
-Every name and number comes from trial files and is put in as identifier or literal of the expression tree (sqlglot);
-nothing from a patient's record does.
+The plan is written in DuckDB's SQL, of which it uses what every dialect has; sqlglot says it in others. Columns have
+numbers for names, and thresholds are the decimals of trial files: no other text becomes part of a query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import sqlglot
 from sqlglot import exp
 
 from sle_kg.criteria import (
@@ -32,6 +33,7 @@ from sle_kg.criteria import (
 )
 from sle_kg.errors import TrialFileError
 from sle_kg.evaluate import RuleSet
+from sle_kg.features.sql import text
 
 SCALE = 12
 """Decimals of every bound: DECIMAL(38, 12), as in the fact tables."""
@@ -42,18 +44,16 @@ Pair = tuple[str, str]
 Columns = Callable[[str, str], Pair]
 """Trial and feature slug (or row id) → names of two columns of the wide table."""
 
-_COMPARISONS: dict[str, type[exp.Binary]] = {">=": exp.GTE, ">": exp.GT, "<=": exp.LTE, "<": exp.LT}
 _OPPOSITE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 
 
 @dataclass(frozen=True, slots=True)
 class RowColumns:
-    """The columns of one row: truth by data alone, with attestation, whether it asks nothing of the patient, status.
+    """The columns of one row: its truth, whether it asks nothing of the patient, its status.
 
     `exempt` is None for a row that asks of everybody.
     """
 
-    data: str
     met: str
     exempt: str | None
     status: str
@@ -82,18 +82,21 @@ def leaf_key(leaf: Leaf) -> LeafKey:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A query and what its columns are; `key` columns of the source come first."""
+    """A query, in DuckDB's SQL, and what its columns are; `key` columns of the source come first."""
 
-    query: exp.Select
+    text: str
     trials: dict[str, TrialColumns]
 
     def sql(self, dialect: str = "duckdb") -> str:
-        """The query as text."""
+        """The query in a dialect."""
+        if dialect == "duckdb":
+            return self.text
+        query = sqlglot.parse_one(self.text, read="duckdb")
         if dialect == "bigquery":  # its NUMERIC has 9 decimals
-            return self.query.transform(_big_numeric).sql(dialect=dialect)
+            query = query.transform(_big_numeric)
         if dialect == "postgres":
-            return _level_by_level(self.query).sql(dialect=dialect)
-        return self.query.sql(dialect=dialect)
+            _level_by_level(query)
+        return query.sql(dialect=dialect)
 
 
 def compile_plan(
@@ -105,24 +108,50 @@ def compile_plan(
     *,
     truths: bool = True,
     prefix: str = "",
+    word: Callable[[str], str] = text,
 ) -> Plan:
     """The plan that judges every row of the table `source` by the rules of some trials.
 
-    `key` are columns handed on; `bounds` names the lower and upper bound of a feature, `said` the columns (never null)
-    that tell whether a row is attested true and attested false. Without `truths` the query gives statuses, comparisons
-    and verdicts, but not the truths of rows (`data`, `met`, `exempt`). `prefix` begins the names of all columns made,
-    so that several plans can stand side by side.
+    `key` are columns handed on; `bounds` names the lower and upper bound of a feature, `said` the columns that tell
+    whether a row is attested true and attested false. Without `truths` the query gives statuses, comparisons and
+    verdicts, but not the truths of rows (`met`, `exempt`). `prefix` begins the names of all columns made, so that
+    several plans can stand side by side; `word` is SQL of a status or verdict.
     """
-    return _Compiler(source, tuple(key), bounds, said, truths, prefix).compile(rule_sets)
+    return _Compiler(source, tuple(key), bounds, said, truths, prefix, word).compile(rule_sets)
 
 
 def comparison(columns: Pair, leaf: Leaf) -> str:
-    """SQL: the three-valued comparison of a leaf with the bounds that two columns hold."""
-    return _comparison(columns, leaf.operator, leaf.met_bound, leaf.unmet_bound).sql("duckdb")
+    """SQL: the three-valued comparison of a leaf with the bounds that two columns hold.
+
+    `>=` is true where the lower bound reaches `met_bound`, false where the upper one is below `unmet_bound`, else NULL.
+    """
+    return _comparison(columns, leaf.operator, leaf.met_bound, leaf.unmet_bound)
 
 
 Node = tuple[object, ...]
 """A condition without its IRIs: operator and operands, so that equal conditions are one node."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """SQL of one value, the columns that it reads, and the level that has them; level 0 is the source."""
+
+    sql: str
+    reads: frozenset[str] = frozenset()
+    level: int = 0
+
+    @classmethod
+    def of(cls, template: str, *parts: _Value) -> _Value:
+        """The template with the parts in its braces."""
+        reads = frozenset().union(*(part.reads for part in parts))
+        return cls(
+            template.format(*(part.sql for part in parts)), reads, max((part.level for part in parts), default=0)
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a column or a constant."""
+        return self.sql in self.reads or not self.reads
 
 
 @dataclass(slots=True)
@@ -133,96 +162,98 @@ class _Compiler:
     said: Columns
     truths: bool
     prefix: str
-    levels: list[dict[str, exp.Expr]] = field(default_factory=list)
-    place: dict[Node, tuple[str, int]] = field(default_factory=dict)
+    word: Callable[[str], str]
+    levels: list[dict[str, _Value]] = field(default_factory=list)
+    place: dict[Node, _Value] = field(default_factory=dict)
     uses: dict[Node, int] = field(default_factory=dict)
 
     def compile(self, rule_sets: Sequence[RuleSet]) -> Plan:
-        """The plan of all trials: every comparison and every row first, then statuses, then verdicts."""
+        """The plan of all trials: every comparison and every row first, statuses and verdicts last."""
         for rules in rule_sets:
             for condition in _conditions(rules):
                 self._count(self._node(condition, rules.trial.id))
-        rows = [self._rows(f"{self.prefix}t{number}", rules) for number, rules in enumerate(rule_sets)]
-        last = len(self.levels)
-        for rules, columns in zip(rule_sets, rows, strict=True):
-            for criterion in rules.order:
-                self._add(columns[criterion.id].status, _status(criterion, columns[criterion.id]), last + 1)
+        outputs = {name: _Value(name, frozenset([name])) for name in self.key}
         made = {}
-        for number, (rules, columns) in enumerate(zip(rule_sets, rows, strict=True)):
-            every = [columns[criterion.id].status for criterion in rules.trial.criteria]
-            tops = [columns[criterion.id].status for criterion in rules.trial.criteria if criterion.parent is None]
-            verdict, _ = self._add(f"{self.prefix}t{number}_verdict", _verdict(tops), last + 2)
-            unknown, _ = self._add(
-                f"{self.prefix}t{number}_unknown", _number([_is(name, "unknown") for name in every]), last + 2
-            )
-            made[rules.trial.id] = TrialColumns(columns, self._leaves(rules), verdict, unknown)
-        return Plan(self._chain(self._outputs(made)), made)
+        for number, rules in enumerate(rule_sets):
+            made[rules.trial.id] = self._trial(rules, f"{self.prefix}t{number}", outputs)
+        return Plan(self._chain(outputs), made)
 
-    def _outputs(self, made: dict[str, TrialColumns]) -> list[str]:
-        """The key, and every column that somebody may ask for, each once."""
-        names = list(self.key)
-        for columns in made.values():
-            names += columns.leaves.values()
-            for row in columns.rows.values():
-                truths = (row.data, row.met, row.exempt) if self.truths else ()
-                names += [name for name in (*truths, row.status) if name is not None]
-            names += [columns.verdict, columns.unknown]
-        return list(dict.fromkeys(names))
+    def _trial(self, rules: RuleSet, stem: str, outputs: dict[str, _Value]) -> TrialColumns:
+        """The columns of a trial, added to the outputs."""
+        trial, rows, truths = rules.trial, {}, {}
+        for place, criterion in enumerate(rules.order):
+            rows[criterion.id], truths[criterion.id] = self._row(rules, criterion, f"{stem}_r{place}")
+        leaves = self._leaves(rules)
+        outputs.update((leaf.sql, leaf) for leaf in leaves.values())
+        for criterion in trial.criteria:
+            met, exempt = truths[criterion.id]
+            if self.truths:
+                outputs.update((one.sql, one) for one in (met, exempt) if one is not None)
+            outputs[rows[criterion.id].status] = self._status(criterion, met, exempt)
+        every = [self.place["row", trial.id, row.id] for row in trial.criteria]
+        passed = [
+            _Value.of("{}" if row.kind == "inclusion" else "NOT {}", counted)
+            for row, counted in zip(trial.criteria, every, strict=True)
+            if row.parent is None
+        ]
+        columns = TrialColumns(
+            rows, {key: leaf.sql for key, leaf in leaves.items()}, f"{stem}_verdict", f"{stem}_unknown"
+        )
+        outputs[columns.verdict] = self._verdict(self._column(f"{stem}_passed", _joined(" AND ", passed, "TRUE")))
+        outputs[columns.unknown] = _number([_Value.of("{} IS NULL", counted) for counted in every])
+        return columns
 
-    def _chain(self, outputs: list[str]) -> exp.Select:
-        """`WITH level1 AS (SELECT *, … FROM source), level2 AS (SELECT *, … FROM level1) … SELECT outputs`."""
-        query = exp.Select()
-        before = self.source
-        for number, columns in enumerate(self.levels, 1):
-            made = [exp.alias_(value, name, copy=False) for name, value in columns.items()]
-            select = exp.Select().select(exp.Star(), *made, copy=False).from_(before, copy=False)
-            query = query.with_(f"level{number}", as_=select, copy=False)
-            before = f"level{number}"
-        return query.select(*map(exp.column, outputs), copy=False).from_(before, copy=False)
+    def _chain(self, outputs: Mapping[str, _Value]) -> str:
+        """`WITH level1 AS (SELECT …, … FROM source), level2 AS (SELECT …, … FROM level1) … SELECT outputs`.
 
-    def _add(self, name: str, value: exp.Expr, level: int) -> tuple[str, int]:
-        """A column of a level (from 1); returns its place."""
-        while len(self.levels) < level:
+        A level has the columns that later ones read, and no more.
+        """
+        needed = set().union(*(value.reads for value in outputs.values()))
+        lists = [", ".join(_named(name, value) for name, value in outputs.items())]
+        for columns in reversed(self.levels):
+            made = {name: value for name, value in columns.items() if name in needed}
+            carried = sorted(needed - made.keys())
+            lists.append(", ".join([*(_named(name, value) for name, value in made.items()), *carried]))
+            needed = set(carried).union(*(value.reads for value in made.values()))
+        names = [self.source, *(f"level{number}" for number in range(1, len(lists)))]
+        selects = [f"SELECT {one} FROM {name}" for one, name in zip(reversed(lists), names, strict=True)]
+        levels = ", ".join(f"{name} AS ({select})" for name, select in zip(names[1:], selects[:-1], strict=True))
+        return f"WITH {levels} {selects[-1]}" if levels else selects[-1]
+
+    def _column(self, name: str, value: _Value) -> _Value:
+        """The value as a column of the first level that can have it."""
+        while len(self.levels) <= value.level:
             self.levels.append({})
-        self.levels[level - 1][name] = value
-        return name, level
+        self.levels[value.level][name] = value
+        return _Value(name, frozenset([name]), value.level + 1)
 
-    def _rows(self, prefix: str, rules: RuleSet) -> dict[str, RowColumns]:
-        """The columns of every row of a trial, parts before the rows that refer to them."""
-        return {
-            criterion.id: self._row(rules, criterion, f"{prefix}_r{place}")
-            for place, criterion in enumerate(rules.order)
-        }
-
-    def _leaves(self, rules: RuleSet) -> dict[LeafKey, str]:
+    def _leaves(self, rules: RuleSet) -> dict[LeafKey, _Value]:
         """The columns of the comparisons of a trial, in a fixed order."""
         found = {
-            leaf_key(node): self.place[self._node(node, rules.trial.id)][0]
+            leaf_key(node): self.place[self._node(node, rules.trial.id)]
             for condition in _conditions(rules)
             for node in walk(condition)
             if isinstance(node, Leaf)
         }
         return dict(sorted(found.items()))
 
-    def _row(self, rules: RuleSet, criterion: Criterion, name: str) -> RowColumns:
-        """The columns of a row; what it counts as where another row refers to it has a column where it differs."""
-        value, level = self._value(self._node(rules.conditions[criterion.id], criterion.trial))
-        data, level = self._add(f"{name}_data", value, level + 1)
+    def _row(self, rules: RuleSet, criterion: Criterion, name: str) -> tuple[RowColumns, tuple[_Value, _Value | None]]:
+        """The columns of a row: whether it is met, and whether it asks nothing."""
+        key = (criterion.trial, criterion.id)
+        data = self._value(self._node(rules.conditions[criterion.id], criterion.trial))
+        if not data.is_plain:
+            data = self._column(f"{name}_data", data)
+        yes, no = (_Value(column, frozenset([column])) for column in self.said(*key))
+        met = counted = self._column(f"{name}_met", _Value.of(_SETTLED, data, yes, no))
         exempt = None
         if criterion.id in rules.not_applicable:
-            value, other = self._value(self._node(rules.not_applicable[criterion.id], criterion.trial))
-            holds = exp.Case().when(value, exp.true(), copy=False).else_(exp.false(), copy=False)
-            exempt, other = self._add(f"{name}_exempt", holds, other + 1)
-            level = max(level, other)
-        true, false = self.said(criterion.trial, criterion.id)
-        met, above = self._add(f"{name}_met", _settled(data, true, false), level + 1)
-        counted = met
-        if exempt is not None:
-            speaks = exp.true() if criterion.kind == "inclusion" else exp.false()
-            exempted = exp.Case().when(exp.column(exempt), speaks, copy=False)
-            counted, _ = self._add(f"{name}_counts", exempted.else_(_settled(data, true, false), copy=False), above)
-        self.place["row", criterion.trial, criterion.id] = (counted, above)
-        return RowColumns(data, met, exempt, f"{name}_status")
+            holds = self._value(self._node(rules.not_applicable[criterion.id], criterion.trial))
+            exempt = self._column(f"{name}_exempt", _Value.of("CASE WHEN {} THEN TRUE ELSE FALSE END", holds))
+            speaks = "TRUE" if criterion.kind == "inclusion" else "FALSE"
+            counted = _Value.of(f"CASE WHEN {{}} THEN {speaks} ELSE {{}} END", exempt, met)
+            counted = self._column(f"{name}_counts", counted)
+        self.place["row", *key] = counted
+        return RowColumns(met.sql, None if exempt is None else exempt.sql, f"{name}_status"), (met, exempt)
 
     def _count(self, node: Node) -> None:
         """Count how often each group is used; parts of a group that is there already are not counted again."""
@@ -231,43 +262,38 @@ class _Compiler:
             for part in _parts(node):
                 self._count(part)
 
-    def _value(self, node: Node) -> tuple[exp.Expr, int]:
-        """The expression of a node and the level whose columns it needs; leaves and shared groups get a column."""
+    def _value(self, node: Node) -> _Value:
+        """The value of a node; leaves and shared groups get a column."""
         if node in self.place:
-            name, level = self.place[node]
-            return exp.column(name), level
+            return self.place[node]
         parts = [self._value(part) for part in _parts(node)]
         if node[0] == "at least":
-            parts = [self._named(part, *value) for part, value in zip(_parts(node), parts, strict=True)]
-        level = max((level for _, level in parts), default=0)
-        value = self._expression(node, [part for part, _ in parts])
-        if node[0] == "leaf" or (self.uses[node] > 1 and parts):
-            return self._named(node, value, level)
-        return value, level
+            parts = [self._shared(part, value) for part, value in zip(_parts(node), parts, strict=True)]
+        value = self._expression(node, parts)
+        return self._shared(node, value) if node[0] == "leaf" or self.uses[node] > 1 else value
 
-    def _named(self, node: Node, value: exp.Expr, level: int) -> tuple[exp.Expr, int]:
+    def _shared(self, node: Node, value: _Value) -> _Value:
         """The node as a column of its own, unless it is one already or a constant."""
-        if isinstance(value, exp.Column) or node[0] in ("true", "unknown"):
-            return value, level
-        self.place[node] = self._add(f"{self.prefix}c{len(self.place)}", value, level + 1)
-        name, level = self.place[node]
-        return exp.column(name), level
+        if value.is_plain:
+            return value
+        self.place[node] = self._column(f"{self.prefix}c{len(self.place)}", value)
+        return self.place[node]
 
-    def _expression(self, node: Node, parts: list[exp.Expr]) -> exp.Expr:
+    def _expression(self, node: Node, parts: list[_Value]) -> _Value:
         match node:
             case ("leaf", str(low), str(high), str(operator), Decimal() as met, Decimal() as unmet):
-                return _comparison((low, high), operator, met, unmet)
+                return _Value(_comparison((low, high), operator, met, unmet), frozenset([low, high]))
             case ("unknown",):
-                return exp.cast(exp.null(), exp.DataType.Type.BOOLEAN)
+                return _Value("CAST(NULL AS BOOLEAN)")
             case ("not", _):
-                return exp.not_(parts[0], copy=False)
+                return _Value.of("NOT {}", *parts)
             case ("all", _):
-                return exp.and_(*parts, copy=False) if parts else exp.true()
+                return _joined(" AND ", parts, "TRUE")
             case ("any", _):
-                return exp.or_(*parts, copy=False) if parts else exp.false()
+                return _joined(" OR ", parts, "FALSE")
             case ("at least", int(count), _):
                 return _at_least(count, parts)
-        return exp.true()
+        return _Value("TRUE")
 
     def _node(self, condition: Condition, trial: str) -> Node:
         """The condition as a node. Raises TypeError for a `ByReading`: choose readings first (`RuleSet.of`)."""
@@ -290,6 +316,63 @@ class _Compiler:
                 return ("at least", count, tuple(self._node(operand, trial) for operand in operands))
         raise TypeError(f"{condition.iri}: no reading chosen")
 
+    def _status(self, criterion: Criterion, met: _Value, exempt: _Value | None) -> _Value:
+        """The word for a row; exclusion turns the sign, as in `verdicts.status_of`."""
+        holds, fails = map(self.word, ("pass", "fail") if criterion.kind == "inclusion" else ("fail", "pass"))
+        known = f"WHEN {{0}} THEN {holds} WHEN NOT {{0}} THEN {fails} ELSE {self.word('unknown')} END"
+        if exempt is None:
+            return _Value.of(f"CASE {known}", met)
+        return _Value.of(f"CASE WHEN {{1}} THEN {self.word('not-applicable')} {known}", met, exempt)
+
+    def _verdict(self, passed: _Value) -> _Value:
+        """The verdict: whether all rows without a parent pass; Kleene's AND lets a failure decide, then an unknown."""
+        yes, no, unknown = map(self.word, ("eligible", "ineligible", "undetermined"))
+        return _Value.of(f"CASE WHEN {{0}} THEN {yes} WHEN NOT {{0}} THEN {no} ELSE {unknown} END", passed)
+
+
+_SETTLED = """CASE WHEN {1} THEN CASE WHEN {2} OR NOT {0} THEN NULL ELSE TRUE END \
+WHEN {2} THEN CASE WHEN {0} THEN NULL ELSE FALSE END ELSE {0} END"""
+"""Data ({0}) and attestation, true ({1}) or false ({2}), together, as `evaluate.settle`: a contradiction is NULL."""
+
+
+def _named(name: str, value: _Value) -> str:
+    return name if value.sql == name else f"{value.sql} AS {name}"
+
+
+def _joined(operator: str, parts: Sequence[_Value], empty: str) -> _Value:
+    """The parts with AND or OR between them."""
+    if len(parts) < 2:
+        return parts[0] if parts else _Value(empty)
+    return _Value.of(f"({operator.join(['{}'] * len(parts))})", *parts)
+
+
+def _at_least(count: int, parts: Sequence[_Value]) -> _Value:
+    """True where `count` parts are true, false where so many are false that `count` cannot be reached, else NULL."""
+    holding, failing = _number(parts), _number([_Value.of("NOT {}", part) for part in parts])
+    never = len(parts) - count
+    return _Value.of(f"CASE WHEN {{}} >= {count} THEN TRUE WHEN {{}} > {never} THEN FALSE END", holding, failing)
+
+
+def _number(conditions: Sequence[_Value]) -> _Value:
+    """How many of the conditions are true."""
+    return _joined(" + ", [_Value.of("CASE WHEN {} THEN 1 ELSE 0 END", one) for one in conditions], "0")
+
+
+def _comparison(bounds: Pair, operator: str, met: Decimal, unmet: Decimal) -> str:
+    low, high = bounds if operator in (">=", ">") else (bounds[1], bounds[0])
+    holds, fails = f"{low} {operator} {_exact(met)}", f"{high} {_OPPOSITE[operator]} {_exact(unmet)}"
+    return f"CASE WHEN {holds} THEN TRUE WHEN {fails} THEN FALSE END"
+
+
+def _exact(number: Decimal) -> str:
+    """A threshold: a whole number as it is, else DECIMAL(38, 12). Raises TrialFileError for one with more decimals."""
+    if number == number.to_integral_value():
+        return str(int(number))
+    digits = format(number, "f")
+    if len(digits.partition(".")[2].rstrip("0")) > SCALE:
+        raise TrialFileError(f"The threshold {digits} has more than {SCALE} decimals.")
+    return f"CAST('{digits}' AS DECIMAL(38, {SCALE}))"
+
 
 def _conditions(rules: RuleSet) -> list[Condition]:
     return [*rules.conditions.values(), *rules.not_applicable.values()]
@@ -304,104 +387,13 @@ def _parts(node: Node) -> tuple[Node, ...]:
     return operands
 
 
-def _comparison(bounds: Pair, operator: str, met: Decimal, unmet: Decimal) -> exp.Expr:
-    """`>=`: true where the lower bound reaches `met`, false where the upper one is below `unmet`, else NULL."""
-    low, high = bounds if operator in (">=", ">") else (bounds[1], bounds[0])
-    holds = _COMPARISONS[operator](this=exp.column(low), expression=_exact(met))
-    fails = _COMPARISONS[_OPPOSITE[operator]](this=exp.column(high), expression=_exact(unmet))
-    return exp.Case().when(holds, exp.true(), copy=False).when(fails, exp.false(), copy=False)
-
-
-def _exact(number: Decimal) -> exp.Expr:
-    """A threshold: a whole number as it is, else DECIMAL(38, 12). Raises TrialFileError for one with more decimals."""
-    if number == number.to_integral_value():
-        return exp.Literal.number(int(number))
-    text = format(number, "f")
-    if len(text.partition(".")[2].rstrip("0")) > SCALE:
-        raise TrialFileError(f"The threshold {text} has more than {SCALE} decimals.")
-    return exp.cast(exp.Literal.string(text), exp.DataType.build(f"DECIMAL(38, {SCALE})"))
-
-
-def _at_least(count: int, parts: Sequence[exp.Expr]) -> exp.Expr:
-    """True where `count` parts are true, false where so many are false that `count` cannot be reached, else NULL."""
-    holding = _number([part.copy() for part in parts])
-    failing = _number([exp.not_(part.copy(), copy=False) for part in parts])
-    enough = exp.GTE(this=exp.paren(holding, copy=False), expression=exp.Literal.number(count))
-    never = exp.GT(this=exp.paren(failing, copy=False), expression=exp.Literal.number(len(parts) - count))
-    return exp.Case().when(enough, exp.true(), copy=False).when(never, exp.false(), copy=False)
-
-
-def _number(conditions: Sequence[exp.Expr]) -> exp.Expr:
-    """How many of the conditions are true."""
-    total: exp.Expr = exp.Literal.number(0)
-    for condition in conditions:
-        one = exp.Case().when(condition, exp.Literal.number(1), copy=False).else_(exp.Literal.number(0), copy=False)
-        total = exp.Add(this=total, expression=one)
-    return total
-
-
-def _settled(data: str, true: str, false: str) -> exp.Expr:
-    """Data and attestation together, as `evaluate.settle`: a contradiction is NULL.
-
-    Most rows are attested neither way; they are dealt with first.
-    """
-
-    def both(left: exp.Expr, right: exp.Expr) -> exp.Expr:
-        return exp.and_(left, right, copy=False)
-
-    def known(name: str) -> exp.Expr:
-        return exp.Is(this=exp.column(name), expression=exp.null())
-
-    yes, no = exp.column(true), exp.column(false)
-    return (
-        exp.Case()
-        .when(exp.not_(exp.paren(exp.or_(yes.copy(), no.copy()))), exp.column(data), copy=False)
-        .when(both(exp.column(data), no.copy()), exp.null(), copy=False)
-        .when(both(exp.not_(exp.column(data), copy=False), yes.copy()), exp.null(), copy=False)
-        .when(exp.not_(known(data), copy=False), exp.column(data), copy=False)
-        .when(both(yes.copy(), exp.not_(no.copy(), copy=False)), exp.true(), copy=False)
-        .when(both(no, exp.not_(yes, copy=False)), exp.false(), copy=False)
-    )
-
-
-def _status(criterion: Criterion, columns: RowColumns) -> exp.Expr:
-    """The word for a row; exclusion turns the sign, as in `verdicts.status_of`."""
-    words = ("pass", "fail") if criterion.kind == "inclusion" else ("fail", "pass")
-    case = exp.Case()
-    if columns.exempt is not None:
-        case = case.when(exp.column(columns.exempt), exp.Literal.string("not-applicable"), copy=False)
-    case = case.when(exp.column(columns.met), exp.Literal.string(words[0]), copy=False)
-    case = case.when(exp.not_(exp.column(columns.met), copy=False), exp.Literal.string(words[1]), copy=False)
-    return case.else_(exp.Literal.string("unknown"), copy=False)
-
-
-def _verdict(tops: Sequence[str]) -> exp.Expr:
-    """The verdict from the statuses of the rows without a parent: a failure decides, then an unknown."""
-
-    def some(word: str) -> exp.Expr:
-        return exp.or_(*(_is(name, word) for name in tops), copy=False)
-
-    return (
-        exp.Case()
-        .when(some("fail"), exp.Literal.string("ineligible"), copy=False)
-        .when(some("unknown"), exp.Literal.string("undetermined"), copy=False)
-        .else_(exp.Literal.string("eligible"), copy=False)
-    )
-
-
-def _is(name: str, word: str) -> exp.Expr:
-    return exp.EQ(this=exp.column(name), expression=exp.Literal.string(word))
-
-
-def _level_by_level(query: exp.Select) -> exp.Select:
-    """The query with OFFSET 0 in each level: PostgreSQL computes it once, and does not merge it into the next.
+def _level_by_level(query: exp.Expr) -> None:
+    """Add OFFSET 0 to each level: PostgreSQL computes it once, and does not merge it into the next.
 
     Merged, a column is computed as often as others name it, some twenty times slower for three trials.
     """
-    made = query.copy()
-    for level in made.ctes:
+    for level in query.find_all(exp.CTE):
         level.this.offset(0, copy=False)
-    return made
 
 
 def _big_numeric(node: exp.Expr) -> exp.Expr:

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
 from sle_kg.criteria import Feature, Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import Reference, concepts_query, empty_database, load_references, load_rows
-from sle_kg.features.sql import WORDS, text
+from sle_kg.features.sql import text
 from sle_kg.features.wide import BITS, PERSON, WIDE, Statement, WideColumns, WideScript, wide_columns
 from sle_kg.sql_plan import Plan, TrialColumns, compile_plan
 from sle_kg.verdicts import overall, statuses
@@ -91,7 +89,7 @@ class SqlJudge:
     def _compiled(self, trials: Sequence[Trial], prefix: str) -> Plan:
         rules = [self.rules[trial.id] for trial in trials]
         bounds, said = self.columns.bounds, self.said_columns
-        return compile_plan(rules, "asked", ["number"], bounds, said, truths=False, prefix=prefix)
+        return compile_plan(rules, "asked", ["number"], bounds, said, truths=False, prefix=prefix, word=_word)
 
     def said_columns(self, trial: str, row: str) -> tuple[str, str]:
         """The columns that tell whether a row is attested true, and attested false."""
@@ -150,7 +148,7 @@ class SqlJudge:
         columns = ", ".join(["w.number", *bounds, *said])
         return f"""
         WITH asked AS (SELECT {columns} FROM {WIDE} w LEFT JOIN {SAID_BITS} s ON s.number = w.number)
-        SELECT * FROM ({plan.query.transform(_as_word).sql("duckdb")}) q"""
+        SELECT * FROM ({plan.sql()}) q"""
 
     def status_columns(self, trial: str) -> StatusColumns:
         """Where the statuses of a trial are."""
@@ -186,11 +184,9 @@ class SqlJudge:
         SELECT number, {columns} FROM counting GROUP BY number"""
 
 
-def _as_word(node: exp.Expr) -> exp.Expr:
-    """A status or verdict as value of the type that has only those; compared and stored as one byte."""
-    if isinstance(node, exp.Literal) and node.is_string and node.name in WORDS:
-        return exp.func("word", node.copy())
-    return node
+def _word(word: str) -> str:
+    """SQL of a status or verdict: of the type that has only those, compared and stored as one byte."""
+    return f"word({text(word)})"
 
 
 def status_columns(columns: TrialColumns) -> StatusColumns:
