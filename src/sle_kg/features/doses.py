@@ -13,7 +13,7 @@ from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import names_of
 from sle_kg.features.presence import BEGINNING, exposure_rows, window
-from sle_kg.features.query import Query
+from sle_kg.features.query import Query, asks
 from sle_kg.features.sql import PER_KG_TOLERANCE, UNITS_PER_MG, before, days_of, text
 
 WEIGHT_WITHIN_DAYS = 365
@@ -323,48 +323,56 @@ def treatment_duration(feature: Feature, options: FeatureOptions) -> Query:
 
     Durations are end minus start, or count both ends (`inclusive`). `sinceFirstDose`: a course of pulses may last
     one gap beyond its last known dose (A0-13).
+
+    A span of days is taken to reach one gap further, to the last day on which another continues its run; then spans of
+    a run add up like spans that overlap, and each run is one gap too long.
     """
     exact = "certain AND NOT since_first AND start_hi = start_lo AND end_lo = end_hi"
     last = "CASE WHEN since_first THEN least(end_hi + gap, on_date) ELSE end_hi END"
-    course = "PARTITION BY ask, side ORDER BY first, last"
-    valid = "CASE WHEN first <= last THEN last END"
-    length = "r.last - r.first + CASE WHEN t.inclusive THEN 1 ELSE 0 END"
+    course = "PARTITION BY ask, side ORDER BY first, reach"
+    until = "s.reach - greatest(w.gap, 1)"
+    extra = "(greatest(w.gap, 1) + CASE WHEN w.inclusive THEN -1 ELSE 0 END)"
+    longest = "measure = 'longestRun'"
     ctes = f"""{window(feature)}, {exposure_rows()},
     taken AS MATERIALIZED (
-        SELECT ask, record, on_date, start_possible, end_possible, gap, inclusive, measure, certain, start_hi, end_lo,
-               start_lo AS first, {last} AS last, coalesce({exact}, false) AS exact
+        SELECT ask, record, certain, start_hi, end_lo, start_lo AS first, {last} AS last,
+               greatest(gap, 1) AS joins, {longest} AS longest, coalesce({exact}, false) AS exact
         FROM e),
     vague AS (SELECT DISTINCT ask FROM taken WHERE NOT exact),
     spans AS (
-        SELECT t.ask, CASE WHEN v.ask IS NULL THEN {SURE_AND_POSSIBLE} ELSE {POSSIBLE} END AS side, t.first, t.last,
-               greatest(t.gap, 1) AS gap, t.inclusive, t.measure = 'total' AS in_total
+        SELECT t.ask, CASE WHEN v.ask IS NULL THEN {SURE_AND_POSSIBLE} ELSE {POSSIBLE} END AS side, t.longest, t.first,
+               CASE WHEN t.first <= t.last THEN t.last + t.joins END AS reach
         FROM taken t LEFT JOIN vague v ON v.ask = t.ask
         UNION ALL
-        SELECT t.ask, {SURE}, t.start_hi, t.end_lo, greatest(t.gap, 1), t.inclusive, t.measure = 'total'
-        FROM taken t JOIN vague v ON v.ask = t.ask WHERE t.certain),
+        SELECT t.ask, {SURE}, t.longest, t.start_hi, t.end_lo + t.joins
+        FROM taken t JOIN vague v ON v.ask = t.ask WHERE t.certain AND t.start_hi <= t.end_lo),
+    in_order AS (
+        SELECT *, max(reach) OVER ({course} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached FROM spans),
     marked AS MATERIALIZED (
-        SELECT *, CASE WHEN first <= last THEN CASE WHEN first <= reached + gap THEN 0 ELSE 1 END END AS begins FROM (
-            SELECT *, max({valid}) OVER ({course} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
-            FROM spans) in_order),
+        SELECT ask, side, longest, first, greatest(reach, reached) AS reach,
+               CASE WHEN reach IS NOT NULL THEN greatest(reach, reached) - greatest(reached, first) END AS days,
+               reach IS NOT NULL AND NOT coalesce(first <= reached, false) AS begins
+        FROM in_order),
     added AS (
-        SELECT ask, side, CASE WHEN begins = 1 THEN last - first WHEN begins = 0 THEN greatest(last, reached) - reached
-               ELSE 0 END + CASE WHEN inclusive THEN coalesce(begins, 0) ELSE 0 END AS days
-        FROM marked WHERE in_total),
-    numbered AS (
-        SELECT *, sum(begins) OVER ({course}) AS number FROM marked WHERE NOT in_total AND begins IS NOT NULL),
-    run AS (SELECT ask, side, min(first) AS first, max(last) AS last FROM numbered GROUP BY ask, side, number),
-    {_asks_of("taken WHERE measure <> 'total'")},
-    lengths AS (
-        SELECT r.ask, r.side, {length} AS days FROM run r JOIN t ON t.ask = r.ask
-        WHERE CASE WHEN t.measure = 'runToScreening' THEN r.last >= t.on_date - t.gap
-                   ELSE r.first <= t.end_possible AND r.last >= t.start_possible END
-        UNION ALL SELECT ask, {SURE_AND_POSSIBLE}, 0 FROM t),
-    o AS (SELECT ask, records_of(record) AS records FROM taken GROUP BY ask)"""
-    low, high = f"FILTER (WHERE side <> {POSSIBLE})", f"FILTER (WHERE side <> {SURE})"
-    found = f"""
-        SELECT ask, coalesce(sum(days) {low}, 0) AS low, coalesce(sum(days) {high}, 0) AS high FROM added GROUP BY ask
+        SELECT ask, side, sum(days) AS days, count(*) FILTER (WHERE begins) AS runs, max(reach) AS reach,
+               max(first) FILTER (WHERE begins) AS first
+        FROM marked WHERE NOT longest GROUP BY ask, side),
+    in_run AS (
+        SELECT ask, side, reach, max(CASE WHEN begins THEN first END) OVER ({course}) AS first
+        FROM marked WHERE longest),
+    length AS MATERIALIZED (
+        SELECT s.ask, s.side, CAST(CASE WHEN w.measure = 'total' THEN s.days - s.runs * {extra}
+            WHEN {until} >= w.on_date - w.gap THEN s.reach - s.first - {extra} END AS INTEGER) AS days
+        FROM added s JOIN w ON {asks("s")}
         UNION ALL
-        SELECT ask, max(days) {low} AS low, max(days) {high} AS high FROM lengths GROUP BY ask"""
+        SELECT s.ask, s.side, CAST(max(CASE WHEN s.first <= w.end_possible AND {until} >= w.start_possible
+            THEN s.reach - s.first - {extra} END) AS INTEGER)
+        FROM in_run s JOIN w ON {asks("s")} GROUP BY s.ask, s.side),
+    o AS (SELECT ask, records_of(record) AS records FROM taken GROUP BY ask)"""
+    found = f"""
+        SELECT h.ask, coalesce(CASE h.side WHEN {SURE_AND_POSSIBLE} THEN h.days ELSE l.days END, 0) AS low,
+               coalesce(h.days, 0) AS high
+        FROM length h LEFT JOIN length l ON l.ask = h.ask AND l.side = {SURE} WHERE h.side <> {SURE}"""
     return _amount(ctes, found, "o")
 
 

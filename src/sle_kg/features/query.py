@@ -34,6 +34,11 @@ def of_patient(fact: str) -> str:
     return f"⟨patient {fact}⟩"
 
 
+def asks(row: str) -> str:
+    """SQL: whether a row of `w` asks what a row with the column `ask` answers, by the alias of that row's table."""
+    return f"⟨asks {row}⟩"
+
+
 def on_or_before_base(day: str) -> str:
     """SQL: a day is not after the last one whose facts are seen."""
     return f"{day} <= ⟨base w⟩"
@@ -42,6 +47,7 @@ def on_or_before_base(day: str) -> str:
 def by_patient(sql: str) -> str:
     """The query over asks (`a`) of each patient: their columns `ask` and `patient` are there."""
     meant = {"ask": "w.ask", "own": "w.*", "patient": "{0}.patient = w.patient", "base": "w.base"}
+    meant["asks"] = "w.ask = {0}.ask"
     return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
 
 
@@ -52,6 +58,7 @@ def for_everybody(sql: str, slots: int, base: str) -> str:
     """
     ask = f"CAST({{0}}.patient AS BIGINT) * {slots} + w.slot"
     meant = {"ask": ask, "own": f"w.*, {ask} AS ask, {{0}}.patient", "patient": "true", "base": base}
+    meant["asks"] = f"w.slot = {{0}}.ask % {slots}"
     return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
 
 

@@ -199,7 +199,7 @@ class WideScript:
             columns = [f"{value} AS {batch[0].stem}_{value}" for value in values]
         else:
             columns = [
-                f"max({value}) FILTER (WHERE slot = {slot.number}) AS {slot.stem}_{value}"
+                f"max(CASE WHEN slot = {slot.number} THEN {value} END) AS {slot.stem}_{value}"
                 for slot in batch
                 for value in values
                 if value not in flags
