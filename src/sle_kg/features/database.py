@@ -53,6 +53,7 @@ def empty_database() -> duckdb.DuckDBPyConnection:
 
     connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "2"})
     connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
+    connection.execute("SET disabled_optimizers = 'projection_placement'")  # it takes columns times columns
     for name, (parameters, body) in MACROS.items():
         connection.execute(f"CREATE MACRO {name}({', '.join(parameters)}) AS {body}")
     return connection
@@ -173,6 +174,7 @@ FEATURE_COLUMNS = {
     "sex_needed": "flag",
     "times_limit": "flag",
     "method_needed": "text",
+    "instrument": "text",
 }
 """Parameters that queries read as columns, so that one query bounds every feature of a kind."""
 
@@ -202,6 +204,7 @@ def feature_rows(features: Iterable[Feature], options: FeatureOptions) -> list[d
                 "sex_needed": valid == "pregnancyTest",
                 "times_limit": feature.get("quantity") == "timesUpperLimit",
                 "method_needed": feature.get("method"),
+                "instrument": feature.get("instrument") or feature.get("classificationSet"),
             }
         )
     return rows
@@ -217,6 +220,8 @@ def feature_references(wanted: Mapping[Feature, Sequence[str]], options: Feature
             sets += [(number, parameter, name) for name in names_of(feature, parameter)]
         for parameter in ("test", "positiveOnlyTest"):
             tests += [(number, name, parameter == "positiveOnlyTest") for name in names_of(feature, parameter)]
+        if values["instrument"] is not None:
+            tests.append((number, values["instrument"], False))
     return [
         Reference("wanted", FEATURE_COLUMNS, rows),
         Reference("wanted_set", {"feature": "whole", "parameter": "text", "value_set": "text"}, sets),

@@ -238,8 +238,8 @@ class WideScript:
         made = list(zip(self.found, self._batches, self._queries, strict=True))
         if len(made) <= TABLES:
             return [Statement(WIDE, self._wide_part(made))]
-        starts = range(0, len(made), TABLES // 2)
-        parts = [Statement(f"{WIDE}{n}", self._wide_part(made[s : s + TABLES // 2])) for n, s in enumerate(starts)]
+        starts = range(0, len(made), TABLES)
+        parts = [Statement(f"{WIDE}{n}", self._wide_part(made[s : s + TABLES])) for n, s in enumerate(starts)]
         joins = " ".join(f"JOIN {part.name} USING (number)" for part in parts[1:])
         return [*parts, Statement(WIDE, f"SELECT * FROM {parts[0].name} {joins}")]
 
@@ -343,8 +343,8 @@ class WideScript:
 BOUNDS = ("lower", "upper")
 SLOTS = 40
 """Features that one query computes at most: each has an aggregate of its own, which sees the rows of all."""
-TABLES = 64
-"""Tables that one query joins at most: what a database plans grows with tables times columns."""
+TABLES = 14
+"""Tables that one query joins at most: each join of a database takes memory for the columns of all before it."""
 BITS = 60
 """Flags of different features that a column holds, one bit each."""
 
