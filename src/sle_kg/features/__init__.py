@@ -108,10 +108,14 @@ ONE_QUERY_FOR_ALL = frozenset(
     }
 )
 """Kinds whose query reads every parameter from columns, so that it bounds all features of the kind at once."""
-ONE_QUERY_FOR_WINDOWS = frozenset(
-    {"HighestDoseCondition", "DoseDurationCondition", "RenalWorseningCondition", "DonatedVolumeCondition"}
-)
-"""Kinds whose query reads the look-back from columns: it bounds features that differ in nothing else at once."""
+ONE_QUERY_BUT_FOR = {
+    "HighestDoseCondition": "lookback",
+    "DoseDurationCondition": "lookback",
+    "RenalWorseningCondition": "lookback",
+    "DonatedVolumeCondition": "lookback",
+    "ClassificationCondition": "classificationSet",
+}
+"""Kinds whose query reads one parameter from columns: it bounds features that differ in nothing else at once."""
 
 JOINED_BY_PATIENT = frozenset(
     {
@@ -227,8 +231,8 @@ def batches(features: Sequence[Feature]) -> list[list[int]]:
         key: object = feature.slug
         if feature.kind in ONE_QUERY_FOR_ALL:
             key = (feature.kind, anchored(feature))
-        elif feature.kind in ONE_QUERY_FOR_WINDOWS:
-            key = (feature.kind, tuple(pair for pair in feature.parameters if pair[0] != "lookback"))
+        elif (read := ONE_QUERY_BUT_FOR.get(feature.kind)) is not None:
+            key = (feature.kind, tuple(pair for pair in feature.parameters if pair[0] != read))
         together.setdefault(key, []).append(number)
     return list(together.values())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.presence import BEGINNING, REFUTING, condition_rows, window
-from sle_kg.features.query import ask_of, of_patient, on_or_before_base
-from sle_kg.features.results import POSITIVE, latest
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base
+from sle_kg.features.results import ALL, POSITIVE, answer, latest, latest_all
 from sle_kg.features.sql import text
 
 SEEN = on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")
@@ -35,127 +37,115 @@ def certain_clinical_item(name: str) -> int:
     return sum(highest.values()) + 1
 
 
-def _items(name: str) -> str:
-    """CTE `i`: for each item of a set whether it was ever present, never, or is not known (null).
+_RULES = {
+    "acr1997": "items >= {needed}",
+    "slicc2012": """items >= {needed} AND clinical > 0 AND immunologic > 0
+            OR (n.ask IS NOT NULL OR NOT certain AND renal) AND (antibody OR ana.ask IS NOT NULL)""",
+    "eularAcr2019": "(entry OR ana.ask IS NOT NULL) AND points >= {needed} AND clinical > 0",
+}
+"""What classifies, over the items of a patient that are certain, or all that are possible: ACR 1997 four of eleven;
+SLICC 2012 four with a clinical and an immunologic one, or nephritis (`certain` where a biopsy proves it, possible
+unless the renal item is absent) with ANA or anti-dsDNA; EULAR/ACR 2019 ten points of the highest item of each domain,
+ANA ever at 1:80 and a clinical item (classification.md, rules)."""
 
-    Of asks with an item or a biopsy (CTE `nephritis`): without them items prove nothing.
-
-    A kidney biopsy of its class is the item itself, where the item is not recorded (classification.md: a biopsy of
-    class III or IV alone classifies when ANA is positive).
-    """
-    return f"""seen AS (
-        SELECT {ask_of("m")} AS ask, m.test, m.record, false AS biopsy, coalesce(m.positive, m.low > 0) AS present
-        FROM w JOIN fact_measurement m ON {of_patient("m")} AND {SEEN}
-        WHERE m.test IN (SELECT test FROM classification_item WHERE set = {text(name)})
+_FROM_ITEMS = f"""biopsied AS (
+        SELECT {ask_of("m")} AS ask, w.instrument AS set, m.record, str_split(m.text, '+') AS classes
+        FROM w JOIN fact_measurement m ON {of_patient("m")} AND m.test = 'isnRpsClass' AND m.text IS NOT NULL
+        WHERE {SEEN}),
+    seen AS (
+        SELECT {ask_of("m")} AS ask, i.set, i.key, m.record, false AS biopsy, coalesce(m.positive, m.low > 0) AS present
+        FROM w JOIN classification_item i ON i.set = w.instrument
+        JOIN fact_measurement m ON {of_patient("m")} AND m.test = i.test
+        WHERE {SEEN}
         UNION ALL
-        SELECT {ask_of("m")}, b.test, m.record, true, true
-        FROM w JOIN fact_measurement m ON {of_patient("m")} AND {SEEN}
-        JOIN classification_biopsy b ON m.test = 'isnRpsClass' AND list_contains(str_split(m.text, '+'), b.class)),
-    item AS (SELECT DISTINCT key, domain, kind, weight FROM classification_item WHERE set = {text(name)}),
-    found_item AS (
-        SELECT s.ask, c.key, coalesce(bool_or(s.present) FILTER (WHERE NOT s.biopsy), bool_or(s.present)) AS present,
-               records_of(s.record) AS records
-        FROM seen s JOIN classification_item c ON c.test = s.test AND c.set = {text(name)} GROUP BY s.ask, c.key),
-    i AS (
-        SELECT w.ask, c.key, c.domain, c.kind, c.weight, s.present, s.records
-        FROM (SELECT ask FROM seen UNION SELECT ask FROM nephritis) w CROSS JOIN item c
-        LEFT JOIN found_item s ON s.ask = w.ask AND s.key = c.key)"""
+        SELECT s.ask, s.set, i.key, s.record, true, true
+        FROM biopsied s JOIN classification_item i ON i.set = s.set
+        JOIN classification_biopsy b ON b.test = i.test AND list_contains(s.classes, b.class)),
+    told AS (
+        SELECT ask, set, key, coalesce(bool_or(present) FILTER (WHERE NOT biopsy), bool_or(present)) AS present
+        FROM seen GROUP BY ask, set, key),
+    item AS (SELECT DISTINCT set, key, domain, kind, weight FROM classification_item),
+    held AS (
+        SELECT ask, set, true AS certain, key, present FROM told
+        UNION ALL SELECT DISTINCT ask, set, true, NULL, false FROM biopsied
+        UNION ALL
+        SELECT a.ask, a.set, false, i.key, coalesce(t.present, true)
+        FROM (SELECT DISTINCT ask, set FROM told WHERE NOT present) a JOIN item i ON i.set = a.set
+        LEFT JOIN told t ON t.ask = a.ask AND t.key = i.key),
+    scored AS (
+        SELECT ask, set, certain, sum(items) AS items, sum(points) AS points, sum(clinical) AS clinical,
+               sum(immunologic) AS immunologic, bool_or(entry) AS entry, bool_or(antibody) AS antibody,
+               bool_or(renal) AS renal
+        FROM (
+            SELECT ask, h.set, certain, count(i.key) AS items, coalesce(max(weight), 0) AS points,
+                   count(*) FILTER (WHERE kind = 'clinical') AS clinical,
+                   count(*) FILTER (WHERE kind = 'immunologic') AS immunologic,
+                   coalesce(bool_or(kind = 'entry'), false) AS entry,
+                   coalesce(bool_or(i.key IN ('ana', 'antiDsDNA')), false) AS antibody,
+                   coalesce(bool_or(i.key = 'renal'), false) AS renal
+            FROM held h LEFT JOIN item i ON i.set = h.set AND i.key = h.key AND h.present
+            GROUP BY ask, h.set, certain, domain) each_domain
+        GROUP BY ask, set, certain)"""
+"""CTE `scored`: the items of a set that are `certain` for an ask and, where one is absent, those that are possible.
 
+An item is present if it ever was, absent if it never was. A kidney biopsy of its class is the item itself, where the
+item is not recorded (classification.md: a biopsy of class III or IV alone classifies when ANA is positive).
+"""
 
 _ANA_EVER = f"""ana AS (
-        SELECT {ask_of("m")} AS ask, bool_or({POSITIVE}) AS positive, records_of(record) AS records
+        SELECT {ask_of("m")} AS ask, records_of(record) AS records
         FROM w JOIN fact_measurement m ON {of_patient("m")} AND m.test IN ('ana', 'anaTiter', 'eularAcr2019:ana')
         WHERE {SEEN} AND {POSITIVE} GROUP BY {ask_of("m")})"""
 
-_FROM_ITEMS = {
-    "acr1997": """
-        SELECT ask, count(*) FILTER (WHERE present) >= {needed} AS met,
-               count(*) FILTER (WHERE coalesce(present, true)) < {needed} AS unmet, flatten(list(records)) AS records
-        FROM i GROUP BY ask""",
-    "slicc2012": """
-        SELECT ask,
-               (count(*) FILTER (WHERE present) >= {needed}
-                AND count(*) FILTER (WHERE present AND kind = 'clinical') >= 1
-                AND count(*) FILTER (WHERE present AND kind = 'immunologic') >= 1)
-               OR (any_value(ask) IN (SELECT ask FROM nephritis)
-                   AND (bool_or(present AND key IN ('ana', 'antiDsDNA')) OR any_value(ask) IN (SELECT ask FROM ana)))
-                   AS met,
-               (count(*) FILTER (WHERE coalesce(present, true)) < {needed}
-                OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'clinical') = 0
-                OR count(*) FILTER (WHERE coalesce(present, true) AND kind = 'immunologic') = 0)
-               AND (bool_or(key = 'renal' AND NOT present) AND any_value(ask) NOT IN (SELECT ask FROM nephritis)
-                    OR NOT bool_or(coalesce(present, true) AND key IN ('ana', 'antiDsDNA'))
-                    AND any_value(ask) NOT IN (SELECT ask FROM ana)) AS unmet,
-               flatten(list(records)) AS records
-        FROM i GROUP BY ask""",
-    "eularAcr2019": """
-        SELECT e.ask,
-               coalesce(any_value(e.entry), false) AND sum(e.least) >= {needed} AND bool_or(e.clinical_least) AS met,
-               coalesce(NOT any_value(e.entry), false) OR sum(e.most) < {needed}
-                   OR NOT bool_or(e.clinical_most) AS unmet,
-               flatten(list(e.records)) AS records
-        FROM (
-            SELECT i.ask, i.domain,
-                   coalesce(max(i.weight) FILTER (WHERE i.present), 0) AS least,
-                   coalesce(max(i.weight) FILTER (WHERE coalesce(i.present, true)), 0) AS most,
-                   coalesce(bool_or(i.present AND i.kind = 'clinical'), false) AS clinical_least,
-                   coalesce(bool_or(coalesce(i.present, true) AND i.kind = 'clinical'), false) AS clinical_most,
-                   any_value(coalesce(ana.positive, n.present)) AS entry,
-                   flatten(list(i.records)) AS records
-            FROM i LEFT JOIN ana USING (ask)
-            LEFT JOIN (SELECT ask, present FROM i WHERE kind = 'entry') n USING (ask)
-            WHERE i.kind <> 'entry' GROUP BY i.ask, i.domain) e
-        GROUP BY e.ask""",
-}
-"""What the items of a set prove: ACR 1997 four of eleven; SLICC 2012 four with a clinical and an immunologic one, or
-biopsy-proven nephritis with ANA or anti-dsDNA (excluded where the renal item is absent and no biopsy is known);
-EULAR/ACR 2019 ten points of the highest item of each domain, ANA ever at 1:80 and a clinical item (classification.md,
-rules)."""
+
+def _of_set(words: Mapping[str, str]) -> str:
+    """SQL over `set`: what is said of each classification set; null where nothing is."""
+    return f"CASE set {' '.join(f'WHEN {text(name)} THEN {said}' for name, said in words.items())} END"
 
 
-def classification(feature: Feature, options: FeatureOptions) -> str:
+def classification(feature: Feature, options: FeatureOptions) -> Query:
     """ClassificationCondition: a recorded classification first, else what the items prove; refuted SLE decides.
 
     Points decide as rule 10 says: ACR 1997 at 4; EULAR/ACR with ANA known positive from 13, or from 10 where a clinical
     item is known; below 10 never; SLICC points alone decide nothing.
     """
-    name = str(feature.get("classificationSet"))
-    least = needed(name)
-    points = {
-        "acr1997": (f"low >= {least}", f"high < {least}"),
-        "slicc2012": ("false", "false"),
-        "eularAcr2019": (
-            f"(low >= {certain_clinical_item(name)} OR low >= {least} AND k.known) AND ana.positive",
-            f"high < {least}",
-        ),
-    }[name]
-    return f"""
-    WITH {window(feature)},
-    {condition_rows(str(feature.get("diagnosis")))},
-    {latest("v", text(name), None)},
-    nephritis AS (
-        SELECT DISTINCT {ask_of("m")} AS ask FROM w JOIN fact_measurement m ON {of_patient("m")}
-        AND m.test = 'isnRpsClass' AND m.text IS NOT NULL AND {SEEN}),
-    {_items(name)}, {_ANA_EVER},
-    clinical AS (SELECT ask, bool_or(present AND kind = 'clinical') AS known FROM i GROUP BY ask),
+    acr, eular = needed("acr1997"), needed("eularAcr2019")
+    clinical = f"low >= {certain_clinical_item('eularAcr2019')} OR low >= {eular} AND c.known"
+    enough = _of_set({"acr1997": f"low >= {acr}", "eularAcr2019": f"({clinical}) AND a.ask IS NOT NULL"})
+    too_few = _of_set({"acr1997": f"high < {acr}", "eularAcr2019": f"high < {eular}"})
+    rule = _of_set({name: f"({said.format(needed=needed(name))})" for name, said in _RULES.items()})
+    ctes = f"""{ALL}, {condition_rows(str(feature.get("diagnosis")))}, {latest("v", None)},
+    {_FROM_ITEMS}, {_ANA_EVER},
+    counted AS (
+        SELECT s.ask, bool_or(certain AND {rule}) AS met, bool_or(NOT certain AND NOT {rule}) AS unmet,
+               bool_or(certain AND clinical > 0) AS known
+        FROM scored s LEFT JOIN ana ON ana.ask = s.ask
+        LEFT JOIN (SELECT DISTINCT ask FROM biopsied) n ON n.ask = s.ask GROUP BY s.ask),
     stated AS (
-        SELECT v.ask, bool_and(coalesce(v.positive, {points[0]}, false)) AS met,
-               bool_and(coalesce(NOT v.positive, {points[1]}, false)) AS unmet,
-               bool_and(v.positive IS NULL AND v.low IS NOT NULL) AS only_points,
-               list_concat(records_of(v.record), coalesce(any_value(ana.records), [])) AS records
-        FROM v LEFT JOIN ana USING (ask) LEFT JOIN clinical k USING (ask) GROUP BY v.ask),
-    counted AS ({_FROM_ITEMS[name].format(needed=least)}),
+        SELECT v.ask, {latest_all("met")} AS met, {latest_all("unmet")} AS unmet,
+               {latest_all("positive IS NULL AND low IS NOT NULL")} AS only_points
+        FROM (
+            SELECT v.*, coalesce(positive, {enough}) AS met, coalesce(NOT positive, {too_few}) AS unmet
+            FROM (SELECT *, instrument AS set FROM v_seen) v
+            LEFT JOIN ana a ON a.ask = v.ask LEFT JOIN counted c ON c.ask = v.ask) v
+        GROUP BY v.ask),
     refuted AS (SELECT d.ask, max(d.record) AS record FROM d WHERE {REFUTING} GROUP BY d.ask),
-    k AS (SELECT ask FROM stated UNION SELECT ask FROM counted UNION SELECT ask FROM refuted)
-    SELECT k.ask,
-           CASE WHEN f.record IS NOT NULL THEN NULL WHEN s.met OR (coalesce(s.only_points, true) AND NOT
-                coalesce(s.unmet, false) AND c.met) THEN 1 END AS lower,
-           CASE WHEN f.record IS NOT NULL THEN 0 WHEN s.unmet THEN 0
-                WHEN coalesce(s.only_points, true) AND NOT coalesce(s.met, false) AND c.unmet THEN 0 END AS upper,
-           CASE WHEN f.record IS NOT NULL THEN [f.record] WHEN s.met OR s.unmet THEN s.records
-                ELSE list_concat(coalesce(s.records, []), coalesce(c.records, [])) END AS records
-    FROM k LEFT JOIN stated s USING (ask) LEFT JOIN counted c USING (ask) LEFT JOIN refuted f USING (ask)
-    """
+    judged AS (
+        SELECT ask, f.record, s.met OR s.unmet AS decided,
+               f.record IS NULL AND (s.met OR coalesce(s.only_points, true) AND NOT coalesce(s.unmet, false) AND c.met)
+                   AS holds,
+               f.record IS NOT NULL OR s.unmet
+                   OR coalesce(s.only_points, true) AND NOT coalesce(s.met, false) AND c.unmet AS excluded
+        FROM stated s FULL JOIN counted c USING (ask) FULL JOIN refuted f USING (ask)),
+    stating AS (
+        SELECT v.ask, list_concat(records_of(v.record), coalesce(any_value(a.records), [])) AS records
+        FROM v LEFT JOIN ana a ON a.ask = v.ask GROUP BY v.ask),
+    telling AS (SELECT ask, records_of(record) AS records FROM seen GROUP BY ask),
+    proof AS (
+        SELECT ask, CASE WHEN j.record IS NOT NULL THEN [j.record] WHEN j.decided THEN s.records
+               ELSE list_concat(coalesce(s.records, []), coalesce(t.records, [])) END AS records
+        FROM judged j LEFT JOIN stating s USING (ask) LEFT JOIN telling t USING (ask))"""
+    return answer(ctes, "SELECT ask, holds, excluded FROM judged")
 
 
 def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:

@@ -193,19 +193,18 @@ def positive_test(feature: Feature, options: FeatureOptions) -> Query:
     proof AS (
         SELECT v.ask, coalesce(any_value(e.records), records_of(v.record)) AS records
         FROM v LEFT JOIN ever e ON e.ask = v.ask GROUP BY v.ask)"""
-    return _answer(
-        ctes,
-        "answered",
-        f"bool_or(valid_days IS NULL AND answer) OR {latest_all('answer')}",
-        latest_all("valid_days IS NOT NULL AND NOT answer"),
-    )
+    found = f"""
+        SELECT ask, bool_or(valid_days IS NULL AND answer) OR {latest_all("answer")} AS holds,
+               {latest_all("valid_days IS NOT NULL AND NOT answer")} AS excluded
+        FROM answered GROUP BY ask"""
+    return answer(ctes, found)
 
 
-def _answer(ctes: str, rows: str, holds: str, excluded: str) -> Query:
-    """A query that holds or is excluded by aggregates over `rows` of each ask; without results nothing is known."""
+def answer(ctes: str, found: str) -> Query:
+    """A query whose `found` has `holds` and `excluded`, and `ctes` a `proof`; without results nothing is known."""
     return Query(
         ctes,
-        f"SELECT ask, {holds} AS holds, {excluded} AS excluded FROM {rows} GROUP BY ask",
+        found,
         ("holds", "excluded"),
         lower="CASE WHEN {holds} THEN 1 END",
         upper="CASE WHEN {excluded} THEN 0 END",
@@ -226,8 +225,10 @@ QUANTIFIED = """CASE
 def quantified(feature: Feature, options: FeatureOptions) -> Query:
     """QuantifiedCondition: viral DNA at or above the limit of quantification in the latest test."""
     proof = "proof AS (SELECT ask, records_of(record) AS records FROM v GROUP BY ask)"
-    ctes = f"{ALL}, {latest('v', None)}, {proof}"
-    return _answer(ctes, "v_seen", latest_all(QUANTIFIED), latest_all(f"NOT {QUANTIFIED}"))
+    found = f"""
+        SELECT ask, {latest_all(QUANTIFIED)} AS holds, {latest_all(f"NOT {QUANTIFIED}")} AS excluded
+        FROM v_seen GROUP BY ask"""
+    return answer(f"{ALL}, {latest('v', None)}, {proof}", found)
 
 
 # ---- scores ---------------------------------------------------------------------------------------------------------
