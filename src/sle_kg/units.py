@@ -10,6 +10,7 @@ import re
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 CREATININE_MOLAR_MASS = Decimal("113.12")
@@ -157,12 +158,17 @@ def _transformer() -> Any:
 
 @cache
 def _registry() -> Any:
-    """pint with UCUM's units; arbitrary units get a dimension of their own, so that they convert into nothing else."""
+    """pint with UCUM's units; arbitrary units get a dimension of their own, so that they convert into nothing else.
+
+    As PintUcumRegistry of ucumvert, which makes a second registry for its own way of reading units.
+    """
     import logging
 
-    from ucumvert import PintUcumRegistry
+    import ucumvert
+    from pint import UnitRegistry
 
-    registry = PintUcumRegistry(non_int_type=Decimal)
+    registry: Any = UnitRegistry(non_int_type=Decimal)
+    registry.load_definitions(Path(ucumvert.__file__).with_name("pint_ucum_defs.txt"))
     logger = logging.getLogger("pint.util")
     level = logger.level
     logger.setLevel(logging.ERROR)
