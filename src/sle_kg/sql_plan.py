@@ -11,6 +11,7 @@ numbers for names, and thresholds are the decimals of trial files: no other text
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -42,8 +43,10 @@ DIALECTS = ("duckdb", "spark", "postgres", "bigquery", "snowflake")
 
 Pair = tuple[str, str]
 Columns = Callable[[str, str], Pair]
-"""Trial and feature slug (or row id) → names of two columns of the wide table."""
+"""Trial and feature slug (or row id) → two columns of the wide table."""
 
+_COLUMN = re.compile("[a-z][a-z0-9_]*")
+"""The name of a column in SQL whose other words are in capitals."""
 _OPPOSITE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 
 
@@ -112,10 +115,10 @@ def compile_plan(
 ) -> Plan:
     """The plan that judges every row of the table `source` by the rules of some trials.
 
-    `key` are columns handed on; `bounds` names the lower and upper bound of a feature, `said` the columns that tell
-    whether a row is attested true and attested false. Without `truths` the query gives statuses, comparisons and
-    verdicts, but not the truths of rows (`met`, `exempt`). `prefix` begins the names of all columns made, so that
-    several plans can stand side by side; `word` is SQL of a status or verdict.
+    `key` are columns handed on; `bounds` names the lower and upper bound of a feature; `said` is SQL that tells whether
+    a row is attested true and attested false (not, where it is null). Without `truths` the query gives statuses,
+    comparisons and verdicts, but not the truths of rows (`met`, `exempt`). `prefix` begins the names of all columns
+    made, so that several plans can stand side by side; `word` is SQL of a status or verdict.
     """
     return _Compiler(source, tuple(key), bounds, said, truths, prefix, word).compile(rule_sets)
 
@@ -243,7 +246,7 @@ class _Compiler:
         data = self._value(self._node(rules.conditions[criterion.id], criterion.trial))
         if not data.is_plain:
             data = self._column(f"{name}_data", data)
-        yes, no = (_Value(column, frozenset([column])) for column in self.said(*key))
+        yes, no = (_Value(sql, frozenset(_COLUMN.findall(sql))) for sql in self.said(*key))
         met = counted = self._column(f"{name}_met", _Value.of(_SETTLED, data, yes, no))
         exempt = None
         if criterion.id in rules.not_applicable:

@@ -90,7 +90,9 @@ def test_the_plan_of_all_trials_judges_a_cohort_alike(connection: psycopg.Connec
     judge = SqlJudge(list(screenable().values()), options, terminology())
     with judge.judge(tables.read(tables.patients, options.on, {})) as duck:
         said = ", ".join(
-            f"coalesce({name}, false) AS {name}" for key in judge.place for name in judge.said_columns(*key)
+            f"coalesce({sql}, false) AS {name}"
+            for key in judge.place
+            for sql, name in zip(judge.said(*key), judge.said_columns(*key), strict=True)
         )
         wide = duck.sql(f"SELECT w.*, {said} FROM {WIDE} w LEFT JOIN {SAID} USING (number)").to_arrow_table()
         expected = duck.execute("SELECT * FROM judged ORDER BY number").fetchall()

@@ -121,7 +121,7 @@ class FirstDays:
 
     def _eligible(self, rules: RuleSet) -> str:
         """SELECT of those of the table `asked` who are eligible by some rules: `number`, `day`."""
-        plan = compile_plan([rules], "asked", ["number", "day"], self._bounds, self.patterns.judge.said_columns)
+        plan = compile_plan([rules], "asked", ["number", "day"], self._bounds, self.patterns.judge.said)
         return f"SELECT number, day FROM ({plan.sql()}) WHERE {plan.trials[rules.trial.id].verdict} = 'eligible'"
 
     # ── Whom to follow ───────────────────────────────────────────────────────────────────────────────────
@@ -339,9 +339,8 @@ class FirstDays:
         ]
 
     def _said(self) -> str:
-        """SQL: the attestations of the rows, false where there are none."""
-        names = [name for row in self.rules.conditions for name in self.patterns.judge.said_columns(self.trial.id, row)]
-        return ", ".join(f"coalesce({name}, false) AS {name}" for name in names)
+        """SQL: the columns of attestations."""
+        return ", ".join(self.patterns.judge.said_bits)
 
     def _number(self, feature: Feature) -> int:
         return self.number[feature.slug]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import Reference, concepts_query, empty_database, load_references, load_rows
 from sle_kg.features.sql import text
 from sle_kg.features.wide import BITS, PERSON, WIDE, Statement, WideColumns, WideScript, wide_columns
-from sle_kg.sql_plan import Plan, TrialColumns, compile_plan
+from sle_kg.sql_plan import Columns, Plan, TrialColumns, compile_plan
 from sle_kg.verdicts import overall, statuses
 
 if TYPE_CHECKING:
@@ -30,11 +30,9 @@ JUDGED = "judged"
 TOGETHER = 10
 """Trials that one query judges; databases take ever longer to plan more."""
 SAID = "said"
-"""The attestations that count: `number`, and two columns for each row of each trial."""
-SAID_BITS = "said_bits"
-"""The same, as bits: a column for every `BITS` rows that are attested true, and one for those attested false."""
+"""The attestations that count, of patients who have any: `number`, and columns of bits (`SqlJudge.said`)."""
 SIDES = {"yes": "value", "no": "NOT value"}
-"""Attested true, attested false: start of the columns of `SAID_BITS`, and SQL."""
+"""Attested true, attested false: start of the columns of `SAID`, and SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,9 @@ class SqlJudge:
         self.columns: WideColumns = wide_columns(bounded)
         self._number = {key: number for number, key in enumerate(self.place)}
         groups = [list(trials[start : start + TOGETHER]) for start in range(0, len(trials), TOGETHER)]
-        self._plans = [(group, self._compiled(group, f"g{n}_" if n else "")) for n, group in enumerate(groups)]
+        self._plans = [
+            (group, self._compiled(group, self.said, f"g{n}_" if n else "", _word)) for n, group in enumerate(groups)
+        ]
         self._of_trial = {trial: columns for _, plan in self._plans for trial, columns in plan.trials.items()}
         asked = FeatureOptions(frozenset(options.complete), options.windows)
         self._wide = WideScript(bounded, options.on, options.events, asked, terminology)
@@ -80,21 +80,36 @@ class SqlJudge:
     @property
     def plan(self) -> Plan:
         """The plan of all trials as one query."""
-        return self._plans[0][1] if len(self._plans) == 1 else self._compiled(self.trials, "")
+        return self._compiled(self.trials, self.said_columns)
 
     def trial_columns(self, trial: str) -> TrialColumns:
         """The columns of a trial in `JUDGED`."""
         return self._of_trial[trial]
 
-    def _compiled(self, trials: Sequence[Trial], prefix: str) -> Plan:
+    def _compiled(
+        self, trials: Sequence[Trial], said: Columns, prefix: str = "", word: Callable[[str], str] = text
+    ) -> Plan:
         rules = [self.rules[trial.id] for trial in trials]
-        bounds, said = self.columns.bounds, self.said_columns
-        return compile_plan(rules, "asked", ["number"], bounds, said, truths=False, prefix=prefix, word=_word)
+        return compile_plan(
+            rules, "asked", ["number"], self.columns.bounds, said, truths=False, prefix=prefix, word=word
+        )
 
     def said_columns(self, trial: str, row: str) -> tuple[str, str]:
-        """The columns that tell whether a row is attested true, and attested false."""
+        """The columns of `plan` that tell whether a row is attested true, and attested false."""
         stem = self.place[trial, row]
         return f"{stem}_true", f"{stem}_false"
+
+    def said(self, trial: str, row: str) -> tuple[str, str]:
+        """SQL over `SAID`: whether a row is attested true, and attested false; null for who has no attestation."""
+        bit = self._number[trial, row] % BITS
+        first = self._number[trial, row] - bit
+        yes, no = (f"({side}{first} & {1 << bit}) <> 0" for side in SIDES)
+        return yes, no
+
+    @property
+    def said_bits(self) -> list[str]:
+        """The columns of bits of `SAID`."""
+        return [f"{side}{first}" for first in range(0, len(self.place), BITS) for side in SIDES]
 
     def judge(self, tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
         """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`.
@@ -134,20 +149,17 @@ class SqlJudge:
             parts.append(Statement(JUDGED, f"SELECT * FROM {parts[0].name} {joins}"))
         return [
             *self._wide.statements(),
-            Statement(SAID_BITS, self._said_bits()),
             Statement(SAID, self._said()),
             *parts,
         ]
 
     def _judged(self, trials: Sequence[Trial], plan: Plan) -> str:
         """SELECT of the columns of a plan."""
-        keys = [(trial.id, row.id) for trial in trials for row in trial.criteria]
-        said = [column for key in keys for column in self._said_of(key)]
         asked = [(trial.id, feature.slug) for trial in trials for feature in self.wanted[trial.id]]
-        bounds = dict.fromkeys(f"w.{name}" for key in asked for name in self.columns.bounds(*key))
-        columns = ", ".join(["w.number", *bounds, *said])
+        bounds = dict.fromkeys(name for key in asked for name in self.columns.bounds(*key))
+        columns = ", ".join(["w.number", *bounds, *self.said_bits])
         return f"""
-        WITH asked AS (SELECT {columns} FROM {WIDE} w LEFT JOIN {SAID_BITS} s ON s.number = w.number)
+        WITH asked AS (SELECT {columns} FROM {WIDE} w LEFT JOIN {SAID} s ON s.number = w.number)
         SELECT * FROM ({plan.sql()}) q"""
 
     def status_columns(self, trial: str) -> StatusColumns:
@@ -155,18 +167,6 @@ class SqlJudge:
         return status_columns(self._of_trial[trial])
 
     def _said(self) -> str:
-        """SELECT of the columns of `SAID`."""
-        columns = ", ".join(column for key in self.place for column in self._said_of(key))
-        return f"SELECT number, {columns} FROM {SAID_BITS}"
-
-    def _said_of(self, key: tuple[str, str]) -> list[str]:
-        """SQL over `SAID_BITS`: the two columns of a row; false for who has no attestation."""
-        bit = self._number[key] % BITS
-        first = self._number[key] - bit
-        names = zip(SIDES, self.said_columns(*key), strict=True)
-        return [f"(coalesce({side}{first}, 0) & {1 << bit}) <> 0 AS {name}" for side, name in names]
-
-    def _said_bits(self) -> str:
         """SELECT of the latest attestation of each row; both where the order of two is not known (rule 3)."""
         columns = ", ".join(
             f"bit_or(CASE WHEN {test} AND place >= {first} AND place < {first + BITS} "

@@ -170,18 +170,18 @@ class Patterns:
 
     def _marks(self, row: str) -> list[str]:
         """SQL: what is attested of a row."""
-        true, false = self.judge.said_columns(self.trial.id, row)
+        true, false = self.judge.said(self.trial.id, row)
         stem = self.judge.place[self.trial.id, row]
         return [f"CASE WHEN {true} THEN '+{stem};' ELSE '' END", f"CASE WHEN {false} THEN '/{stem};' ELSE '' END"]
 
     def attested_rows(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
         """The rows of which anybody attests anything."""
-        known = {place: row for (trial, row), place in self.judge.place.items() if trial == self.trial.id}
-        if not known:
+        rows = [row.id for row in self.trial.criteria]
+        if not rows:
             return set()
-        some = ", ".join(f"bool_or({place}_true OR {place}_false)" for place in known)
+        some = ", ".join(f"bool_or({' OR '.join(self.judge.said(self.trial.id, row))})" for row in rows)
         said = connection.execute(f"SELECT {some} FROM {SAID}").fetchall()[0]
-        return {row for row, yes in zip(known.values(), said, strict=True) if yes}
+        return {row for row, yes in zip(rows, said, strict=True) if yes}
 
     def bounds_of(
         self, connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]
@@ -192,7 +192,7 @@ class Patterns:
         columns = [f"CAST({name} AS DECIMAL(38, 12))" for name in names]
         known = _rows(connection, WIDE, columns, numbers)
         rows = [row.id for row in self.trial.criteria]
-        columns = [name for row in rows for name in self.judge.said_columns(self.trial.id, row)]
+        columns = [name for row in rows for name in self.judge.said(self.trial.id, row)]
         said = _rows(connection, SAID, columns, numbers)
         found = {}
         for number in numbers:
