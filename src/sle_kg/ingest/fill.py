@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,14 +34,13 @@ def which_day(column: str) -> str:
 
 
 class TemplateRow(NamedTuple):
-    """A row of a table without patient and record: its cells and its ordinal.
+    """A row of a table without patient and record: its cells, and for each column of DATED which date of the line.
 
-    `days` gives the number of a date of the line, from 1, by the column that holds it; the cell itself is None.
+    Dates count from 1, and their cells are None; `text` is the row as text, for the key of its template.
     """
 
     cells: tuple[Any, ...]
-    ordinal: int
-    days: Mapping[str, int]
+    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +54,8 @@ class Template:
 
     def key(self) -> Decimal:
         """The same for all templates that have the same rows."""
-        rows = [(table, *row.cells, row.ordinal, *row.days.items()) for table in self.rows for row in self.rows[table]]
-        told = repr(rows).encode("utf-8", "surrogatepass")
+        rows = (f"{table}{row.text}" for table, rows in self.rows.items() for row in rows)
+        told = "\n".join(rows).encode("utf-8", "surrogatepass")
         return Decimal(int.from_bytes(hashlib.blake2b(told, digest_size=KEY_BYTES).digest()))
 
 
@@ -101,14 +100,13 @@ class _Rows:
     def __init__(self, table: str) -> None:
         import pyarrow as pa
 
-        self._dated = DATED[table]
         self._new: list[tuple[Any, ...]] = []
         self._rows = template_schema(table).empty_table()
         self._numbers = pa.chunked_array([], pa.int32())
 
     def add(self, number: int, key: Decimal, rows: Sequence[TemplateRow]) -> None:
         """Take in the rows of a new template."""
-        self._new += [(number, key, *row.cells, row.ordinal, *map(row.days.get, self._dated)) for row in rows]
+        self._new += [(number, key, *row.cells, ordinal) for ordinal, row in enumerate(rows)]
 
     def of(self, numbers: pa.Array) -> pa.Table:
         """The rows of these templates."""
@@ -261,9 +259,9 @@ class Fill:
 
 
 def template_schema(table: str) -> pa.Schema:
-    """The Arrow schema of a table's rows in templates: key, the table's own columns, ordinal, which dates."""
+    """The Arrow schema of a table's rows in templates: key, the table's own columns, which dates, ordinal."""
     import pyarrow as pa
 
     own = list(schema(table))[2:]
     days = [pa.field(which_day(name), pa.int32()) for name in DATED[table]]
-    return pa.schema([pa.field("template", pa.decimal128(38, 0)), *own, pa.field("ordinal", pa.int32()), *days])
+    return pa.schema([pa.field("template", pa.decimal128(38, 0)), *own, *days, pa.field("ordinal", pa.int32())])

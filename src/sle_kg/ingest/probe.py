@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any, Literal
 
 from sle_kg.codes import CodeMap
@@ -24,6 +25,7 @@ from sle_kg.patients.elements import exact_number
 from sle_kg.patients.facts import COLUMNS, FactBuilder
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.raw import RawRecord, Scalar
+from sle_kg.patients.words import PartAnswer, part_words
 from sle_kg.terminology import Terminology
 
 _SIGN = "sle-kg-0c7e"
@@ -36,10 +38,15 @@ _YEAR = "1801-"
 YEAR = _YEAR.encode()
 """A line that has it is read by itself."""
 _MAY_BE_MARKED = {
-    table: [(place, name) for place, (name, kind) in enumerate(columns.items()) if kind in ("text", "date")]
+    table: [
+        (place, DATED[table].index(name) if name in DATED[table] else None)
+        for place, (name, kind) in enumerate(columns.items())
+        if kind in ("text", "date")
+    ]
     for table, columns in COLUMNS.items()
 }
-"""Columns of each table that may hold a mark, with their places."""
+"""Places of the columns of each table that may hold a mark, and their places among those of DATED."""
+_WHY = list(COLUMNS["unread"]).index("why")
 
 _SAID = re.compile(
     rb""""(?:(?:valueQuantity|doseQuantity|dose)"\s*:\s*\{\s*"value"\s*:"""
@@ -67,36 +74,58 @@ _VALUE = re.compile(rf"(.*\|)?{re.escape(_SIGN)}-value-(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value goes: the number of the raw record, its property, which value of it, and what stands before."""
+    """Where a value goes in a raw record: its property, which value of it, and what stands before; and which value."""
 
-    raw: int
     name: str
     index: int
     before: str
     value: int
 
 
+@dataclass(slots=True)
+class _Given:
+    """What the rules make of one raw record: rows with their tables, evidence, answers of parts, what was passed over.
+
+    A row is None where a mark came out changed, or in a place where none is looked for.
+    """
+
+    rows: list[tuple[str, TemplateRow | None]] = field(default_factory=list)
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
+    answers: list[PartAnswer] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """Raw records with marks, where values go, whether they count as a record, and what the reader passed over."""
+    """Raw records with marks, the places of values in each, whether they count as a record, what was passed over.
+
+    `given` is what the rules made of those parts that hold nothing but an answer, by their number and the answer.
+    """
 
     raws: list[RawRecord]
-    places: list[_Place]
+    places: list[list[_Place]]
     noted: bool
     skipped: Counter[str]
+    given: dict[tuple[Any, ...], _Given] = field(default_factory=dict)
 
-    def with_values(self, values: Sequence[Scalar]) -> list[RawRecord] | None:
-        """The raw records with these values; None where a property has one of them twice, which it would note once."""
-        raws = [RawRecord(raw.kind, raw.patient, raw.id, raw.values.copy()) for raw in self.raws]
-        for place in self.places:
-            held = raws[place.raw].values
-            value = values[place.value]
-            told = [*held[place.name]]
-            told[place.index] = f"{place.before}{value}" if place.before else value
-            held[place.name] = tuple(told)
-            if len(told) > len(set(told)):
-                return None
-        return raws
+    def raw(self, number: int, values: Sequence[Scalar]) -> RawRecord:
+        """The raw record of this number with these values."""
+        raw = self.raws[number]
+        told = raw.values.copy()
+        for place in self.places[number]:
+            held = [*told[place.name]]
+            held[place.index] = f"{place.before}{values[place.value]}" if place.before else values[place.value]
+            told[place.name] = tuple(held)
+        return RawRecord(raw.kind, raw.patient, raw.id, told)
+
+    def says_twice(self, values: Sequence[Scalar]) -> bool:
+        """Whether a property has a value twice, which the reader would have noted once."""
+        for number, places in enumerate(self.places):
+            names = {place.name for place in places if len(self.raws[number].values[place.name]) > 1}
+            told = self.raw(number, values).values if names else {}
+            if any(len(set(told[name])) < len(told[name]) for name in names):
+                return True
+        return False
 
 
 class Probe:
@@ -104,8 +133,8 @@ class Probe:
 
     def __init__(self, reader: LineProbe, terminology: Terminology, code_map: CodeMap) -> None:
         self._reader = reader
-        self._rows = _Rows()
-        self._interpreter = Interpreter(terminology, code_map, self._rows)
+        self._facts = _Facts()
+        self._interpreter = Interpreter(terminology, code_map, self._facts)
         self._said: dict[bytes, _Said | None] = {}
 
     def forget(self) -> None:
@@ -128,11 +157,10 @@ class Probe:
                 self._said[values.marked] = self._read(values.marked, kind, values)
             known = True
             said = self._said[values.marked]
-            raws = said.with_values(values.found) if said is not None else None
-            if said is not None and raws is not None:
-                return self._interpret(said, raws, kind, days)
+            if said is not None and not said.says_twice(values.found):
+                return self._interpret(said, values.found, kind, days)
         said = self._read(line, kind, _Values(line))
-        return None if said is None else self._interpret(said, said.raws, kind, days)
+        return None if said is None else self._interpret(said, (), kind, days)
 
     def _read(self, line: bytes, kind: str, values: _Values) -> _Said | None:
         """A line as raw records; None where it is no record by itself, or its values do not come out as they are."""
@@ -141,73 +169,101 @@ class Probe:
         if any(books.values()) or [note[:2] for note in notes] not in ([], [(_PATIENT, f"{kind}/{_ID}")]):
             return None
         places = [
-            _Place(number, name, index, match[1] or "", int(match[2]))
-            for number, raw in enumerate(raws)
-            for name, held in raw.values.items()
-            for index, text in enumerate(held)
-            if isinstance(text, str) and (match := _VALUE.fullmatch(text))
+            [
+                _Place(name, index, match[1] or "", int(match[2]))
+                for name, held in raw.values.items()
+                for index, text in enumerate(held)
+                if isinstance(text, str) and (match := _VALUE.fullmatch(text))
+            ]
+            for raw in raws
         ]
-        for place in places:
+        found = list(chain.from_iterable(places))
+        for place in found:
             if values.kinds[place.value] == "value" and (place.before or place.name not in _HOLD_VALUES):
                 return None
         needed = {number for number, kind in enumerate(values.kinds) if kind != "display"}
-        return _Said(raws, places, bool(notes), skipped) if needed <= {place.value for place in places} else None
+        return _Said(raws, places, bool(notes), skipped) if needed <= {place.value for place in found} else None
 
     def _interpret(
-        self, said: _Said, raws: Sequence[RawRecord], kind: str, days: Mapping[date | str, int]
+        self, said: _Said, values: Sequence[Scalar], kind: str, days: Mapping[date | str, int]
     ) -> Template | None:
-        """The template of raw records; None where a mark came out changed."""
-        self._rows.begin(f"{kind}/{_ID}", days)
+        """The template of raw records with these values; None where a mark came out changed."""
+        self._facts.begin(f"{kind}/{_ID}", days)
+        every = [self._given(said, number, values) for number in range(len(said.raws))]
+        lines = [line for given in every for line in given.lines]
+        for words in part_words(answer for given in every for answer in given.answers).values():
+            lines.append((None, None, words.what, words.value, words.date))
+        evidence = [self._facts.row("record", cells) for _, _, *cells in joined(lines)]
+        every.append(_Given([("record", row) for row in evidence]))
+        rows: dict[str, list[TemplateRow]] = {}
+        reported = set()
+        skipped = said.skipped.copy()
+        for given in every:
+            skipped.update(given.skipped)
+            for table, row in given.rows:
+                if row is None:
+                    return None
+                why = row.cells[_WHY] if table == "unread" else None
+                if why is None or why not in reported:
+                    rows.setdefault(table, []).append(row)
+                    reported.add(why)
+        return Template(kind, said.noted, skipped, rows)
+
+    def _given(self, said: _Said, number: int, values: Sequence[Scalar]) -> _Given:
+        """What the rules make of a raw record by itself."""
+        told = [values[place.value] for place in said.places[number]]
+        if len(said.raws) == 1 or not all(isinstance(value, bool) for value in told):
+            return self._apply(said.raw(number, values))
+        key = (number, *told)
+        known = said.given.get(key)
+        if known is None:
+            known = said.given[key] = self._apply(said.raw(number, values))
+        return known
+
+    def _apply(self, raw: RawRecord) -> _Given:
+        """Apply the rules to a raw record."""
+        self._facts.given = given = _Given()
+        self._interpreter.add(raw)
+        given.answers += self._interpreter.answers
+        given.skipped += self._interpreter.skipped
         self._interpreter.forget()
-        for raw in raws:
-            self._interpreter.add(raw)
-        self._interpreter.finish()
-        rows = self._rows.take()
-        skipped = said.skipped + self._interpreter.skipped
         self._interpreter.skipped.clear()
-        return None if rows is None else Template(kind, said.noted, skipped, rows)
+        return given
 
 
-class _Rows(FactBuilder):
-    """Collects the rows of one record with marks as those of a template."""
+class _Facts(FactBuilder):
+    """Takes the rows of records with marks."""
 
     def begin(self, record: str, days: Mapping[date | str, int]) -> None:
-        """The rows that follow are of the record of this name, whose dates have these marks."""
+        """What follows is of the record of this name, whose dates have these marks."""
         self._record = record
         self._days = days
-        self._found: dict[str, list[TemplateRow]] = {}
-        self._lines: list[tuple[Any, ...]] = []
-        self._sound = True
+        self.given = _Given()
 
     def add(self, table: str, raw: RawRecord, **values: Any) -> None:
         """One row of a table."""
         cells = list(map(values.get, COLUMNS[table]))
         if raw.patient != _PATIENT or raw.record != self._record:
-            self._sound = False
+            self.given.rows.append((table, None))
         elif table == "record":
-            self._lines.append((None, None, *cells))
+            self.given.lines.append((None, None, *cells))
         else:
-            self._add(table, cells)
+            self.given.rows.append((table, self.row(table, cells)))
 
-    def take(self) -> dict[str, list[TemplateRow]] | None:
-        """The rows by table, the lines of evidence as one; None where a mark came out changed."""
-        for _, _, *cells in joined(self._lines):
-            self._add("record", cells)
-        return self._found if self._sound else None
-
-    def _add(self, table: str, cells: list[Any]) -> None:
-        """A row with the dates of the line taken out; none where a mark is no whole cell, or no date belongs."""
-        places: dict[str, int] = {}
-        for place, name in _MAY_BE_MARKED[table]:
+    def row(self, table: str, cells: list[Any]) -> TemplateRow | None:
+        """A row with the dates of the line taken out; None where a mark is no whole cell, or no date belongs."""
+        days: list[int | None] = [None] * len(DATED[table])
+        for place, dated in _MAY_BE_MARKED[table]:
             cell = cells[place]
             if cell in self._days:
-                self._sound = self._sound and name in DATED[table]
-                places[name] = self._days[cell]
+                if dated is None:
+                    return None
+                days[dated] = self._days[cell]
                 cells[place] = None
             elif cell.__class__ is str and (_SIGN in cell or _YEAR in cell):
-                self._sound = False
-        rows = self._found.setdefault(table, [])
-        rows.append(TemplateRow(tuple(cells), len(rows), places))
+                return None
+        told = (*cells, *days)
+        return TemplateRow(told, repr(told))
 
 
 class _Values:

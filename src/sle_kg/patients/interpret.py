@@ -21,7 +21,7 @@ from sle_kg.patients.facts import EVENTS, SECTIONS, FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
 from sle_kg.patients.medicine import how_taken, is_ongoing, route, timing, why_no_fact
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
-from sle_kg.patients.words import PartWords, exposure_words, quantity_words
+from sle_kg.patients.words import PartAnswer, exposure_words, part_words, quantity_words
 from sle_kg.terminology import UNMAPPED, Terminology
 from sle_kg.units import UnitError, convert, per_kilogram
 
@@ -53,7 +53,7 @@ class Interpreter:
         self._records: list[RawRecord] = []
         self._patients: list[str] = []
         self._events: list[RawRecord] = []
-        self._parts: dict[tuple[str, str], PartWords] = {}
+        self.answers: list[PartAnswer] = []
         self._instruments = {one.score_name: one.label for one in ontology.instruments().values() if one.score_name}
         self._kinds = tuple(ontology.event_kinds().values())
         self._remarked = {events.DOSE_LIMITING, events.COMMON_GRADE, *(kind.graded_by for kind in self._kinds)}
@@ -97,13 +97,13 @@ class Interpreter:
         self._patients.clear()
         self._events.clear()
         self._remarks.clear()
-        self._parts.clear()
+        self.answers.clear()
 
     def finish(self) -> None:
         """Read what waited for other records: the adverse events, and the words of measurements in parts."""
         for raw in self._events:
             self._adverse_event(raw)
-        for (patient, record), words in self._parts.items():
+        for (patient, record), words in part_words(self.answers).items():
             line = RawRecord("Measurement", patient, record)
             self._facts.add("record", line, what=words.what, value=words.value, date=words.date)
 
@@ -152,12 +152,10 @@ class Interpreter:
                 self._evidence(raw, test.label, str(shown), "effective")
 
     def _part(self, raw: RawRecord, test: ontology.LaboratoryTest, positive: bool | None, shown: str) -> None:
-        """Note what one part of a record says of one item of an instrument; `data` writes one line for all."""
-        found = self._parts.get((raw.patient, raw.record))
-        if found is None:
-            what = self._instruments.get(test.key.partition(":")[0], test.label)
-            found = self._parts[raw.patient, raw.record] = PartWords(what, _day_text(raw.text("effective")))
-        found.add(test.label, positive, shown)
+        """Note what one part of a record says of one item of an instrument; `finish` writes one line for all."""
+        what = self._instruments.get(test.key.partition(":")[0], test.label)
+        date = _day_text(raw.text("effective"))
+        self.answers.append(PartAnswer(raw.patient, raw.record, what, date, test.label, positive, shown))
 
     def _condition(self, raw: RawRecord) -> None:
         status = _VERIFICATION.get(raw.text("verificationStatus") or "confirmed", "uncertain")

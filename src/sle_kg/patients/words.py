@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from sle_kg.patients.raw import RawRecord
 
@@ -63,6 +65,29 @@ class PartWords:
         present = f"{', '.join(self.present)} present" if self.present else ""
         absent = f"{self.absent} item{'' if self.absent == 1 else 's'} absent" if self.absent else ""
         return "; ".join(filter(None, (present, absent, ", ".join(self.others))))
+
+
+class PartAnswer(NamedTuple):
+    """What one part of a record says of one item; `what` is what the record is called if it has nothing but parts."""
+
+    patient: str
+    record: str
+    what: str
+    date: str | None
+    label: str
+    positive: bool | None
+    shown: str
+
+
+def part_words(answers: Iterable[PartAnswer]) -> dict[tuple[str, str], PartWords]:
+    """The words of each record, by patient and record; what its first part calls it and dates it counts."""
+    words: dict[tuple[str, str], PartWords] = {}
+    for answer in answers:
+        found = words.get(answer[:2])
+        if found is None:
+            found = words[answer[:2]] = PartWords(answer.what, answer.date)
+        found.add(answer.label, answer.positive, answer.shown)
+    return words
 
 
 def exposure_words(taken: str, status: str | None, dose: str, raw: RawRecord) -> str:
