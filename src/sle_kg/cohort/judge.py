@@ -121,14 +121,14 @@ class SqlJudge:
             connection.register(f"source_{name}", tables[name])
         concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
         load_references(connection, self.references(concepts))
-        for statement in self.statements:
-            connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
-            if statement.name.startswith("fact_"):
-                connection.unregister(f"source_{statement.name.removeprefix('fact_')}")
-                del tables[statement.name.removeprefix("fact_")]
-            if statement.name == WIDE:
-                for name in self._wide.passed:
-                    connection.execute(f"DROP TABLE {name}")
+        for name, statement in self._parsed:
+            connection.execute(statement)
+            if name.startswith("fact_"):
+                connection.unregister(f"source_{name.removeprefix('fact_')}")
+                del tables[name.removeprefix("fact_")]
+            if name == WIDE:
+                for passed in self._wide.passed:
+                    connection.execute(f"DROP TABLE {passed}")
         return connection
 
     def references(self, concepts: Sequence[str]) -> list[Reference]:
@@ -136,6 +136,13 @@ class SqlJudge:
         rows = [(trial, row, number) for number, (trial, row) in enumerate(self.place)]
         asked = Reference("asked_row", {"trial": "text", "criterion": "text", "place": "whole"}, rows)
         return [*self._wide.references(concepts), asked]
+
+    @cached_property
+    def _parsed(self) -> list[tuple[str, duckdb.Statement]]:
+        """The script as DuckDB has parsed it, once for all chunks: names of tables, statements that make them."""
+        with empty_database() as connection:
+            made = [(one.name, f"CREATE TABLE {one.name} AS {one.select}") for one in self.statements]
+            return [(name, connection.extract_statements(query)[0]) for name, query in made]
 
     @cached_property
     def statements(self) -> Sequence[Statement]:
