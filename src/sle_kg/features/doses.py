@@ -187,35 +187,45 @@ def daily_dose(feature: Feature, options: FeatureOptions) -> Query:
     return _amount(ctes, found)
 
 
-def _segments(name: str, rows: str) -> str:
-    """CTE `<name>`: stretches of days with their total rate, from rows (ask, first, last, rate, cover)."""
-    return f"""{name}_rows AS ({rows}),
-    {name}_steps AS (
-        SELECT ask, day, sum(rate) AS rate, sum(cover) AS cover FROM (
-            SELECT ask, first AS day, rate, cover FROM {name}_rows WHERE first <= last
-            UNION ALL SELECT ask, CAST(last + 1 AS DATE), -rate, -cover FROM {name}_rows WHERE first <= last)
-        GROUP BY ask, day),
-    {name} AS (
-        SELECT ask, day AS first, CAST(lead(day) OVER (PARTITION BY ask ORDER BY day) - 1 AS DATE) AS last,
-               sum(rate) OVER (PARTITION BY ask ORDER BY day) AS rate,
-               sum(cover) OVER (PARTITION BY ask ORDER BY day) AS cover
-        FROM {name}_steps)"""
+def _levels(rows: str) -> str:
+    """CTE `level`: from each `day` on the total rates, from rows (ask, and what is sure, and what is possible).
+
+    A row has `sure_first`, `sure_last`, `low` and `first`, `last`, `high`; a rate that is null or lasts no day counts
+    for nothing. A total is null until the first rate. Where both begin or end on one day, that is one step.
+    """
+    by_day = "OVER (PARTITION BY ask ORDER BY day)"
+    return f"""dosed_row AS (
+        SELECT ask, sure_first, sure_last + 1 AS sure_end, CASE WHEN sure_first <= sure_last THEN low END AS low,
+               first, last + 1 AS past, CASE WHEN first <= last THEN high END AS high
+        FROM ({rows}) dosed_rows),
+    step AS (
+        SELECT ask, first AS day, CASE WHEN sure_first = first THEN low END AS low, high FROM dosed_row
+        WHERE high IS NOT NULL
+        UNION ALL
+        SELECT ask, past, CASE WHEN sure_end = past THEN -low END, -high FROM dosed_row WHERE high IS NOT NULL
+        UNION ALL
+        SELECT ask, sure_first, low, NULL FROM dosed_row
+        WHERE low IS NOT NULL AND (high IS NULL OR sure_first <> first)
+        UNION ALL
+        SELECT ask, sure_end, -low, NULL FROM dosed_row WHERE low IS NOT NULL AND (high IS NULL OR sure_end <> past)),
+    level AS (
+        SELECT ask, day, lead(day) {by_day} AS next, sum(low) {by_day} AS low, sum(high) {by_day} AS high
+        FROM step)"""
 
 
-def runs(name: str, rows: str) -> str:
-    """CTE `<name>`: runs of days, from rows (ask, first, last, gap); neighbours at most `gap` days apart are joined.
+def _runs(name: str, rows: str, gap: int) -> str:
+    """CTE `<name>`: runs of days, from rows (ask, side, first, last); neighbours at most `gap` days apart are joined.
 
     A gap is the start of the next interval minus the end of the one before; the next day (1) always joins.
     """
+    course = "PARTITION BY ask, side ORDER BY first, last"
     return f"""{name}_marked AS (
-        SELECT ask, first, last, CASE WHEN first <= max(last) OVER (
-                   PARTITION BY ask ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-                   + greatest(gap, 1) THEN 0 ELSE 1 END AS begins
-        FROM ({rows}) WHERE first <= last),
-    {name}_numbered AS (
-        SELECT *, sum(begins) OVER (PARTITION BY ask ORDER BY first, last) AS number FROM {name}_marked),
+        SELECT *, CASE WHEN first <= max(last) OVER ({course} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                   + {max(gap, 1)} THEN 0 ELSE 1 END AS begins
+        FROM ({rows}) {name}_rows WHERE first <= last),
+    {name}_numbered AS (SELECT *, sum(begins) OVER ({course}) AS number FROM {name}_marked),
     {name} AS (
-        SELECT ask, min(first) AS first, max(last) AS last FROM {name}_numbered GROUP BY ask, number)"""
+        SELECT ask, side, min(first) AS first, max(last) AS last FROM {name}_numbered GROUP BY ask, side, number)"""
 
 
 def highest_dose(feature: Feature, options: FeatureOptions) -> Query:
@@ -223,16 +233,13 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> Query:
 
     A medicine surely taken in the window was taken on some day, even where its dates are too vague for one sure day.
     """
-    certain = """SELECT ask, greatest(start_hi, start_certain) AS first, least(end_lo, end_certain) AS last,
-        low AS rate, 0 AS cover
-        FROM q WHERE certain AND low IS NOT NULL AND start_hi <= end_lo"""
     inside = "(when_is = 'ever' AND began) OR (start_hi <= end_certain AND end_lo >= start_certain)"
-    possible = """SELECT ask, greatest(start_lo, start_possible) AS first, least(end_hi, end_possible) AS last,
-        high AS rate, 0 AS cover FROM q WHERE high IS NOT NULL"""
-    ctes = f"""{window(feature)}, {rates(feature, use="highest")},
-    {_segments("sure", certain)}, {_segments("maybe", possible)},
-    daily AS (SELECT ask, max(rate) AS rate, arg_max(first, rate) AS day FROM sure GROUP BY ask),
-    upper_bound AS (SELECT ask, max(rate) AS rate FROM maybe GROUP BY ask),
+    rows = """SELECT ask, greatest(start_hi, start_certain) AS sure_first, least(end_lo, end_certain) AS sure_last,
+        CASE WHEN certain AND start_hi <= end_lo THEN low END AS low,
+        greatest(start_lo, start_possible) AS first, least(end_hi, end_possible) AS last, high FROM q"""
+    ctes = f"""{window(feature)}, {rates(feature, use="highest")}, {_levels(rows)},
+    daily AS (
+        SELECT ask, max(low) AS low, arg_max(day, low) AS day, max(high) AS high FROM level GROUP BY ask),
     each_alone AS (
         SELECT ask, low, high, record, weights, certain AND ({inside}) AS sure,
                start_lo <= end_possible AND end_hi >= start_possible AS in_window
@@ -247,74 +254,71 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> Query:
         SELECT q.ask, list_distinct(list_concat(list(q.record), flatten(list(q.weights)))) AS records
         FROM q JOIN daily b USING (ask) WHERE q.certain AND b.day BETWEEN q.start_hi AND q.end_lo GROUP BY q.ask),
     proof AS (
-        SELECT s.ask, CASE WHEN s.rate > coalesce(l.rate, 0) THEN list_distinct(list_append(s.weights, s.record))
+        SELECT s.ask, CASE WHEN s.rate > coalesce(l.low, 0) THEN list_distinct(list_append(s.weights, s.record))
                            ELSE coalesce(p.records, s.overlapping) END AS records
         FROM alone s LEFT JOIN daily l USING (ask) LEFT JOIN of_day p USING (ask))"""
     found = f"""
-        SELECT s.ask, {_to_mg(feature)}(greatest(coalesce(l.rate, 0), coalesce(s.rate, 0))) AS low,
-               CASE WHEN NOT s.unknown THEN mg_above(coalesce(u.rate, 0)) END AS high
-        FROM alone s LEFT JOIN daily l USING (ask) LEFT JOIN upper_bound u USING (ask)"""
+        SELECT s.ask, {_to_mg(feature)}(greatest(coalesce(l.low, 0), coalesce(s.rate, 0))) AS low,
+               CASE WHEN NOT s.unknown THEN mg_above(coalesce(l.high, 0)) END AS high
+        FROM alone s LEFT JOIN daily l USING (ask)"""
     return _amount(ctes, found, "proof")
 
 
-def _high_dose_runs(feature: Feature) -> str:
-    """CTEs `sure_runs` and `maybe_runs`: runs of days at the dose or more, with the concurrent medicine where asked.
+def _high_dose_runs(feature: Feature, *, sure: bool) -> str:
+    """CTEs `t`, asks with medicines that may have been taken in the window, and `run`: by `side`, days at the dose.
 
-    A medicine whose dose is not known may be at that dose. Who does not reach it with all medicines together, or never
-    had the concurrent one, has no such run.
+    The dose or more, with the concurrent medicine where asked. A medicine whose dose is not known may be at that dose.
+    Who does not reach it with all medicines of the window together (only what is `sure`, or what is possible) has no
+    run that overlaps the window, and is left out.
     """
     threshold = int(feature.get("dailyDose") * UNITS_PER_MG)  # type: ignore[operator,arg-type]
     threshold -= PER_KG_TOLERANCE if feature.get("perKilogram") else 0
-    together = names_of(feature, "concurrentWith")
-    certain = """SELECT ask, start_hi AS first, end_lo AS last, low AS rate, 0 AS cover
-        FROM q SEMI JOIN able USING (ask) WHERE certain AND low IS NOT NULL"""
-    possible = f"""SELECT ask, start_lo AS first, end_hi AS last, coalesce(high, {threshold}) AS rate, 0 AS cover
-        FROM q SEMI JOIN able USING (ask)"""
-    strong = f"SELECT ask FROM q GROUP BY ask HAVING sum(coalesce(high, {threshold})) >= {threshold}"
-    extra, covered = f"able AS ({strong}), ", "true"
-    if together:
-        gap = days_of(str(feature.get("concurrentGap", "P1D")))
-        taken = "FROM x SEMI JOIN able USING (ask)"
-        sure = f"SELECT ask, start_hi AS first, end_lo AS last, {gap} AS gap {taken} WHERE certain"
-        maybe = f"SELECT ask, start_lo AS first, end_hi AS last, {gap} AS gap {taken}"
-        extra = f"""{exposure_rows("concurrentWith", "x")},
-        strong AS ({strong}),
-        able AS (SELECT ask FROM strong SEMI JOIN x USING (ask)),
-        {runs("x_sure", sure)}, {runs("x_maybe", maybe)}, """
-        certain += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_sure"
-        possible += " UNION ALL SELECT ask, first, last, 0, 1 FROM x_maybe"
-        covered = "cover > 0"
-    at_dose = (
-        f"SELECT ask, first, last, 1 AS gap FROM {{}} WHERE last IS NOT NULL AND rate >= {threshold} AND {covered}"
+    certain, possible = "CASE WHEN certain THEN low END", f"coalesce(high, {threshold})"
+    of_ask = ", ".join(
+        f"any_value({column}) AS {column}"
+        for column in ("patient", "on_date", "base", "start_possible", "end_possible", "shift")
     )
-    return f"""{extra}{_segments("sure", certain)}, {_segments("maybe", possible)},
-    {runs("sure_runs", at_dose.format("sure"))}, {runs("maybe_runs", at_dose.format("maybe"))}"""
-
-
-def _longest(name: str) -> str:
-    """The longest run that overlaps the window, in days, first and last counted; it counts in full (rule 5)."""
-    return f"""SELECT r.ask, max(r.last - r.first + 1) AS days, arg_max(r.first, r.last - r.first) AS first
-        FROM {name} r JOIN t USING (ask)
-        WHERE r.first <= t.end_possible AND r.last >= t.start_possible GROUP BY r.ask"""
-
-
-def _asks_of(rows: str, *also: str) -> str:
-    """CTE `t`: the asks with medicines, once each, what they ask, and `also`."""
-    columns = ("on_date", "start_possible", "end_possible", "gap", "measure", "inclusive")
-    listed = ", ".join([*(f"any_value({column}) AS {column}" for column in columns), *also])
-    return f"t AS (SELECT ask, {listed} FROM {rows} GROUP BY ask)"
+    rows = f"""SELECT ask, start_hi AS sure_first, end_lo AS sure_last, {certain} AS low,
+        start_lo AS first, end_hi AS last, {possible} AS high FROM q SEMI JOIN able USING (ask)"""
+    at_dose = f"""at_dose AS (
+        SELECT ask, {SURE} AS side, day AS first, CAST(next - 1 AS DATE) AS last FROM level
+        WHERE low >= {threshold} AND next > day
+        UNION ALL
+        SELECT ask, {POSSIBLE}, day, CAST(next - 1 AS DATE) FROM level WHERE high >= {threshold} AND next > day)"""
+    together = "SELECT * FROM at_dose"
+    if names_of(feature, "concurrentWith"):
+        taken = f"""SELECT ask, {SURE} AS side, start_hi AS first, end_lo AS last
+            FROM x SEMI JOIN at_dose USING (ask) WHERE certain
+            UNION ALL SELECT ask, {POSSIBLE}, start_lo, end_hi FROM x SEMI JOIN at_dose USING (ask)"""
+        at_dose += f""", {exposure_rows("concurrentWith", "x")},
+        {_runs("beside", taken, days_of(str(feature.get("concurrentGap", "P1D"))))}"""
+        together = """SELECT d.ask, d.side, greatest(d.first, b.first) AS first, least(d.last, b.last) AS last
+            FROM at_dose d JOIN beside b ON b.ask = d.ask AND b.side = d.side"""
+    return f"""t AS (
+        SELECT ask, {of_ask}, sum({certain if sure else possible}) >= {threshold} AS able
+        FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask),
+    able AS (SELECT ask FROM t WHERE able),
+    {_levels(rows)}, {at_dose}, {_runs("every_run", together, 1)},
+    run AS (
+        SELECT r.ask, r.side, r.first, r.last - r.first + 1 AS days FROM every_run r JOIN t USING (ask)
+        WHERE r.first <= t.end_possible AND r.last >= t.start_possible)"""
 
 
 def dose_duration(feature: Feature, options: FeatureOptions) -> Query:
-    """DoseDurationCondition: the longest run of days at a dose or more, of runs that overlap the look-back (E02c)."""
-    ctes = f"""{window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)}, {_asks_of("q")},
-    l AS ({_longest("sure_runs")}), u AS ({_longest("maybe_runs")}),
+    """DoseDurationCondition: the longest run of days at a dose or more, of runs that overlap the look-back (E02c).
+
+    Its first and its last day count, and it counts in full (rule 5).
+    """
+    ctes = f"""{window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature, sure=False)},
+    longest AS (
+        SELECT ask, max(days) FILTER (WHERE side = {SURE}) AS low, max(days) FILTER (WHERE side = {POSSIBLE}) AS high
+        FROM run GROUP BY ask),
     o AS (
         SELECT ask, list_distinct(list_concat(list(record), flatten(list(weights)))) AS records
         FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask)"""
     found = """
-        SELECT t.ask, coalesce(l.days, 0) AS low, coalesce(u.days, 0) AS high
-        FROM t LEFT JOIN l USING (ask) LEFT JOIN u USING (ask)"""
+        SELECT t.ask, CAST(coalesce(l.low, 0) AS INTEGER) AS low, CAST(coalesce(l.high, 0) AS INTEGER) AS high
+        FROM t LEFT JOIN longest l USING (ask)"""
     return _amount(ctes, found, "o")
 
 
@@ -452,11 +456,11 @@ def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
     needed = feature.get("dailyDose")
     assert needed is not None
     return f"""
-    WITH {window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature)},
-    {_asks_of("q", *(f"any_value({column}) AS {column}" for column in ("patient", "base", "shift")))},
-    b AS (SELECT t.ask, t.patient, t.on_date, t.base, t.shift, max(r.first) AS first FROM sure_runs r JOIN t USING (ask)
-          WHERE r.first <= t.end_possible AND r.last >= t.start_possible AND r.last - r.first + 1 >= 14
-          GROUP BY t.ask, t.patient, t.on_date, t.base, t.shift),
+    WITH {window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature, sure=True)},
+    b AS (
+        SELECT t.ask, t.patient, t.on_date, t.base, t.shift, r.first
+        FROM (SELECT ask, max(first) AS first FROM run WHERE side = {SURE} AND days >= 14 GROUP BY ask) r
+        JOIN t USING (ask)),
     {parts}
     SELECT ask, CASE WHEN p.worse OR f.worse THEN 1 END AS lower,
            CASE WHEN p.steady AND f.steady AND NOT p.worse AND NOT f.worse THEN 0 END AS upper,
