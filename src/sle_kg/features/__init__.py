@@ -104,6 +104,7 @@ ONE_QUERY_FOR_ALL = frozenset(
         "PositiveTestCondition",
         "MeasurementCondition",
         "QuantifiedCondition",
+        "ScoreCondition",
         "ContraindicationCondition",
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ def load_rows(
 
 
 def arrow_rows(columns: Mapping[str, str], rows: Sequence[Any]) -> pa.Table:
-    """Rows of values as an Arrow table; kinds of column are `text`, `texts`, `date`, `flag`, `whole`, `number`."""
+    """Rows of values as an Arrow table; kinds are `text`, `texts`, `date`, `flag`, `whole`, `long`, `number`."""
     import pyarrow as pa
 
     types = {
@@ -83,6 +83,7 @@ def arrow_rows(columns: Mapping[str, str], rows: Sequence[Any]) -> pa.Table:
         "date": pa.date32(),
         "flag": pa.bool_(),
         "whole": pa.int32(),
+        "long": pa.int64(),
         "texts": pa.list_(pa.string()),
         "number": pa.decimal128(38, 12),
     }
@@ -128,15 +129,31 @@ def terminology_references(
     return [members, drugs, Reference("value_set", {"value_set": "text", "open": "flag"}, openness)]
 
 
-def score_references() -> list[Reference]:
-    """Weights of score and classification items, from the ontology."""
+@dataclass(frozen=True, slots=True)
+class ScoreItem:
+    """An item of a score that is the sum of its items: the key of the total, a bit of its own, and its points."""
+
+    total: str
+    bit: int
+    weight: int
+
+
+def score_items() -> dict[str, ScoreItem]:
+    """The items whose sums are totals, by test."""
     from sle_kg import ontology
 
-    scores = [
-        (item.key, total, item.key.rpartition(":")[2], item.weight or 0)
+    items = [
+        (total, item)
         for prefix, total in (("sledai2k", "sledai2kTotal"), ("selenaSledai", "selenaSledaiTotal"))
         for item in ontology.instruments()[prefix].items
     ]
+    return {item.key: ScoreItem(total, 1 << place, item.weight or 0) for place, (total, item) in enumerate(items)}
+
+
+def score_references() -> list[Reference]:
+    """Weights of classification items, from the ontology."""
+    from sle_kg import ontology
+
     items = [
         (name, item.key, item.key.rpartition(":")[2], item.domain, item.kind, item.weight or 0)
         for name in CLASSIFICATION_SETS
@@ -150,7 +167,6 @@ def score_references() -> list[Reference]:
         for name in sorted(item.biopsy_classes)
     ]
     return [
-        Reference("score_item", {"test": "text", "total": "text", "key": "text", "weight": "whole"}, scores),
         Reference("classification_item", columns, items),
         Reference("classification_biopsy", {"test": "text", "class": "text"}, classes),
     ]
@@ -218,15 +234,29 @@ def feature_references(wanted: Mapping[Feature, Sequence[str]], options: Feature
         rows.append(tuple((values | {"trials": list(trials)})[column] for column in FEATURE_COLUMNS))
         for parameter in ("valueSet", "concurrentWith"):
             sets += [(number, parameter, name) for name in names_of(feature, parameter)]
-        for parameter in ("test", "positiveOnlyTest"):
-            tests += [(number, name, parameter == "positiveOnlyTest") for name in names_of(feature, parameter)]
-        if values["instrument"] is not None:
-            tests.append((number, values["instrument"], False))
+        tests += [(number, *row) for row in _tests_of(feature)]
     return [
         Reference("wanted", FEATURE_COLUMNS, rows),
         Reference("wanted_set", {"feature": "whole", "parameter": "text", "value_set": "text"}, sets),
-        Reference("wanted_test", {"feature": "whole", "test": "text", "only_positive": "flag"}, tests),
+        Reference("wanted_test", TEST_COLUMNS, tests),
     ]
+
+
+TEST_COLUMNS = {"feature": "whole", "test": "text", "only_positive": "flag", "other": "flag", "bit": "long"}
+"""The tests that a feature names; of an instrument, and of the `other` that it accepts, the total and, with the bit of
+each, the items that add to it."""
+
+
+def _tests_of(feature: Feature) -> Iterator[tuple[str, bool, bool, int | None]]:
+    """The rows of `TEST_COLUMNS` for one feature, without its number."""
+    for parameter in ("test", "positiveOnlyTest"):
+        for name in names_of(feature, parameter):
+            yield name, parameter == "positiveOnlyTest", False, None
+    for parameter in ("instrument", "classificationSet", "alsoAccepts"):
+        if (total := feature.get(parameter)) is not None:
+            other = parameter == "alsoAccepts"
+            yield str(total), False, other, None
+            yield from ((test, False, other, item.bit) for test, item in score_items().items() if item.total == total)
 
 
 def names_of(feature: Feature, parameter: str) -> tuple[str, ...]:

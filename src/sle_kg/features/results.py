@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
+from sle_kg.features.database import score_items
 from sle_kg.features.presence import BEGINNING
 from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own
 from sle_kg.features.sql import before, text
@@ -20,11 +21,18 @@ ALL = "w AS (SELECT * FROM a)"
 
 
 def latest(
-    name: str, tests: str | None, days: int | None = None, *, usable: str = "true", repeated: bool = True
+    name: str,
+    tests: str | None,
+    days: int | None = None,
+    *,
+    named: str = "",
+    usable: str = "true",
+    repeated: bool = True,
 ) -> str:
     """CTEs `<name>_seen` and `<name>`: the records seen, and those that can be the latest.
 
-    `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test. Results move with the
+    `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test, whose columns can be
+    `named`. Results move with the
     day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `recent`: a record is
     certainly no older than `days`; `fresh`: the latest one is, whichever it is, for it is not before the last of their
     first possible days.
@@ -40,7 +48,7 @@ def latest(
     return f"""{name}_seen AS (
         SELECT {own("m")}, m.test, m.record, m.low, m.high, m.uln, m.lln, m.positive, m.below_quantification, m.text,
                {day_lo} AS day_lo, least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi,
-               {day_lo} >= {limit} AS recent
+               {day_lo} >= {limit} AS recent{named and f", {named}"}
         FROM w {wanted} JOIN fact_measurement m ON {of_patient("m")} AND {picked}
         WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")} AND ({usable})),
     {name}_last AS (SELECT ask, max(day_lo) AS last, bool_or(recent) AS fresh FROM {name}_seen GROUP BY ask),
@@ -234,59 +242,69 @@ def quantified(feature: Feature, options: FeatureOptions) -> Query:
 # ---- scores ---------------------------------------------------------------------------------------------------------
 
 
-def _total(name: str, instrument: str, days: int | None) -> str:
-    """CTE `<name>`: bounds of the latest total of an instrument, from recorded totals and from items of one date.
+def _points(bits: str) -> str:
+    """SQL: the points of the items whose bits are set, null where `bits` is."""
+    masks: dict[int, int] = {}
+    for item in score_items().values():
+        masks[item.weight] = masks.get(item.weight, 0) | item.bit
+    return " + ".join(f"CAST({weight} AS INTEGER) * bit_count({bits} & {mask})" for weight, mask in masks.items())
+
+
+def _all_points(bits: str) -> str:
+    """SQL: the points of all items of the score to which the items belong whose bits are set."""
+    sums: dict[str, tuple[int, int]] = {}
+    for item in score_items().values():
+        mask, points = sums.get(item.total, (0, 0))
+        sums[item.total] = mask | item.bit, points + item.weight
+    return f"CASE {' '.join(f'WHEN ({bits} & {mask}) <> 0 THEN {points}' for mask, points in sums.values())} END"
+
+
+def score(feature: Feature, options: FeatureOptions) -> Query:
+    """ScoreCondition: the latest total of one instrument, from recorded totals and from items of one date.
 
     Items of one date give a sum with a lower bound (items present) and an upper bound (items not known to be absent).
     A total that fits them stands; one that does not forms a range with them (rule 7). Where several dates can be the
-    latest, their totals form a range.
+    latest, their totals form a range. Another instrument serves only where the reading allows it, and only where this
+    one has no result in its window.
     """
-    tests = f"SELECT test FROM score_item WHERE total = {text(instrument)} UNION ALL SELECT {text(instrument)}"
-    all_items = f"(SELECT sum(weight) FROM score_item WHERE total = {text(instrument)})"
-    return f"""{latest(name + "_each", tests, days)},
-    {name}_items AS (
-        SELECT v.ask, v.day_lo, v.day_hi, i.key, any_value(i.weight) AS weight,
-               bool_and(coalesce(v.positive, v.low > 0, false)) AS present,
-               bool_and(NOT coalesce(v.positive, v.low > 0, true)) AS absent
-        FROM {name}_each v JOIN score_item i ON i.test = v.test AND i.total = {text(instrument)}
-        GROUP BY v.ask, v.day_lo, v.day_hi, i.key),
-    {name}_sums AS (
-        SELECT ask, day_lo, day_hi,
-               CASE WHEN day_lo = day_hi THEN coalesce(sum(weight) FILTER (WHERE present), 0) ELSE 0 END AS least,
-               CASE WHEN day_lo = day_hi THEN {all_items} - coalesce(sum(weight) FILTER (WHERE absent), 0)
-                    ELSE {all_items} END AS most
-        FROM {name}_items GROUP BY ask, day_lo, day_hi),
-    {name}_totals AS (
-        SELECT ask, day_lo, day_hi, true AS stated, least_or_null(low) AS low, greatest_or_null(high) AS high
-        FROM {name}_each WHERE test = {text(instrument)} GROUP BY ask, day_lo, day_hi),
-    {name}_days AS (
-        SELECT ask, CASE WHEN t.stated IS NULL THEN s.least WHEN t.low IS NOT NULL THEN least(t.low, s.most) END AS low,
-               CASE WHEN t.stated IS NULL THEN s.most WHEN t.high IS NOT NULL THEN greatest(t.high, s.least) END AS high
-        FROM {name}_totals t FULL JOIN {name}_sums s USING (ask, day_lo, day_hi)),
-    {name}_ranges AS (
-        SELECT ask, least_or_null(low) AS lower, greatest_or_null(high) AS upper FROM {name}_days GROUP BY ask),
-    {name} AS (
-        SELECT v.ask, bool_and(v.fresh) AS fresh, CASE WHEN bool_and(v.fresh) THEN any_value(r.lower) END AS lower,
-               CASE WHEN bool_and(v.fresh) THEN any_value(r.upper) END AS upper, records_of(v.record) AS records
-        FROM {name}_each v JOIN {name}_ranges r USING (ask) GROUP BY v.ask)"""
-
-
-def score(feature: Feature, options: FeatureOptions) -> str:
-    """ScoreCondition: the latest total of one instrument.
-
-    Another instrument serves only where the reading allows it, and only where this one has no result in its window.
-    """
-    days = options.window(str(feature.get("validFor")))
-    instrument, other = str(feature.get("instrument")), feature.get("alsoAccepts")
-    ctes = f"{ALL}, {_total('v', instrument, days)}"
-    if other is None:
-        return f"WITH {ctes} SELECT ask, lower, upper, records FROM v"
-    return f"""
-    WITH {ctes}, {_total("o", str(other), days)}
-    SELECT ask, lower, upper, records FROM v WHERE fresh OR ask NOT IN (SELECT ask FROM o)
-    UNION ALL
-    SELECT ask, lower, upper, records FROM o WHERE ask NOT IN (SELECT ask FROM v WHERE fresh)
-    """
+    vague = "day_lo <> day_hi"
+    ctes = f"""{ALL}, {latest("v", None, named="t.other, t.bit")},
+    days AS (
+        SELECT ask, other, day_lo, day_hi, bool_or(recent) AS recent,
+               bool_or(bit IS NULL) AS stated, least_where(low, bit IS NULL) AS low,
+               greatest_where(high, bit IS NULL) AS high, bit_or(bit) AS seen,
+               bit_or(bit) FILTER (WHERE {vague} OR NOT coalesce(positive, low > 0, false)) AS not_present,
+               bit_or(bit) FILTER (WHERE {vague} OR coalesce(positive, low > 0, true)) AS not_absent
+        FROM v_seen GROUP BY ask, other, day_lo, day_hi),
+    sums AS (
+        SELECT *, {_points("(seen - coalesce(not_present, 0))")} AS least,
+               {_all_points("seen")} - ({_points("(seen - coalesce(not_absent, 0))")}) AS most
+        FROM days),
+    newest AS (SELECT ask, other, max(day_lo) AS last, bool_or(recent) AS fresh FROM days GROUP BY ask, other),
+    ranges AS (
+        SELECT s.ask, s.other, any_value(n.last) AS last, bool_or(n.fresh) AS fresh,
+               least_or_null(CASE WHEN NOT stated THEN least WHEN low IS NOT NULL THEN least(low, most) END) AS lower,
+               greatest_or_null(CASE WHEN NOT stated THEN most WHEN high IS NOT NULL THEN greatest(high, least) END)
+                   AS upper
+        FROM sums s JOIN newest n ON n.ask = s.ask AND n.other = s.other AND s.day_hi >= n.last
+        GROUP BY s.ask, s.other),
+    chosen AS (
+        SELECT * FROM ranges WHERE NOT other AND (fresh OR ask NOT IN (SELECT ask FROM ranges WHERE other))
+        UNION ALL
+        SELECT * FROM ranges WHERE other AND ask NOT IN (SELECT ask FROM ranges WHERE fresh AND NOT other)),
+    proof AS (
+        SELECT c.ask, records_of(s.record) AS records
+        FROM chosen c JOIN v_seen s ON s.ask = c.ask AND s.other = c.other AND s.day_hi >= c.last GROUP BY c.ask)"""
+    found = "SELECT ask, CASE WHEN fresh THEN lower END AS lower, CASE WHEN fresh THEN upper END AS upper FROM chosen"
+    return Query(
+        ctes,
+        found,
+        ("lower", "upper"),
+        lower="{lower}",
+        upper="{upper}",
+        records="coalesce(f.records, [])",
+        proof="proof",
+    )
 
 
 def highest_score(feature: Feature, options: FeatureOptions) -> str:
