@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sle_kg.ingest.blocks import Day, columns_of, lines_of
 from sle_kg.ingest.fill import Fill, Templates
@@ -118,12 +118,10 @@ class Forms:
         """Fill in the rows of lines; gives those that are to be read by themselves."""
         last: Layout | None = None
         for number, line in zip(numbers.to_pylist(), lines.to_pylist(), strict=True):
-            known = self._fill_by(last, number, line, fill) if last is not None else None
+            cut = self._cut(last, line) if last is not None else None
+            known = self._fill_by(cut, number, fill) if cut is not None else None
             if known is None:
-                head = _head(line)
-                known, last = self._by_known(head, number, line, fill)
-                if known is None:
-                    known = self._by_new(head, number, line, fill)
+                known, last = self._by_another(number, line, fill)
             if not known:
                 yield number, line
 
@@ -134,27 +132,33 @@ class Forms:
         self._templates.forget()
         self._held = 0
 
-    def _by_known(self, head: bytes, number: int, line: bytes, fill: Fill) -> tuple[bool | None, Layout | None]:
-        """Fill in a line of a known form, and give its layout (see `_fill_by`)."""
+    def _by_another(self, number: int, line: bytes, fill: Fill) -> tuple[bool, Layout | None]:
+        """Fill in a line by any layout of its type, which is given; False where it is to be read by itself."""
+        head = _head(line)
+        cuts = []
         for layout in self._layouts.get(head, ()):
-            known = self._fill_by(layout, number, line, fill)
-            if known is not None:
-                return known, layout
-        return None, None
+            cut = self._cut(layout, line)
+            if cut is not None:
+                known = self._fill_by(cut, number, fill)
+                if known is not None:
+                    return known, layout
+                cuts.append(cut)
+        new = self._new(head, line, cuts)
+        return (False, None) if new is None else (bool(self._fill_by(new, number, fill)), new.layout)
 
-    def _fill_by(self, layout: Layout, number: int, line: bytes, fill: Fill) -> bool | None:
-        """Fill in a line of a known form; False where it is known to need reading by itself, None where unknown."""
+    def _cut(self, layout: Layout, line: bytes) -> _Cut | None:
+        """A line as a layout cuts it; None where it does not, or where a date is none."""
         cut = layout.cut(line)
         if cut is None:
             return None
         left, texts = cut
-        if layout.day is not None:
-            days = self._days.get(texts[layout.day]) or self._day(texts[layout.day])
-        else:
-            days = self._days_of(layout, texts)
-        if days is None:
-            return None
-        template = layout.templates.get(left, _NONE).get(days[1], _UNKNOWN)
+        days = self._told_days(texts[layout.day]) if layout.day is not None else self._days_of(layout, texts)
+        return None if days is None else _Cut(layout, left, texts, *days)
+
+    def _fill_by(self, cut: _Cut, number: int, fill: Fill) -> bool | None:
+        """Fill in a line of a known form; False where it is known to need reading by itself, None where unknown."""
+        layout, left, texts, days, signature = cut
+        template = layout.templates.get(left, _NONE).get(signature, _UNKNOWN)
         if template == _UNKNOWN:
             return None
         identifier = texts[layout.id]
@@ -166,7 +170,7 @@ class Forms:
         patient = self._patient_of(fill, texts[layout.patient])
         if patient is None:
             return False
-        fill.lines.append((template, number, patient, identifier, days[0]))
+        fill.lines.append((template, number, patient, identifier, days))
         return True
 
     def _patient_of(self, fill: Fill, reference: bytes) -> int | None:
@@ -182,7 +186,7 @@ class Forms:
         days: list[int] = []
         timed: list[bool] = []
         for place in layout.days:
-            told = self._days.get(texts[place]) or self._day(texts[place])
+            told = self._told_days(texts[place])
             if told is None:
                 return None
             days += told[0]
@@ -190,8 +194,12 @@ class Forms:
         order = sorted(days) if len(days) > 1 else ()
         return tuple(days), (*timed, *(order.index(day) for day in days if order))
 
-    def _day(self, text: bytes) -> tuple[Days, Signature] | None:
+    def _told_days(self, text: bytes) -> tuple[Days, Signature] | None:
         """A full date in days since 1970, and whether it has a time of day; None for anything else."""
+        return self._days.get(text) or self._day(text)
+
+    def _day(self, text: bytes) -> tuple[Days, Signature] | None:
+        """The same of a text that was not met before."""
         if not is_full_date(text):
             return None
         try:
@@ -205,54 +213,55 @@ class Forms:
 
     def _told_day(self, text: bytes) -> Day | None:
         """A full date in days since 1970, and whether it has a time of day; None for anything else."""
-        told = self._days.get(text) or self._day(text)
+        told = self._told_days(text)
         return None if told is None else (told[0][0], told[1][0])
 
     # ── New forms ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _by_new(self, head: bytes, number: int, line: bytes, fill: Fill) -> bool:
-        """Learn the form of a line, and fill it in; False where it is to be read by itself."""
+    def _new(self, head: bytes, line: bytes, cuts: list[_Cut]) -> _Cut | None:
+        """Learn the form of a line, of which some known layouts make these cuts; None where it has no template."""
         kind = _TYPE.search(line)
         if kind is None or kind[1].decode() not in SHARED or MARK in line or YEAR in line:
-            return False
+            return None
         self._held += len(line)
         layouts = self._layouts.setdefault(head, [])
-        same = next((one for one in layouts if (cut := one.cut(line)) and self._learn(one, *cut, kind[1], True)), None)
-        if same is None:
-            same = self._learn_layout(layouts, line, kind[1])
-        elif same is not layouts[0]:
-            layouts.remove(same)
-            layouts.insert(0, same)
-        return same is not None and bool(self._fill_by(same, number, line, fill))
-
-    def _learn_layout(self, layouts: list[Layout], line: bytes, kind: bytes) -> Layout | None:
-        """Note where a line is to be cut, and the template of its form; None where it has none."""
+        for cut in cuts:
+            if self._learn(cut, kind[1].decode(), True):
+                layouts.remove(cut.layout)
+                layouts.insert(0, cut.layout)
+                return cut
         layout = layout_of(line)
-        cut = layout.cut(line) if layout is not None else None
-        if layout is None or cut is None:
+        if layout is None:
             return None
         same = next((one for one in layouts if one.steps == layout.steps and one.days == layout.days), None)
         if same is None:
             layouts.insert(0, layout)
             del layouts[_MOST_LAYOUTS:]
-        found = same or layout
-        return found if self._learn(found, *cut, kind, False) else None
+        new = self._cut(same or layout, line)
+        return new if new is not None and self._learn(new, kind[1].decode(), False) else None
 
-    def _learn(self, layout: Layout, left: Left, texts: list[bytes], kind: bytes, known: bool) -> bool:
+    def _learn(self, cut: _Cut, kind: str, known: bool) -> bool:
         """Note the template of a form, or that it has none; with `known`, only if the probe knows what it says."""
-        days = self._days_of(layout, texts)
-        if days is None:
-            return False
-        if days[1] not in layout.marks:
-            layout.marks[days[1]] = marks(layout, days[1])
-        marked, places = layout.marks[days[1]]
-        line = layout.join(left, marked)
-        template = self._probe.template(line, kind.decode(), places, known)
+        layout, left, _, _, signature = cut
+        if signature not in layout.marks:
+            layout.marks[signature] = marks(layout, signature)
+        marked, places = layout.marks[signature]
+        template = self._probe.template(layout.join(left, marked), kind, places, known)
         if template is False:
             return False
-        templates = layout.templates.setdefault(left, {})
-        templates[days[1]] = None if template is None else self._templates.add(template)
+        number = None if template is None else self._templates.add(template)
+        layout.templates.setdefault(left, {})[signature] = number
         return True
+
+
+class _Cut(NamedTuple):
+    """A line as a layout cuts it: what is left, the texts cut out, its dates in days since 1970, their signature."""
+
+    layout: Layout
+    left: Left
+    texts: list[bytes]
+    days: Days
+    signature: Signature
 
 
 def _head(line: bytes) -> bytes:

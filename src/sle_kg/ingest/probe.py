@@ -99,11 +99,13 @@ class _Given:
 class _Said:
     """Raw records with marks, the places of values in each, whether they count as a record, what was passed over.
 
-    `given` is what the rules made of those parts that hold nothing but an answer, by their number and the answer.
+    `several` are properties of more than one value, by number of the raw record; `given` is what the rules made of
+    those parts that hold nothing but an answer, by their number and the answer.
     """
 
     raws: list[RawRecord]
     places: list[list[_Place]]
+    several: set[tuple[int, str]]
     noted: bool
     skipped: Counter[str]
     given: dict[tuple[Any, ...], _Given] = field(default_factory=dict)
@@ -120,12 +122,8 @@ class _Said:
 
     def says_twice(self, values: Sequence[Scalar]) -> bool:
         """Whether a property has a value twice, which the reader would have noted once."""
-        for number, places in enumerate(self.places):
-            names = {place.name for place in places if len(self.raws[number].values[place.name]) > 1}
-            told = self.raw(number, values).values if names else {}
-            if any(len(set(told[name])) < len(told[name]) for name in names):
-                return True
-        return False
+        held = (self.raw(number, values).values[name] for number, name in self.several)
+        return any(len(set(one)) < len(one) for one in held)
 
 
 class Probe:
@@ -182,7 +180,15 @@ class Probe:
             if values.kinds[place.value] == "value" and (place.before or place.name not in _HOLD_VALUES):
                 return None
         needed = {number for number, kind in enumerate(values.kinds) if kind != "display"}
-        return _Said(raws, places, bool(notes), skipped) if needed <= {place.value for place in found} else None
+        if not needed <= {place.value for place in found}:
+            return None
+        several = {
+            (number, place.name)
+            for number, raw in enumerate(raws)
+            for place in places[number]
+            if len(raw.values[place.name]) > 1
+        }
+        return _Said(raws, places, several, bool(notes), skipped)
 
     def _interpret(
         self, said: _Said, values: Sequence[Scalar], kind: str, days: Mapping[date | str, int]
@@ -199,7 +205,8 @@ class Probe:
         reported = set()
         skipped = said.skipped.copy()
         for given in every:
-            skipped.update(given.skipped)
+            if given.skipped:
+                skipped.update(given.skipped)
             for table, row in given.rows:
                 if row is None:
                     return None
@@ -225,9 +232,10 @@ class Probe:
         self._facts.given = given = _Given()
         self._interpreter.add(raw)
         given.answers += self._interpreter.answers
-        given.skipped += self._interpreter.skipped
+        if self._interpreter.skipped:
+            given.skipped.update(self._interpreter.skipped)
+            self._interpreter.skipped.clear()
         self._interpreter.forget()
-        self._interpreter.skipped.clear()
         return given
 
 
@@ -285,9 +293,12 @@ class _Values:
     def _value(self, match: re.Match[bytes]) -> bytes:
         number, flag, text = match.groups()
         if text is not None:
-            return self._put(match, 3, "value", text.decode()) if is_utf8(text) else match[0]
-        value = exact_number(number.decode()) if number is not None else flag == b"true"
-        return self._put(match, match.lastindex or 0, "value", value, b'"')
+            if not is_utf8(text):
+                return match[0]
+            return match[0][: -len(text) - 1] + self._mark("value", text.decode()) + b'"'
+        if flag is not None:
+            return match[0][: -len(flag)] + b'"' + self._mark("value", flag == b"true") + b'"'
+        return match[0][: -len(number)] + b'"' + self._mark("value", exact_number(number.decode())) + b'"'
 
     def _code(self, match: re.Match[bytes]) -> bytes:
         before, code, between, shown = match.groups()
@@ -295,11 +306,6 @@ class _Values:
             return match[0]
         marked = before + self._mark("code", code.decode())
         return marked if shown is None else marked + between + self._mark("display", shown.decode())
-
-    def _put(self, match: re.Match[bytes], group: int, kind: str, value: Scalar, quote: bytes = b"") -> bytes:
-        """What was matched, with a mark in the place of a group."""
-        start, end = match.start(group) - match.start(), match.end(group) - match.start()
-        return match[0][:start] + quote + self._mark(kind, value) + quote + match[0][end:]
 
     def _mark(self, kind: str, value: Scalar) -> bytes:
         """The mark of the next value."""
