@@ -34,7 +34,7 @@ _Counted = tuple["duckdb.DuckDBPyConnection", "pa.Table | None"]
 """The database of a counted chunk, and its rows of a state."""
 MOST_PARTS = 8
 """Chunks whose days are searched for together: each waits with some 25 MB."""
-MOST_WAITING = 10_000
+MOST_WAITING = 20_000
 """Patients waiting for whom days are searched at once, however few chunks they are from."""
 VERDICT_COLUMNS = (
     "patient",

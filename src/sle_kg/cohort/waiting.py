@@ -82,14 +82,13 @@ class WaitingPatients:
         return connection.sql(f"FROM {FIRST_DAY}").to_arrow_table()
 
     def _load(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """What was copied, and reference tables."""
+        """What was copied, table by table so that memory holds it once, and reference tables."""
         import pyarrow as pa
 
-        for name, parts in self._parts.items():
-            connection.register("arrow_rows", pa.concat_tables(parts, promote_options="permissive"))
+        for name in list(self._parts):
+            connection.register("arrow_rows", pa.concat_tables(self._parts.pop(name), promote_options="permissive"))
             connection.execute(f"CREATE TABLE {name} AS FROM arrow_rows")
             connection.unregister("arrow_rows")
-        self._parts = {}
         concepts = [row[0] for row in connection.execute(concepts_query("fact_")).fetchall()]
         load_references(connection, self._judge.references(concepts))
         connection.execute(f"CREATE TABLE prednisone_dose AS {PREDNISONE_DOSE}")
