@@ -210,7 +210,7 @@ def test_hostile_lines_give_the_same_filled_in_or_alone(seed, tmp_path, monkeypa
 def test_columns_are_cut_where_lines_are():
     dice = random.Random(1)
     steps = [b'"id":"', b'"reference":"', b'"date":"']
-    layout = Layout(tuple((step, False) for step in steps), 0, 1, 2, (2,), ())
+    layout = Layout(tuple((step, False) for step in steps), 0, 1, (2,), ())
     texts = [b'{"x":', b'p"', b'q"', b'"', b",", b"}", b"", *steps]
     lines = [b"".join(dice.choices(texts, k=dice.randint(0, 12))) for _ in range(20_000)]
     lines += [b'{"id":"%d","reference":"","date":"2020"}' % number for number in range(100)]

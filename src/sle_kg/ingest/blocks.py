@@ -6,9 +6,9 @@ that the layout does not cut, and those with anything unusual in a place that wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sle_kg.ingest.fill import Columns
 from sle_kg.ingest.layout import PLAIN_ID, PLAIN_TEXT, SEPARATOR, Layout, Signature, is_text
@@ -16,8 +16,8 @@ from sle_kg.ingest.layout import PLAIN_ID, PLAIN_TEXT, SEPARATOR, Layout, Signat
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Day = tuple[int, bool]
-"""A full date in days since 1970, and whether it has a time of day."""
+Told = tuple[Mapping[bytes, int], Callable[[bytes], int | None]]
+"""What is told of texts: what is known, and how to tell it of others; None of what is none."""
 _RANKS = 4
 """A date has one of so many places in the order of the dates of a line."""
 _SIGNATURES = 2**_RANKS * _RANKS**_RANKS
@@ -38,19 +38,18 @@ def columns_of(
     layout: Layout,
     lines: pa.Array,
     numbers: pa.Array,
-    day: Callable[[bytes], Day | None],
-    patient: Callable[[bytes], int | None],
+    day: Told,
+    patient: Told,
 ) -> Columns:
     """Those of the lines, with these numbers, that a layout cuts and whose template is known, as columns.
 
-    `day` tells a text that is a full date, `patient` the place of the patient whom a reference names.
+    `day` tells a text that is a full date (see `Forms`), `patient` the place of the patient whom a reference names.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     left, texts, numbers = _cut(layout, lines, numbers)
     days, timed = _days([texts[place] for place in layout.days], day)
-    places = _each(texts[layout.patient], patient, pa.int32())
+    places = _each(texts[layout.patient], patient)
     templates = _templates(layout, left, days, timed)
     identifiers = texts[layout.id]
     good = pc.and_(places.is_valid(), templates.is_valid())
@@ -98,22 +97,27 @@ def _halves(parts: pa.Array, others: list[pa.Array]) -> tuple[pa.Array, pa.Array
     return values.take(evens), values.take(pc.add(evens, 1))
 
 
-def _each(texts: pa.Array, told: Callable[[bytes], Any], kind: pa.DataType) -> pa.Array:
+def _each(texts: pa.Array, told: Told) -> pa.Array:
     """What is told of every text; each different text is looked up once."""
     import pyarrow as pa
 
+    known, tell = told
     encoded = texts.dictionary_encode()
-    return pa.array([told(text) for text in encoded.dictionary.to_pylist()], kind).take(encoded.indices)
+    different = encoded.dictionary.to_pylist()
+    found: list[int | None] = list(map(known.get, different))
+    if None in found:
+        found = [tell(text) if one is None else one for text, one in zip(different, found, strict=True)]
+    return pa.array(found, pa.int32()).take(encoded.indices)
 
 
-def _days(texts: Sequence[pa.Array], day: Callable[[bytes], Day | None]) -> tuple[list[pa.Array], list[pa.Array]]:
+def _days(texts: Sequence[pa.Array], day: Told) -> tuple[list[pa.Array], list[pa.Array]]:
     """Every date in days since 1970, and whether it has a time of day; null where it is no full date."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    told = pa.struct([("day", pa.int32()), ("timed", pa.bool_())])
-    found = [_each(column, day, told) for column in texts]
-    return tuple([pc.struct_field(one, place) for one in found] for place in (0, 1))  # type: ignore[return-value]
+    found = [_each(column, day) for column in texts]
+    bit = pa.scalar(1, pa.int32())
+    return [pc.shift_right(one, bit) for one in found], [pc.bit_wise_and(one, bit) for one in found]
 
 
 def _templates(layout: Layout, left: pa.Array, days: Sequence[pa.Array], timed: Sequence[pa.Array]) -> pa.Array:

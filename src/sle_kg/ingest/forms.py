@@ -20,7 +20,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from sle_kg.ingest.blocks import Day, columns_of, lines_of
+from sle_kg.ingest.blocks import columns_of, lines_of
 from sle_kg.ingest.fill import Fill, Templates
 from sle_kg.ingest.layout import PLAIN_ID, PLAIN_TEXT, Layout, Left, Signature, is_full_date, is_text, layout_of
 from sle_kg.ingest.probe import MARK, YEAR, Probe, marks
@@ -60,7 +60,8 @@ _EPOCH = date(1970, 1, 1).toordinal()
 class Forms:
     """Remembers layouts and templates for all pieces that a process reads.
 
-    `patient` gives the id that a reference to a patient names by itself, None where it names none.
+    `patient` gives the id that a reference to a patient names by itself, None where it names none. A full date is told
+    as twice its days since 1970, plus one where it has a time of day.
     """
 
     def __init__(self, probe: Probe, patient: Callable[[str], str | None]) -> None:
@@ -68,7 +69,7 @@ class Forms:
         self._templates = Templates()
         self._patient = patient
         self._layouts: dict[bytes, list[Layout]] = {}
-        self._days: dict[bytes, tuple[Days, Signature]] = {}
+        self._days: dict[bytes, int] = {}
         self._held = 0
         self._block = _SHORTEST_BLOCK
 
@@ -95,11 +96,12 @@ class Forms:
         """Fill in the lines of known forms; gives the others, with their numbers."""
         import pyarrow.compute as pc
 
+        patient = fill.patients, partial(self._patient_of, fill)
         sample = Counter(self._layout_of(line) for line in lines[::_SAMPLE].to_pylist())
         for layout, _ in sample.most_common():
             if layout is None or layout.is_escaped:
                 continue
-            columns = columns_of(layout, lines, numbers, self._told_day, partial(self._patient_of, fill))
+            columns = columns_of(layout, lines, numbers, (self._days, self._day), patient)
             if len(columns.numbers):
                 fill.add(columns)
                 others = pc.invert(pc.is_in(numbers, columns.numbers))
@@ -152,8 +154,18 @@ class Forms:
         if cut is None:
             return None
         left, texts = cut
-        days = self._told_days(texts[layout.day]) if layout.day is not None else self._days_of(layout, texts)
-        return None if days is None else _Cut(layout, left, texts, *days)
+        told = []
+        for place in layout.days:
+            day = self._days.get(texts[place])
+            if day is None and (day := self._day(texts[place])) is None:
+                return None
+            told.append(day)
+        days = tuple([day >> 1 for day in told])
+        signature = [day & 1 for day in told]
+        if len(days) > 1:
+            order = sorted(days)
+            signature += [order.index(day) for day in days]
+        return _Cut(layout, left, texts, days, tuple(signature))
 
     def _fill_by(self, cut: _Cut, number: int, fill: Fill) -> bool | None:
         """Fill in a line of a known form; False where it is known to need reading by itself, None where unknown."""
@@ -181,25 +193,8 @@ class Forms:
         name = self._patient(reference.decode()) if is_text(reference) else None
         return None if name is None else fill.note_patient(reference, name)
 
-    def _days_of(self, layout: Layout, texts: list[bytes]) -> tuple[Days, Signature] | None:
-        """The dates of a line in days since 1970, and their signature; None where one is no full date."""
-        days: list[int] = []
-        timed: list[bool] = []
-        for place in layout.days:
-            told = self._told_days(texts[place])
-            if told is None:
-                return None
-            days += told[0]
-            timed += told[1]
-        order = sorted(days) if len(days) > 1 else ()
-        return tuple(days), (*timed, *(order.index(day) for day in days if order))
-
-    def _told_days(self, text: bytes) -> tuple[Days, Signature] | None:
-        """A full date in days since 1970, and whether it has a time of day; None for anything else."""
-        return self._days.get(text) or self._day(text)
-
-    def _day(self, text: bytes) -> tuple[Days, Signature] | None:
-        """The same of a text that was not met before."""
+    def _day(self, text: bytes) -> int | None:
+        """A full date that was not met before; None for anything else."""
         if not is_full_date(text):
             return None
         try:
@@ -208,13 +203,8 @@ class Forms:
             return None
         if len(self._days) >= _MOST_TEXTS:
             self._days.clear()
-        self._days[text] = told = ((day.toordinal() - _EPOCH,), (len(text) > 10,))
+        self._days[text] = told = 2 * (day.toordinal() - _EPOCH) + (len(text) > 10)
         return told
-
-    def _told_day(self, text: bytes) -> Day | None:
-        """A full date in days since 1970, and whether it has a time of day; None for anything else."""
-        told = self._told_days(text)
-        return None if told is None else (told[0][0], told[1][0])
 
     # ── New forms ────────────────────────────────────────────────────────────────────────────────────────
 

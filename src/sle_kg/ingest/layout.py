@@ -45,15 +45,14 @@ _ESCAPED = re.compile(rb'([^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^
 class Layout:
     """A text begins after the next occurrence of its marker and ends at the next quote.
 
-    `steps` are the markers, and whether the text may have escapes; the others say which text is what (`day`: the only
-    date); `templates` are the numbers of templates by forms cut in this way, and by signatures; None where such lines
-    are read by themselves; `marks` are those of `probe`, by signatures.
+    `steps` are the markers, and whether the text may have escapes; the others say which text is what; `templates` are
+    the numbers of templates by forms cut in this way, and by signatures; None where such lines are read by themselves;
+    `marks` are those of `probe`, by signatures.
     """
 
     steps: tuple[tuple[bytes, bool], ...]
     id: int
     patient: int
-    day: int | None
     days: tuple[int, ...]
     unread: tuple[int, ...]
     templates: dict[Left, dict[Signature, int | None]] = field(default_factory=dict)
@@ -127,9 +126,7 @@ def layout_of(line: bytes) -> Layout | None:
     def places(kind: Kind) -> tuple[int, ...]:
         return tuple(place for place, found in enumerate(kinds) if found == kind)
 
-    days = places("day")
-    day = days[0] if len(days) == 1 else None
-    return Layout(tuple(steps), places("id")[0], places("patient")[0], day, days, places("unread"))
+    return Layout(tuple(steps), places("id")[0], places("patient")[0], places("day"), places("unread"))
 
 
 def is_utf8(text: bytes) -> bool:
