@@ -58,20 +58,15 @@ def _weights(always: bool) -> str:
         GROUP BY ask, row_id)"""
 
 
-def _scaled(value: str) -> str:
-    """SQL: a decimal as whole number of 10⁻⁶."""
-    return f"CAST(CAST(TRY_CAST({value} AS DECIMAL(18, 6)) AS DECIMAL(38, 6)) * 1000000 AS HUGEINT)"
-
-
 def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
     """SQL: the daily dose from below and above, per kg or in all, over the weights `lower` and `upper` of CTE `k`."""
 
     def rate(rounding: str, side: str, kilograms: str, other: str) -> str:
         if feature.get("perKilogram"):
             return f"""CASE WHEN dose_unit = 'mg/kg' THEN {side}
-                WHEN k.{kilograms} > 0 THEN {rounding}({side} * 1000000, {_scaled(f"k.{kilograms}")}) END"""
+                WHEN k.{kilograms} > 0 THEN {rounding}({side} * 1000000, millionths(k.{kilograms})) END"""
         return f"""CASE WHEN dose_unit = 'mg' THEN {side}
-            WHEN k.{other} > 0 THEN {rounding}({side} * {_scaled(f"k.{other}")}, 1000000) END"""
+            WHEN k.{other} > 0 THEN {rounding}({side} * millionths(k.{other}), 1000000) END"""
 
     return rate("below", "low", lower, upper), rate("above", "high", upper, lower)
 
@@ -88,7 +83,7 @@ def _daily(equivalence: str) -> str:
     low_top, low_bottom, high_top, high_bottom = _FACTORS[equivalence]
     times = "CASE WHEN e.single THEN coalesce(e.times, 1) ELSE e.times END"
     period = "CASE WHEN e.single THEN coalesce(e.period_days, 1) ELSE e.period_days END"
-    units = f"{_scaled('e.dose')} * CAST(TRY_CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
+    units = f"millionths(e.dose) * CAST(TRY_CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
     unit = UNITS_PER_MG // 1_000_000
     days = f"CAST(TRY_CAST({period} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
     below = f"below({units} * {unit} * ({low_top}), {days} * ({low_bottom}))"
@@ -394,11 +389,11 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> Query:
 
     def amount(weight: str, first: str, last: str) -> str:
         """Dose × administrations at a time × times in the interval (× kg), a whole number of 10⁻¹⁸ mg."""
-        times, days = _scaled("coalesce(e.times, 1)"), _scaled("e.period_days")
-        kilograms = f"CASE WHEN e.dose_unit = 'mg/kg' THEN {_scaled(weight)} ELSE 1000000 END"
+        times, days = "millionths(coalesce(e.times, 1))", "millionths(e.period_days)"
+        kilograms = f"CASE WHEN e.dose_unit = 'mg/kg' THEN millionths({weight}) ELSE 1000000 END"
         passed = f"below(CAST(greatest({last} - {first}, 0) AS HUGEINT) * 1000000, {days})"
         once = "e.administration OR e.period_days IS NULL OR e.period_days <= 0"
-        return f"TRY({_scaled('e.dose')} * {times} * {kilograms} * CASE WHEN {once} THEN 1 ELSE {passed} + 1 END)"
+        return f"TRY(millionths(e.dose) * {times} * {kilograms} * CASE WHEN {once} THEN 1 ELSE {passed} + 1 END)"
 
     ctes = f"""{window(feature)}, {exposure_rows()}, {_weights(always=False)},
     amounts AS (

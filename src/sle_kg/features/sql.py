@@ -18,6 +18,9 @@ UNITS_PER_MG = 1_260_000_000
 PER_KG_TOLERANCE = UNITS_PER_MG // 200_000_000
 """Units by which a sum of rates per kg may lie below a limit that it reaches: half of 10⁻⁸ mg/kg."""
 
+BIG = 9 * 10**18
+"""What 64 bits hold: to divide such numbers takes a twentieth of what it takes to divide longer ones."""
+
 WORDS = (*get_args(Status), *get_args(VerdictWord))
 """Statuses of rows and verdicts on patients."""
 
@@ -27,14 +30,21 @@ MACROS: dict[str, tuple[tuple[str, ...], str]] = {
         "CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT)",
     ),
     "inexact": (("x",), "TRY_CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(12, 12))"),
-    "below": (("numerator", "denominator"), "numerator // denominator"),
-    "above": (("numerator", "denominator"), "(numerator + denominator - 1) // denominator"),
-    "mg_below": (("units",), f"inexact(below(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}))"),
-    "mg_above": (("units",), f"inexact(above(units * CAST(1000000000000 AS HUGEINT), {UNITS_PER_MG}))"),
-    "mg_per_kg": (
-        ("units",),
-        f"inexact((units * 100000000 + {UNITS_PER_MG // 2}) // {UNITS_PER_MG} * 10000)",
+    "millionths": (
+        ("x",),
+        "coalesce("
+        "CAST(CAST(TRY_CAST(x AS DECIMAL(17, 12)) AS DECIMAL(18, 6)) * CAST(1000000 AS DECIMAL(7, 0)) AS HUGEINT), "
+        "CAST(CAST(TRY_CAST(x AS DECIMAL(18, 6)) AS DECIMAL(38, 6)) * 1000000 AS HUGEINT))",
     ),
+    "below": (
+        ("numerator", "denominator"),
+        f"CASE WHEN numerator BETWEEN 0 AND {BIG} AND denominator BETWEEN 1 AND {BIG}"
+        " THEN CAST(numerator AS BIGINT) // CAST(denominator AS BIGINT) ELSE numerator // denominator END",
+    ),
+    "above": (("numerator", "denominator"), "below(numerator + denominator - 1, denominator)"),
+    "mg_below": (("units",), "inexact(below(units * CAST(50000 AS HUGEINT), 63))"),
+    "mg_above": (("units",), "inexact(above(units * CAST(50000 AS HUGEINT), 63))"),
+    "mg_per_kg": (("units",), "inexact(below(units * CAST(10 AS HUGEINT) + 63, 126) * 10000)"),
     "completed_years": (
         ("birth", "day"),
         "year(day) - year(birth) - CASE WHEN (month(day), day(day)) < (month(birth), day(birth)) THEN 1 ELSE 0 END",
@@ -55,10 +65,11 @@ MACROS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 """Macros of the queries: parameters and body.
 
-`exact` scales a decimal to a whole number of 10⁻¹²; `below` and `above` are floor and ceiling of an exact ratio, so
-that a ratio which is exactly k stays exactly k (no doubles anywhere). A sum of rates per kg, each of them rounded, is
-rounded to 10⁻⁸ mg/kg (`mg_per_kg`): 40/60 and 20/60 are 1. A number too large for these types is no real value, and
-unknown."""
+`exact` scales a decimal to a whole number of 10⁻¹², `millionths` to one of 10⁻⁶ (by numbers of 64 bits where these
+hold it: to scale longer ones down takes fifty times as long); `below` and `above` are floor and ceiling of an exact
+ratio, so that a ratio which is exactly k stays exactly k (no doubles anywhere), and `mg_below`, `mg_above` those of
+units, 50 000 / 63 of 10⁻¹² mg each. A sum of rates per kg, each of them rounded, is rounded to 10⁻⁸ mg/kg
+(`mg_per_kg`): 40/60 and 20/60 are 1. A number too large for these types is no real value, and unknown."""
 
 _DURATION = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T0S)?$")
 
