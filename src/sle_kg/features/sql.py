@@ -25,16 +25,17 @@ WORDS = (*get_args(Status), *get_args(VerdictWord))
 """Statuses of rows and verdicts on patients."""
 
 MACROS: dict[str, tuple[tuple[str, ...], str]] = {
-    "exact": (
-        ("x",),
-        "CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT)",
-    ),
     "inexact": (("x",), "TRY_CAST(x AS DECIMAL(25, 0)) * CAST(0.000000000001 AS DECIMAL(12, 12))"),
     "millionths": (
         ("x",),
         "coalesce("
         "CAST(CAST(TRY_CAST(x AS DECIMAL(17, 12)) AS DECIMAL(18, 6)) * CAST(1000000 AS DECIMAL(7, 0)) AS HUGEINT), "
         "CAST(CAST(TRY_CAST(x AS DECIMAL(18, 6)) AS DECIMAL(38, 6)) * 1000000 AS HUGEINT))",
+    ),
+    "exact": (
+        ("x",),
+        "CASE WHEN x = CAST(TRY_CAST(x AS DECIMAL(17, 12)) AS DECIMAL(18, 6)) THEN millionths(x) * 1000000"
+        " ELSE CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT) END",
     ),
     "below": (
         ("numerator", "denominator"),
