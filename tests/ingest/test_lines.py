@@ -29,6 +29,20 @@ ODD_REFERENCES = [
     "sle-kg-0c7e-patient",
 ]
 TEXTS = ["", "plain", "Müller", 'quoted "', "back\\slash", "line\nbreak", "\u0001", "\ud800", "1801-02-03", "x" * 300]
+CODES = [
+    "55464009",
+    "36402006",
+    "P01BA02",
+    "H02AB07",
+    "D07AA01",
+    "26643006",
+    "active",
+    "refuted",
+    "BID",
+    "8640",
+    "x|y",
+    "",
+]
 IDS = ["a/b", "", "ü", "a b", 'q"', "sle-kg-0c7e-id", "x" * 100]
 
 
@@ -87,14 +101,46 @@ def other(dice):
         found |= {"medicationCodeableConcept": code, "dateAsserted": None, "effectivePeriod": {"start": None}}
         if dice.random() < 0.6:
             found["effectivePeriod"]["end"] = None
-        found["dosage"] = [{"doseAndRate": [{"doseQuantity": quantity(dice.choice(["200", "5.0"]), "mg")}]}]
+        found["dosage"] = [
+            {"doseAndRate": [{"doseQuantity": quantity(dice.choice(["200", "5.0"]), "mg")}]}
+            | dice.choice([{}, {"timing": {"code": coded(SNOMED, "BID")}}, {"route": coded(SNOMED, "26643006")}])
+            for _ in range(dice.choice([1, 1, 2]))
+        ]
     elif kind == "MedicationRequest":
         found |= {"medicationCodeableConcept": code, "intent": "order", "authoredOn": None}
+        if dice.random() < 0.3:
+            del found["medicationCodeableConcept"]
+            inside = {
+                "resourceType": "Medication",
+                "id": "m",
+                "code": code,
+                "ingredient": [{"itemCodeableConcept": code}],
+            }
+            found |= {"contained": [inside], "medicationReference": {"reference": "#m"}}
     elif kind == "Procedure":
         found |= {"code": code, "performedPeriod": {"start": None, "end": None}}
     else:
         found |= {"code": code, "recordedDate": None}
         found["patient"] = None
+        found["reaction"] = [{"substance": code}]
+    if kind in ("Condition", "AllergyIntolerance"):
+        found |= {"clinicalStatus": coded(SNOMED, "active"), "verificationStatus": coded(SNOMED, "confirmed")}
+        found |= {"severity": coded(SNOMED, "24484000"), "category": [coded(SNOMED, "problem-list-item")]}
+    return found
+
+
+def with_codes(value, dice):
+    """The value with other codes and displays, now and then a second coding or a text."""
+    if isinstance(value, list):
+        return [with_codes(item, dice) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: with_codes(item, dice) for name, item in value.items()}
+    if "coding" in found:
+        coding = found["coding"][0] | {"code": dice.choice(CODES)}
+        coding |= {"display": dice.choice(["Lupus", *TEXTS])} if dice.random() < 0.5 else {}
+        found["coding"] = [coding, *([coding | {"code": dice.choice(CODES)}] if dice.random() < 0.1 else [])]
+        found |= {"text": dice.choice(TEXTS)} if dice.random() < 0.1 else {}
     return found
 
 
@@ -110,6 +156,8 @@ def with_dates(value, dice):
 def line(form, number, dice):
     """One line of a form: id, patient, dates and what no rule reads are new."""
     found = with_dates(form, dice)
+    if found["resourceType"] != "Observation" and dice.random() < 0.3:
+        found = with_codes(found, dice)
     odd = dice.random() < 0.08
     patient = dice.choice("ab")
     reference = dice.choice(ODD_REFERENCES if odd else REFERENCES).format(patient)

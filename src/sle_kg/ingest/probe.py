@@ -68,6 +68,12 @@ _CARRIED = frozenset(
     Procedure""".split()  # noqa: SIM905 (a table of names reads better in lines)
 )
 """Types whose reader takes these codes and displays as they are, except of what is `contained`."""
+_DATE = re.compile(
+    rb""""(?:\w*DateTime|\w*Instant|start|end|authoredOn|dateAsserted|recordedDate)"\s*:\s*"(\d{4}[\dT:.Z+-]*)\""""
+)
+"""A date that no layout cuts out, partial or beside a partial one; the reader takes it as it is."""
+_FULL = 10
+"""Signs of a date with its day."""
 _VALUE = re.compile(rf"(.*\|)?{re.escape(_SIGN)}-value-(\d+)")
 """A mark of a value, alone or behind the system of a code."""
 
@@ -148,7 +154,7 @@ class Probe:
         that differs in more than values from all that were read.
         """
         known = not only_known
-        for values in _markings(line, kind):
+        for values in _markings(line, kind, not days):
             if values.marked not in self._said:
                 if not known:
                     return False
@@ -275,7 +281,10 @@ class _Facts(FactBuilder):
 
 
 class _Values:
-    """A line with marks in the places of values: what they were, and each a `value`, a `code` or a `display`."""
+    """A line with marks in the places of values: what they were, and each a `value`, a `text` or a `display`.
+
+    A `value` comes out alone in a property for values, a `text` in any; a `display` may be passed over for another.
+    """
 
     def __init__(self, line: bytes) -> None:
         self.marked = line
@@ -289,6 +298,13 @@ class _Values:
     def mark_codes(self) -> None:
         """Put marks in the places of codes and displays."""
         self.marked = _CODED.sub(self._code, self.marked)
+
+    def mark_dates(self) -> None:
+        """Put marks in the places of dates."""
+        self.marked = _DATE.sub(self._date, self.marked)
+
+    def _date(self, match: re.Match[bytes]) -> bytes:
+        return match[0][: -len(match[1]) - 1] + self._mark("text", match[1].decode()) + b'"'
 
     def _value(self, match: re.Match[bytes]) -> bytes:
         number, flag, text = match.groups()
@@ -304,7 +320,7 @@ class _Values:
         before, code, between, shown = match.groups()
         if not is_utf8(match[0]):
             return match[0]
-        marked = before + self._mark("code", code.decode())
+        marked = before + self._mark("text", code.decode())
         return marked if shown is None else marked + between + self._mark("display", shown.decode())
 
     def _mark(self, kind: str, value: Scalar) -> bytes:
@@ -314,16 +330,19 @@ class _Values:
         return _value_mark(len(self.found) - 1)
 
 
-def _markings(line: bytes, kind: str) -> Iterator[_Values]:
-    """A line with marks, first with those that leave least of what it says."""
-    if kind in _CARRIED and b'"contained"' not in line:
-        values = _Values(line)
-        values.mark_values()
-        values.mark_codes()
-        yield values
+def _markings(line: bytes, kind: str, is_dated: bool) -> Iterator[_Values]:
+    """A line with marks, first with those that leave least of what it says; `is_dated` where its dates were not cut."""
     values = _Values(line)
     values.mark_values()
+    if kind in _CARRIED and b'"contained"' not in line:
+        values.mark_codes()
+    if is_dated and any(len(told) < _FULL for told in _DATE.findall(line)):
+        values.mark_dates()
     yield values
+    if "text" in values.kinds:
+        values = _Values(line)
+        values.mark_values()
+        yield values
 
 
 @cache
