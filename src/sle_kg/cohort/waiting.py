@@ -12,7 +12,7 @@ from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.judge import SAID, SqlJudge
 from sle_kg.cohort.patterns import WAITING
 from sle_kg.features.database import concepts_query, empty_database, load_references
-from sle_kg.features.doses import PREDNISONE_DOSE
+from sle_kg.features.doses import PREPARED
 from sle_kg.features.wide import PERSON, UNUSED, WIDE
 from sle_kg.patients.facts import COLUMNS
 
@@ -91,4 +91,5 @@ class WaitingPatients:
             connection.unregister("arrow_rows")
         concepts = [row[0] for row in connection.execute(concepts_query("fact_")).fetchall()]
         load_references(connection, self._judge.references(concepts))
-        connection.execute(f"CREATE TABLE prednisone_dose AS {PREDNISONE_DOSE}")
+        for name, select in PREPARED.items():
+            connection.execute(f"CREATE TABLE {name} AS {select}")

@@ -156,7 +156,8 @@ class FeatureBuilder:
 
     def __init__(self, tables: Mapping[str, pa.Table], wanted: Sequence[Feature], terminology: Terminology) -> None:
         self._connection: duckdb.DuckDBPyConnection = open_database(tables, value_sets_of(wanted), terminology)
-        self._connection.execute(f"CREATE TABLE prednisone_dose AS {doses.PREDNISONE_DOSE}")
+        for name, select in doses.PREPARED.items():
+            self._connection.execute(f"CREATE TABLE {name} AS {select}")
         self._totals = assessment.totals_of(wanted)
         self._assessed: tuple[frozenset[str], bool] | None = None
 

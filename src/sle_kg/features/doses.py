@@ -43,8 +43,7 @@ def _weights(always: bool) -> str:
         SELECT e.ask, e.row_id, b.low, b.high, b.date_from AS day, b.record AS weight,
                greatest(0, coalesce(e.start_hi, e.end_lo, e.on_date) - b.date_to, b.date_from - coalesce(e.end_lo,
                e.end_hi)) AS distance
-        FROM e JOIN fact_measurement b ON b.patient = e.patient AND b.test = 'bodyWeight'
-             AND b.date_from <= e.base AND b.date_to IS NOT NULL {dosed}),
+        FROM e JOIN body_weight b ON b.patient = e.patient AND b.date_from <= e.base {dosed}),
     k AS (
         SELECT ask, row_id,
                least_or_null(low) AS light, greatest_or_null(high) AS heavy, min(high) AS lightest,
@@ -92,7 +91,7 @@ def _daily(equivalence: str) -> str:
                CASE WHEN {period} > 0 THEN TRY({above}) END AS high"""
 
 
-PREDNISONE_DOSE = f"""
+_PREDNISONE_DOSE = f"""
     WITH given AS (
         SELECT e.row_id, e.concept, e.dose, {_SINGLE} AS single, e.times, e.period_days
         FROM fact_exposure e JOIN drug g ON g.concept = e.concept
@@ -102,7 +101,14 @@ PREDNISONE_DOSE = f"""
     SELECT e.row_id, d.low, d.high
     FROM given e JOIN dosed d ON d.concept = e.concept AND d.dose = e.dose AND d.single = e.single
          AND d.times IS NOT DISTINCT FROM e.times AND d.period_days IS NOT DISTINCT FROM e.period_days"""
-"""SELECT of the table `prednisone_dose`: the equivalent of each glucocorticoid record, of which many features ask."""
+
+PREPARED = {
+    "body_weight": """SELECT patient, record, date_from, date_to, low, high FROM fact_measurement
+        WHERE test = 'bodyWeight' AND date_from IS NOT NULL AND date_to IS NOT NULL""",
+    "prednisone_dose": _PREDNISONE_DOSE,
+}
+"""SELECTs of tables made once from the facts, of which many features ask: dated weights, and the equivalent (`low`,
+`high`) of each glucocorticoid record."""
 
 
 def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> str:

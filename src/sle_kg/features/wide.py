@@ -27,7 +27,7 @@ from sle_kg.features.database import (
     score_references,
     terminology_references,
 )
-from sle_kg.features.doses import PREDNISONE_DOSE
+from sle_kg.features.doses import PREPARED
 from sle_kg.features.presence import anchored
 from sle_kg.features.query import ASKED, CLOSED, Query, by_patient, filled, for_everybody
 from sle_kg.features.sql import text, texts
@@ -167,7 +167,7 @@ class WideScript:
         return [
             Statement(PERSON, _PERSON),
             *(Statement(f"fact_{name}", _fact(name)) for name in COLUMNS if name not in UNUSED),
-            Statement("prednisone_dose", PREDNISONE_DOSE),
+            *(Statement(name, select) for name, select in PREPARED.items()),
             Statement("anchor", self._anchor()),
             Statement("anchored", self._anchored()),
             Statement("completed", self._completed()),
