@@ -318,7 +318,7 @@ class WideScript:
             {(str(slot.feature.get("anchor")), slot.place) for slot in self._slots if anchored(slot.feature)}
         )
         columns = [
-            f"max(last) FILTER (WHERE anchor = {text(anchor)} AND place = {place}) AS {anchor}_{place}_last"
+            f"max(CASE WHEN anchor = {text(anchor)} AND place = {place} THEN last END) AS {anchor}_{place}_last"
             for anchor, place in asked
         ]
         return f"""
@@ -330,7 +330,7 @@ class WideScript:
     def _completed(self) -> str:
         """SELECT: the day up to which each section is complete, a column for each."""
         sections = sorted({query.section for query in self._queries if isinstance(query, Query) and query.section})
-        columns = [f"max(until) FILTER (WHERE section = {text(name)}) AS until_{name}" for name in sections]
+        columns = [f"max(CASE WHEN section = {text(name)} THEN until END) AS until_{name}" for name in sections]
         return f"""
         WITH ask AS (
             SELECT number AS ask, number AS patient, {self._today} AS on_date, {self._today} AS base,
