@@ -256,9 +256,7 @@ class Counts:
         for name, tests in words.items():
             asked.append((name, " OR ".join(tests)))
             asked += [((a, b, name), f"{tests[a]} AND {tests[b]}") for a, b in self._pairs()]
-        counts = _one(
-            connection, f"SELECT {', '.join(f'count(*) FILTER (WHERE {test})' for _, test in asked)} FROM {JUDGED}"
-        )
+        counts = _one(connection, f"SELECT {', '.join(f'count_if({test})' for _, test in asked)} FROM {JUDGED}")
         for (key, _), count in zip(asked, counts, strict=True):
             if isinstance(key, str):
                 self._any[key] += count
@@ -381,7 +379,7 @@ def _steps(connection: duckdb.DuckDBPyConnection, tops: Sequence[str]) -> list[i
     first = connection.execute(
         f"""SELECT CASE {fails} END, CASE {opens} END, {failed} = 1, count(*) FROM {JUDGED} GROUP BY ALL"""
     ).fetchall()
-    counts = [f"count(*) FILTER (WHERE {column} = '{word}')" for column in tops for word in ("fail", "unknown")]
+    counts = [f"count_if({column} = '{word}')" for column in tops for word in ("fail", "unknown")]
     every = _one(connection, f"SELECT {', '.join(counts)} FROM {JUDGED}")
     found = [0] * 5 * len(tops)
     for number in range(len(tops)):
