@@ -13,7 +13,7 @@ from sle_kg.ingest.layout import Layout
 from sle_kg.synthetic import write_cohort
 
 LOINC, SNOMED, UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org"
-LOCAL = "https://w3id.org/sle-kg/codes"
+LOCAL, RXNORM = "https://w3id.org/sle-kg/codes", "http://www.nlm.nih.gov/research/umls/rxnorm"
 NUMBERS = ["5", "5.0", "0.10", "1e-3", "1E+2", "-0", "-3", "0.1", "12345678901234567890", "9007199254740993", "1e999"]
 WRONG_NUMBERS = ["05", "1.", ".5", "+1", "NaN", '"7"', "true", "null", "{}"]
 DAYS = ["2024-02-29", "2023-12-31", "2024-02-29T10:00:00+01:00", "2024-02-29T23:59:59.5Z", "1801-02-03"]
@@ -29,20 +29,7 @@ ODD_REFERENCES = [
     "sle-kg-0c7e-patient",
 ]
 TEXTS = ["", "plain", "Müller", 'quoted "', "back\\slash", "line\nbreak", "\u0001", "\ud800", "1801-02-03", "x" * 300]
-CODES = [
-    "55464009",
-    "36402006",
-    "P01BA02",
-    "H02AB07",
-    "D07AA01",
-    "26643006",
-    "active",
-    "refuted",
-    "BID",
-    "8640",
-    "x|y",
-    "",
-]
+CODES = ["55464009", "P01BA02", "D07AA01", "26643006", "active", "refuted", "BID", "8640", "5521", "x|y", ""]
 IDS = ["a/b", "", "ü", "a b", 'q"', "sle-kg-0c7e-id", "x" * 100]
 
 
@@ -108,14 +95,11 @@ def other(dice):
         ]
     elif kind == "MedicationRequest":
         found |= {"medicationCodeableConcept": code, "intent": "order", "authoredOn": None}
-        if dice.random() < 0.3:
+        if dice.random() < 0.5:
             del found["medicationCodeableConcept"]
-            inside = {
-                "resourceType": "Medication",
-                "id": "m",
-                "code": code,
-                "ingredient": [{"itemCodeableConcept": code}],
-            }
+            code = coded(RXNORM, "5521")
+            parts = [{"itemCodeableConcept": coded(RXNORM, "8640")}]
+            inside = {"resourceType": "Medication", "id": "m", "code": code, "ingredient": parts}
             found |= {"contained": [inside], "medicationReference": {"reference": "#m"}}
     elif kind == "Procedure":
         found |= {"code": code, "performedPeriod": {"start": None, "end": None}}

@@ -98,7 +98,7 @@ class _Given:
     rows: list[tuple[str, TemplateRow | None]] = field(default_factory=list)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
     answers: list[PartAnswer] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +209,9 @@ class Probe:
         every.append(_Given([("record", row) for row in evidence]))
         rows: dict[str, list[TemplateRow]] = {}
         reported = set()
-        skipped = said.skipped.copy()
+        skipped = said.skipped
         for given in every:
-            if given.skipped:
-                skipped.update(given.skipped)
+            skipped = skipped + given.skipped if given.skipped else skipped
             for table, row in given.rows:
                 if row is None:
                     return None
@@ -239,7 +238,7 @@ class Probe:
         self._interpreter.add(raw)
         given.answers += self._interpreter.answers
         if self._interpreter.skipped:
-            given.skipped.update(self._interpreter.skipped)
+            given.skipped = self._interpreter.skipped.copy()
             self._interpreter.skipped.clear()
         self._interpreter.forget()
         return given
