@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.presence import BEGINNING, REFUTING, condition_rows, window
-from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, test_of
 from sle_kg.features.results import ALL, POSITIVE, answer, latest, latest_all
 from sle_kg.features.sql import text
 
@@ -55,7 +55,7 @@ _FROM_ITEMS = f"""biopsied AS (
     seen AS (
         SELECT {ask_of("m")} AS ask, i.set, i.key, m.record, false AS biopsy, coalesce(m.positive, m.low > 0) AS present
         FROM w JOIN classification_item i ON i.set = w.instrument
-        JOIN fact_measurement m ON {of_patient("m")} AND m.test = i.test
+        JOIN fact_measurement m ON {of_patient("m")} AND m.test = {test_of("i")}
         WHERE {SEEN}
         UNION ALL
         SELECT s.ask, s.set, i.key, s.record, true, true

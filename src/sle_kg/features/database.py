@@ -259,6 +259,14 @@ def _tests_of(feature: Feature) -> Iterator[tuple[str, bool, bool, int | None]]:
             yield from ((test, False, other, item.bit) for test, item in score_items().items() if item.total == total)
 
 
+def named_tests(features: Iterable[Feature]) -> set[str]:
+    """Every test in the reference tables of features and of classification sets."""
+    from sle_kg import ontology
+
+    items = {item.key for name in CLASSIFICATION_SETS for item in ontology.classification_items(name)}
+    return items.union(test for feature in features for test, *_ in _tests_of(feature))
+
+
 def names_of(feature: Feature, parameter: str) -> tuple[str, ...]:
     """A parameter with several values; empty where it is not set."""
     value = feature.get(parameter, ())

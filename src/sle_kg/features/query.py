@@ -39,6 +39,11 @@ def asks(row: str) -> str:
     return f"⟨asks {row}⟩"
 
 
+def test_of(row: str) -> str:
+    """SQL: the test that a row of a reference table names, by its alias, to compare with the test of a measurement."""
+    return f"⟨test {row}⟩"
+
+
 def on_or_before_base(day: str) -> str:
     """SQL: a day is not after the last one whose facts are seen."""
     return f"{day} <= ⟨base w⟩"
@@ -46,18 +51,25 @@ def on_or_before_base(day: str) -> str:
 
 def by_patient(sql: str) -> str:
     """The query over asks (`a`) of each patient: their columns `ask` and `patient` are there."""
-    meant = {"ask": "w.ask", "own": "w.*", "patient": "{0}.patient = w.patient", "base": "w.base"}
+    meant = {
+        **{"ask": "w.ask", "own": "w.*", "patient": "{0}.patient = w.patient"},
+        **{"base": "w.base", "test": "{0}.test"},
+    }
     meant["asks"] = "w.ask = {0}.ask"
     return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
 
 
-def for_everybody(sql: str, slots: int, base: str) -> str:
+def for_everybody(sql: str, slots: int, base: str, tests: str) -> str:
     """The query over asks (`a`) with a number `slot` below `slots`, each asked of everybody on one day (SQL `base`).
 
+    `tests` is the SQL type of tests.
     `ask` is then the number of the patient times `slots`, plus the slot.
     """
     ask = f"CAST({{0}}.patient AS BIGINT) * {slots} + w.slot"
-    meant = {"ask": ask, "own": f"w.*, {ask} AS ask, {{0}}.patient", "patient": "true", "base": base}
+    meant = {
+        **{"ask": ask, "own": f"w.*, {ask} AS ask, {{0}}.patient", "patient": "true"},
+        **{"base": base, "test": f"CAST({{0}}.test AS {tests})"},
+    }
     meant["asks"] = f"w.slot = {{0}}.ask % {slots}"
     return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
 

@@ -12,7 +12,7 @@ from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import score_items
 from sle_kg.features.presence import BEGINNING
-from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own, test_of
 from sle_kg.features.sql import before, text
 
 Window = Callable[[str], str]
@@ -40,13 +40,13 @@ def latest(
     shift = "w.shift" if repeated else "0"
     day_lo = f"coalesce(m.date_from + {shift}, {BEGINNING})"
     if tests is None:
-        limit, picked = f"coalesce(w.on_date - w.valid_days, {BEGINNING})", "t.test = m.test"
+        limit, picked = f"coalesce(w.on_date - w.valid_days, {BEGINNING})", f"{test_of('t')} = m.test"
         wanted = "JOIN wanted_test t ON t.feature = w.feature"
     else:
         limit, picked = BEGINNING if days is None else f"w.on_date - {days}", f"m.test IN ({tests})"
         wanted = ""
     return f"""{name}_seen AS (
-        SELECT {own("m")}, m.test, m.record, m.low, m.high, m.uln, m.lln, m.positive, m.below_quantification, m.text,
+        SELECT {own("m")}, m.test, m.record, m.low, m.high, m.uln, m.positive, m.below_quantification, m.text,
                {day_lo} AS day_lo, least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi,
                {day_lo} >= {limit} AS recent{named and f", {named}"}
         FROM w {wanted} JOIN fact_measurement m ON {of_patient("m")} AND {picked}

@@ -10,8 +10,10 @@ here, Spark) makes a table of each `Reference` and then, one after the other, of
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sle_kg.criteria import Feature
@@ -23,6 +25,7 @@ from sle_kg.features.database import (
     Reference,
     feature_references,
     feature_rows,
+    named_tests,
     names_of,
     score_references,
     terminology_references,
@@ -166,7 +169,7 @@ class WideScript:
         ]
         return [
             Statement(PERSON, _PERSON),
-            *(Statement(f"fact_{name}", _fact(name)) for name in COLUMNS if name not in UNUSED),
+            *(Statement(f"fact_{name}", self._fact(name)) for name in COLUMNS if name not in UNUSED),
             *(Statement(name, select) for name, select in PREPARED.items()),
             Statement("anchor", self._anchor()),
             Statement("anchored", self._anchored()),
@@ -228,7 +231,7 @@ class WideScript:
         feature, count = batch[0].feature, len(self._slots)
         if shared_by_trials(feature) and feature.kind not in JOINED_BY_PATIENT:
             made = f"SELECT g.slot, {', '.join(columns)} FROM {joined}"
-            return made, for_everybody(facts, count, self._today)
+            return made, for_everybody(facts, count, self._today, f"ENUM({self._tests})")
         key = f"""CAST(p.number AS BIGINT) * {count} + g.slot AS ask,
                 CAST(p.number AS BIGINT) * {len(self._trials)} + g.place AS of, p.number AS patient"""
         return f"SELECT {key}, {', '.join(columns)} FROM {PERSON} p CROSS JOIN {joined}", by_patient(facts)
@@ -277,6 +280,30 @@ class WideScript:
             return f"{slot.stem}_{word}" if word in query.values else _literal(self._parameters[slot.row][word])
 
         return filled(query.lower, name, said), filled(query.upper, name, said)
+
+    @cached_property
+    def _tests(self) -> str:
+        """The tests that a query may ask for, as the inside of an SQL list: what queries and reference tables name."""
+        queries = [f"{one.ctes} {one.found}" if isinstance(one, Query) else one for one in self._queries]
+        literals = {literal for sql in [*queries, *PREPARED.values()] for literal in re.findall(r"'([^']*)'", sql)}
+        return texts(literals | named_tests(self._features))
+
+    def _fact(self, name: str) -> str:
+        """SELECT: a fact table with the numbers of patients for their ids; of measurements what queries may ask for.
+
+        Evidence is not collected, and a test that is a value of few is compared faster than a text.
+        """
+        columns = {column: f"s.{column}" for column in ("record", *COLUMNS[name])}
+        source, where = f"source_{name}", ""
+        if name == "measurement":
+            columns |= {"record": "CAST(NULL AS VARCHAR)", "test": f"CAST(s.test AS ENUM({self._tests}))"}
+            del columns["lln"]
+            where = f"WHERE s.test IN ({self._tests})"
+        if name in NUMBERED:
+            columns["row_id"], source = "s.row_id", f"(SELECT *, row_number() OVER () AS row_id FROM {source})"
+        said = ", ".join(f"{column} AS {as_name}" for as_name, column in columns.items())
+        return f"""
+        SELECT p.number AS patient, {said} FROM {source} s JOIN {PERSON} p ON p.patient = s.patient {where}"""
 
     def _anchor(self) -> str:
         """SELECT: the anchors of each patient for each trial, as `asks.resolve_events` and `load_asks` give them."""
@@ -351,16 +378,6 @@ BITS = 60
 _PERSON = """
     SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS number, patient
     FROM (SELECT DISTINCT patient FROM source_patient WHERE patient IS NOT NULL) every"""
-
-
-def _fact(name: str) -> str:
-    """SELECT: a fact table with the numbers of patients for their ids."""
-    columns = ", ".join(f"s.{column}" for column in ("record", *COLUMNS[name]))
-    source = f"source_{name}"
-    if name in NUMBERED:
-        columns, source = f"{columns}, s.row_id", f"(SELECT *, row_number() OVER () AS row_id FROM {source})"
-    return f"""
-    SELECT p.number AS patient, {columns} FROM {source} s JOIN {PERSON} p ON p.patient = s.patient"""
 
 
 def _type(feature: Feature) -> str:
