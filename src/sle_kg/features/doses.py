@@ -91,31 +91,37 @@ def _daily(equivalence: str) -> str:
                CASE WHEN {period} > 0 THEN TRY({above}) END AS high"""
 
 
-_PREDNISONE_DOSE = f"""
-    WITH given AS (
-        SELECT e.row_id, e.concept, e.dose, {_SINGLE} AS single, e.times, e.period_days
-        FROM fact_exposure e JOIN drug g ON g.concept = e.concept
-        WHERE g.prednisone_numerator IS NOT NULL AND e.dose IS NOT NULL),
-    regimen AS (SELECT DISTINCT concept, dose, single, times, period_days FROM given),
-    dosed AS (SELECT e.*, {_daily("prednisone")} FROM regimen e JOIN drug g ON g.concept = e.concept)
-    SELECT e.row_id, d.low, d.high
-    FROM given e JOIN dosed d ON d.concept = e.concept AND d.dose = e.dose AND d.single = e.single
-         AND d.times IS NOT DISTINCT FROM e.times AND d.period_days IS NOT DISTINCT FROM e.period_days"""
+def _regimens(medicines: str, equivalence: str) -> str:
+    """CTE `regimen`: the daily dose (`_daily`) of each drug, dose and timing, of many medicines that have it."""
+    return f"""regimen AS (
+        SELECT e.*, {_daily(equivalence)}
+        FROM (SELECT DISTINCT concept, dose, single, times, period_days FROM {medicines}) e
+        LEFT JOIN drug g ON g.concept = e.concept)"""
+
+
+_OF_REGIMEN = """r.concept = e.concept AND r.single = e.single AND r.dose IS NOT DISTINCT FROM e.dose
+    AND r.times IS NOT DISTINCT FROM e.times AND r.period_days IS NOT DISTINCT FROM e.period_days"""
 
 PREPARED = {
     "body_weight": """SELECT patient, record, date_from, date_to, low, high FROM fact_measurement
         WHERE test = 'bodyWeight' AND date_from IS NOT NULL AND date_to IS NOT NULL""",
-    "prednisone_dose": _PREDNISONE_DOSE,
+    "prednisone_dose": f"""WITH given AS (
+            SELECT e.row_id, e.concept, e.dose, {_SINGLE} AS single, e.times, e.period_days
+            FROM fact_exposure e JOIN drug g ON g.concept = e.concept
+            WHERE g.prednisone_numerator IS NOT NULL AND e.dose IS NOT NULL),
+        {_regimens("given", "prednisone")}
+        SELECT e.row_id, r.low, r.high FROM given e JOIN regimen r ON {_OF_REGIMEN}""",
 }
 """SELECTs of tables made once from the facts, of which many features ask: dated weights, and the equivalent (`low`,
 `high`) of each glucocorticoid record."""
 
 
-def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> str:
+def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"], where: str = "true") -> str:
     """CTEs down to `q`: each medicine with its daily dose from below (`low`) and above (`high`), null where not known.
 
     Of several weights inside one interval, the dose `now` takes the latest; the `highest` dose per kg was reached on
-    the day of the lowest; a dose kept up `throughout` is bounded by the lightest and the heaviest.
+    the day of the lowest; a dose kept up `throughout` is bounded by the lightest and the heaviest. `where`: SQL over
+    the interval of a medicine, whether it is asked for.
     """
     heavy, light = {
         "now": ("heavy_last", "light_last"),
@@ -123,21 +129,23 @@ def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"]) -> 
         "throughout": ("heavy", "light"),
     }[use]
     equivalence = str(feature.get("equivalence", "none"))
-    if equivalence == "prednisone":
-        dosed = "SELECT e.*, p.low, p.high FROM e LEFT JOIN prednisone_dose p ON p.row_id = e.row_id"
-    else:
-        single = f"SELECT e.*, {_SINGLE} AS single FROM e"
-        dosed = f"SELECT e.*, {_daily(equivalence)} FROM ({single}) e LEFT JOIN drug g ON g.concept = e.concept"
+    dosed = "f AS (SELECT e.*, p.low, p.high FROM e LEFT JOIN prednisone_dose p ON p.row_id = e.row_id)"
+    if equivalence != "prednisone":
+        dosed = f"""g AS (SELECT e.*, {_SINGLE} AS single FROM e), {_regimens("g", equivalence)},
+        f AS (SELECT e.*, r.low, r.high FROM g e LEFT JOIN regimen r ON {_OF_REGIMEN})"""
     low, high = _per_day(feature, heavy, light)
     weighed = str(bool(feature.get("perKilogram"))).lower()
-    return f"""{exposure_rows()}, {_weights(bool(feature.get("perKilogram")))},
-    f AS ({dosed}),
+    return f"""{exposure_rows(name="every")}, e AS (SELECT * FROM every WHERE {where}),
+    {_weights(bool(feature.get("perKilogram")))}, {dosed},
     q AS (
         SELECT f.* EXCLUDE (low, high), {low} AS low, {high} AS high,
                CASE WHEN {weighed} OR dose_unit = 'mg/kg' THEN coalesce(k.weights, []) ELSE [] END AS weights
         FROM f LEFT JOIN (SELECT *, CASE WHEN distance = 0 THEN lightest ELSE heavy END AS reached FROM k) k
         ON k.ask = f.ask AND k.row_id = f.row_id)"""
 
+
+_IN_WINDOW = "start_lo <= end_possible AND end_hi >= start_possible"
+"""Whether a medicine may have been taken in the window."""
 
 COMPLETE = """LEFT JOIN complete c ON c.ask = w.of AND c.section = 'medications' AND c.until >= w.end_possible
     AND NOT w.planned"""
@@ -173,13 +181,14 @@ def daily_dose(feature: Feature, options: FeatureOptions) -> Query:
     or two parts of a dose: their range is kept (A0-05 asks for no summing).
     """
     combine = "sum" if feature.get("equivalence") == "prednisone" else "max"
-    ctes = f"""{window(feature)}, {rates(feature, use="now")},
+    today = "start_lo <= on_date AND end_hi >= on_date"
+    ctes = f"""{window(feature)}, {rates(feature, use="now", where=today)},
     each_record AS (
         SELECT ask, record,
                sum(low) FILTER (WHERE certain AND start_hi <= on_date AND end_lo >= on_date) AS low,
                CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END AS high,
                flatten(list(weights)) AS weights
-        FROM q WHERE end_hi >= on_date AND start_lo <= on_date GROUP BY ask, record)"""
+        FROM q GROUP BY ask, record)"""
     found = f"""
         SELECT ask, {_to_mg(feature)}(coalesce({combine}(low), 0)) AS low,
                mg_above(CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END) AS high,
@@ -238,18 +247,15 @@ def highest_dose(feature: Feature, options: FeatureOptions) -> Query:
     rows = """SELECT ask, greatest(start_hi, start_certain) AS sure_first, least(end_lo, end_certain) AS sure_last,
         CASE WHEN certain AND start_hi <= end_lo THEN low END AS low,
         greatest(start_lo, start_possible) AS first, least(end_hi, end_possible) AS last, high FROM q"""
-    ctes = f"""{window(feature)}, {rates(feature, use="highest")}, {_levels(rows)},
+    ctes = f"""{window(feature)}, {rates(feature, use="highest", where=_IN_WINDOW)}, {_levels(rows)},
     daily AS (
         SELECT ask, max(low) AS low, arg_max(day, low) AS day, max(high) AS high FROM level GROUP BY ask),
     each_alone AS (
-        SELECT ask, low, high, record, weights, certain AND ({inside}) AS sure,
-               start_lo <= end_possible AND end_hi >= start_possible AS in_window
-        FROM q),
+        SELECT ask, low, high, record, weights, certain AND ({inside}) AS sure FROM q),
     alone AS (
         SELECT ask, max(low) FILTER (WHERE sure) AS rate, arg_max(record, low) FILTER (WHERE sure) AS record,
                arg_max(weights, low) FILTER (WHERE sure) AS weights,
-               coalesce(bool_or(high IS NULL) FILTER (WHERE in_window), false) AS unknown,
-               records_where(record, in_window) AS overlapping
+               bool_or(high IS NULL) AS unknown, records_of(record) AS overlapping
         FROM each_alone GROUP BY ask),
     of_day AS (
         SELECT q.ask, list_distinct(list_concat(list(q.record), flatten(list(q.weights)))) AS records
@@ -288,16 +294,16 @@ def _high_dose_runs(feature: Feature, *, sure: bool) -> str:
         SELECT ask, {POSSIBLE}, day, CAST(next - 1 AS DATE) FROM level WHERE high >= {threshold} AND next > day)"""
     together = "SELECT * FROM at_dose"
     if names_of(feature, "concurrentWith"):
-        taken = f"""SELECT ask, {SURE} AS side, start_hi AS first, end_lo AS last
-            FROM x SEMI JOIN at_dose USING (ask) WHERE certain
-            UNION ALL SELECT ask, {POSSIBLE}, start_lo, end_hi FROM x SEMI JOIN at_dose USING (ask)"""
+        taken = f"""SELECT * FROM (
+            SELECT ask, {SURE} AS side, start_hi AS first, end_lo AS last FROM x WHERE certain
+            UNION ALL SELECT ask, {POSSIBLE}, start_lo, end_hi FROM x) sides SEMI JOIN at_dose USING (ask, side)"""
         at_dose += f""", {exposure_rows("concurrentWith", "x")},
         {_runs("beside", taken, days_of(str(feature.get("concurrentGap", "P1D"))))}"""
         together = """SELECT d.ask, d.side, greatest(d.first, b.first) AS first, least(d.last, b.last) AS last
             FROM at_dose d JOIN beside b ON b.ask = d.ask AND b.side = d.side"""
     return f"""t AS (
         SELECT ask, {of_ask}, sum({certain if sure else possible}) >= {threshold} AS able
-        FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask),
+        FROM q WHERE {_IN_WINDOW} GROUP BY ask),
     able AS (SELECT ask FROM t WHERE able),
     {_levels(rows)}, {at_dose}, {_runs("every_run", together, 1)},
     run AS (
@@ -316,7 +322,7 @@ def dose_duration(feature: Feature, options: FeatureOptions) -> Query:
         FROM run GROUP BY ask),
     o AS (
         SELECT ask, list_distinct(list_concat(list(record), flatten(list(weights)))) AS records
-        FROM q WHERE start_lo <= end_possible AND end_hi >= start_possible GROUP BY ask)"""
+        FROM q WHERE {_IN_WINDOW} GROUP BY ask)"""
     found = """
         SELECT t.ask, CAST(coalesce(l.low, 0) AS INTEGER) AS low, CAST(coalesce(l.high, 0) AS INTEGER) AS high
         FROM t LEFT JOIN longest l USING (ask)"""
