@@ -62,7 +62,7 @@ _FROM_ITEMS = f"""biopsied AS (
         FROM biopsied s JOIN classification_item i ON i.set = s.set
         JOIN classification_biopsy b ON b.test = i.test AND list_contains(s.classes, b.class)),
     told AS (
-        SELECT ask, set, key, coalesce(bool_or(present) FILTER (WHERE NOT biopsy), bool_or(present)) AS present
+        SELECT ask, set, key, coalesce(bool_or(CASE WHEN NOT biopsy THEN present END), bool_or(present)) AS present
         FROM seen GROUP BY ask, set, key),
     item AS (SELECT DISTINCT set, key, domain, kind, weight FROM classification_item),
     held AS (
@@ -78,8 +78,8 @@ _FROM_ITEMS = f"""biopsied AS (
                bool_or(renal) AS renal
         FROM (
             SELECT ask, h.set, certain, count(i.key) AS items, coalesce(max(weight), 0) AS points,
-                   count(*) FILTER (WHERE kind = 'clinical') AS clinical,
-                   count(*) FILTER (WHERE kind = 'immunologic') AS immunologic,
+                   count(CASE WHEN kind = 'clinical' THEN 1 END) AS clinical,
+                   count(CASE WHEN kind = 'immunologic' THEN 1 END) AS immunologic,
                    coalesce(bool_or(kind = 'entry'), false) AS entry,
                    coalesce(bool_or(i.key IN ('ana', 'antiDsDNA')), false) AS antibody,
                    coalesce(bool_or(i.key = 'renal'), false) AS renal

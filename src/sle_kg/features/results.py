@@ -61,7 +61,7 @@ def latest_all(holds: str) -> str:
 
     So it is where every record of which it does not hold is older than the latest certainly is.
     """
-    other = f"max(day_hi) FILTER (WHERE NOT coalesce({holds}, false))"
+    other = f"max(CASE WHEN NOT coalesce({holds}, false) THEN day_hi END)"
     return f"(bool_or(recent) AND coalesce({other} < max(day_lo), true))"
 
 
@@ -273,8 +273,8 @@ def score(feature: Feature, options: FeatureOptions) -> Query:
         SELECT ask, other, day_lo, day_hi, bool_or(recent) AS recent,
                bool_or(bit IS NULL) AS stated, least_where(low, bit IS NULL) AS low,
                greatest_where(high, bit IS NULL) AS high, bit_or(bit) AS seen,
-               bit_or(bit) FILTER (WHERE {vague} OR NOT coalesce(positive, low > 0, false)) AS not_present,
-               bit_or(bit) FILTER (WHERE {vague} OR coalesce(positive, low > 0, true)) AS not_absent
+               bit_or(CASE WHEN {vague} OR NOT coalesce(positive, low > 0, false) THEN bit END) AS not_present,
+               bit_or(CASE WHEN {vague} OR coalesce(positive, low > 0, true) THEN bit END) AS not_absent
         FROM v_seen GROUP BY ask, other, day_lo, day_hi),
     sums AS (
         SELECT *, {_points("(seen - coalesce(not_present, 0))")} AS least,

@@ -20,7 +20,6 @@ from sle_kg.criteria import Feature
 from sle_kg.features import COUNTS, FLAGS, JOINED_BY_PATIENT, QUERIES, batches, value_sets_of
 from sle_kg.features.asks import EVENTS, STAND_INS, FeatureOptions
 from sle_kg.features.database import (
-    COMPLETE,
     FEATURE_COLUMNS,
     Reference,
     feature_references,
@@ -355,16 +354,18 @@ class WideScript:
         GROUP BY ask // {several}"""
 
     def _completed(self) -> str:
-        """SELECT: the day up to which each section is complete, a column for each."""
+        """SELECT: the day up to which each section is complete, a column for each (`database.COMPLETE`, for one day)."""
         sections = sorted({query.section for query in self._queries if isinstance(query, Query) and query.section})
         columns = [f"max(CASE WHEN section = {text(name)} THEN until END) AS until_{name}" for name in sections]
         return f"""
-        WITH ask AS (
-            SELECT number AS ask, number AS patient, {self._today} AS on_date, {self._today} AS base,
-                   {self._today} AS complete_until
-            FROM {PERSON})
-        SELECT ask AS number{"".join(f", {column}" for column in columns)}
-        FROM (SELECT ask, section, until FROM ({COMPLETE}) each_section) several GROUP BY ask"""
+        WITH stated AS (
+            SELECT patient, section, date_from AS until FROM fact_completeness WHERE date_from <= {self._today}
+            UNION ALL SELECT p.number, s.section, {self._today} FROM {PERSON} p CROSS JOIN stated_complete s)
+        SELECT patient AS number{"".join(f", {column}" for column in columns)}
+        FROM stated s WHERE NOT EXISTS (
+            SELECT 1 FROM fact_unread u WHERE u.patient = s.patient AND u.section = s.section
+            AND (u.date_from IS NULL OR u.date_from <= {self._today}))
+        GROUP BY patient"""
 
 
 BOUNDS = ("lower", "upper")
