@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sle_kg.errors import TrialFileError
 from sle_kg.features.database import load_rows
-from sle_kg.features.presence import BEGINNING
+from sle_kg.features.presence import BEGINNING, ENDING
 from sle_kg.features.results import POSITIVE
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-ENDING = "DATE '9999-12-31'"
 WHOLE = "whole"
 """The part of a total to which every item adds."""
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from sle_kg.criteria import Feature
 from sle_kg.errors import TrialFileError
 from sle_kg.features.asks import FeatureOptions
-from sle_kg.features.assessed import ENDING, WHOLE, part_of, parts, proposals, total_of
+from sle_kg.features.assessed import WHOLE, part_of, parts, proposals, total_of
 from sle_kg.features.database import names_of
 from sle_kg.features.doses import COMPLETE, rates
-from sle_kg.features.presence import BEGINNING, window
+from sle_kg.features.presence import BEGINNING, ENDING, window
 from sle_kg.features.results import POSITIVE
 from sle_kg.features.sql import text, texts
 

@@ -117,10 +117,10 @@ def classification(feature: Feature, options: FeatureOptions) -> Query:
     ctes = f"""{ALL}, {condition_rows(str(feature.get("diagnosis")))}, {latest("v", None)},
     {_FROM_ITEMS}, {_ANA_EVER},
     counted AS (
-        SELECT s.ask, bool_or(certain AND {rule}) AS met, bool_or(NOT certain AND NOT {rule}) AS unmet,
+        SELECT t.ask, bool_or(certain AND {rule}) AS met, bool_or(NOT certain AND NOT {rule}) AS unmet,
                bool_or(certain AND clinical > 0) AS known
-        FROM scored s LEFT JOIN ana ON ana.ask = s.ask
-        LEFT JOIN (SELECT DISTINCT ask FROM biopsied) n ON n.ask = s.ask GROUP BY s.ask),
+        FROM scored t LEFT JOIN ana ON ana.ask = t.ask
+        LEFT JOIN (SELECT DISTINCT ask FROM biopsied) n ON n.ask = t.ask GROUP BY t.ask),
     stated AS (
         SELECT v.ask, {latest_all("met")} AS met, {latest_all("unmet")} AS unmet,
                {latest_all("positive IS NULL AND low IS NOT NULL")} AS only_points
@@ -129,7 +129,8 @@ def classification(feature: Feature, options: FeatureOptions) -> Query:
             FROM (SELECT *, instrument AS set FROM v_seen) v
             LEFT JOIN ana a ON a.ask = v.ask LEFT JOIN counted c ON c.ask = v.ask) v
         GROUP BY v.ask),
-    refuted AS (SELECT d.ask, max(d.record) AS record FROM d WHERE {REFUTING} GROUP BY d.ask),
+    refuted AS (
+        SELECT d.ask, max(d.record) AS record FROM d JOIN d_last s ON s.ask = d.ask WHERE {REFUTING} GROUP BY d.ask),
     judged AS (
         SELECT ask, f.record, s.met OR s.unmet AS decided,
                f.record IS NULL AND (s.met OR coalesce(s.only_points, true) AND NOT coalesce(s.unmet, false) AND c.met)

@@ -11,7 +11,7 @@ from sle_kg.criteria import Feature
 from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own
 from sle_kg.features.sql import text
 
-BEGINNING = "DATE '0001-01-01'"
+BEGINNING, ENDING = "DATE '0001-01-01'", "DATE '9999-12-31'"
 SCREENING = "screening"
 """The anchor that is the day judged."""
 
@@ -85,6 +85,8 @@ def condition_rows(value_set: str | None = None) -> str:
 
     Core: from the latest possible first day to the earliest possible last one; hull: from the earliest to the latest.
     A condition had begun when it was recorded; one that is over without a date ended up to screening.
+    CTE `d_last`: the last day on which each ask was told that it is so, that it is not (undated records count as the
+    last), and that it may be.
     """
     return f"""d AS (
         SELECT {own("c")}, c.record, c.status, m.status AS member, m.refutes, c.severity,
@@ -104,20 +106,20 @@ def condition_rows(value_set: str | None = None) -> str:
                coalesce(c.recorded_from, c.onset_from) AS stated
         FROM w JOIN fact_condition c ON {of_patient("c")}
         {members("c.concept", value_set, where=f"{INSIDE} OR c.status = 'refuted'")}
-        WHERE {on_or_before_base(f"coalesce(c.onset_from, c.recorded_from, {BEGINNING})")})"""
+        WHERE {on_or_before_base(f"coalesce(c.onset_from, c.recorded_from, {BEGINNING})")}),
+    d_last AS (
+        SELECT ask, max(CASE WHEN status = 'refuted' AND refutes THEN coalesce(stated, {ENDING}) END) AS refuted,
+               max(CASE WHEN status = 'confirmed' AND member = 'in' THEN coalesce(stated, {ENDING}) END) AS confirmed,
+               max(CASE WHEN status = 'uncertain' THEN stated END) AS suspected
+        FROM d GROUP BY ask)"""
 
 
-REFUTING = """(d.status = 'refuted' AND d.refutes AND NOT EXISTS (
-            SELECT 1 FROM d k WHERE k.ask = d.ask AND (
-                k.status = 'confirmed' AND k.member = 'in'
-                AND (k.stated IS NULL OR d.stated IS NULL OR k.stated >= d.stated)
-                OR k.status = 'uncertain' AND k.stated > d.stated)))"""
-"""Whether a record refutes the value set: its broadest diagnosis, no confirmed one that is as recent or undated, and no
-later suspicion."""
+REFUTING = f"""(d.status = 'refuted' AND d.refutes AND NOT coalesce(s.suspected > d.stated, false)
+            AND NOT coalesce(s.confirmed >= coalesce(d.stated, {BEGINNING}), false))"""
+"""Whether a record `d`, with its `d_last` as `s`, refutes the value set: its broadest diagnosis, no confirmed one that
+is as recent or undated, and no later suspicion."""
 
-CONTRADICTED = """EXISTS (
-        SELECT 1 FROM d k WHERE k.ask = d.ask AND k.status = 'refuted' AND k.refutes
-        AND (k.stated IS NULL OR d.stated IS NULL OR k.stated >= d.stated))"""
+CONTRADICTED = f"coalesce(s.refuted >= coalesce(d.stated, {BEGINNING}), false)"
 """A refutation at least as recent as this confirmed record: it no longer proves the diagnosis."""
 
 
@@ -140,7 +142,7 @@ def diagnosis(feature: Feature) -> Query:
                AND NOT {CONTRADICTED} AS certain,
                d.status <> 'refuted' AND coalesce({enough}, true) AND coalesce({possibly}, true) AS possible,
                CASE WHEN {REFUTING} THEN d.record END AS refuted
-        FROM d)"""
+        FROM d JOIN d_last s ON s.ask = d.ask)"""
     return presence(f"{window(feature)}, {condition_rows()}, {rows}", "conditions", closed_sets=True)
 
 
@@ -160,7 +162,7 @@ def diagnosis_count(feature: Feature) -> Query:
                    CASE WHEN bool_or(d.proven) THEN 1 ELSE 0 END) AS certain,
                count(*) FILTER (WHERE d.status <> 'refuted') AS possible,
                records_where(d.record, d.status <> 'refuted') AS records
-        FROM (SELECT d.*, {proven} AS proven FROM d) d GROUP BY d.ask"""
+        FROM (SELECT d.*, {proven} AS proven FROM d JOIN d_last s ON s.ask = d.ask) d GROUP BY d.ask"""
     return Query(
         f"{window(feature)}, {condition_rows()}",
         found,
@@ -198,7 +200,7 @@ def procedure(feature: Feature) -> Query:
                d.status <> 'refuted' AND d.hull_start <= d.end_possible AND d.hull_end >= d.start_possible,
                CASE WHEN {REFUTING} AND NOT EXISTS (SELECT 1 FROM p WHERE p.ask = d.ask AND p.possible)
                     THEN d.record END
-        FROM d)"""
+        FROM d JOIN d_last s ON s.ask = d.ask)"""
     return presence(f"{window(feature)}, {condition_rows()}, {rows}", "procedures")
 
 

@@ -354,7 +354,7 @@ class WideScript:
         GROUP BY ask // {several}"""
 
     def _completed(self) -> str:
-        """SELECT: the day up to which each section is complete, a column for each (`database.COMPLETE`, for one day)."""
+        """SELECT: the day up to which each section is complete, a column for each (`database.COMPLETE` of one day)."""
         sections = sorted({query.section for query in self._queries if isinstance(query, Query) and query.section})
         columns = [f"max(CASE WHEN section = {text(name)} THEN until END) AS until_{name}" for name in sections]
         return f"""
