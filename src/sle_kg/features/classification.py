@@ -168,16 +168,15 @@ def days_since_diagnosis(feature: Feature, options: FeatureOptions) -> str:
         FROM w JOIN fact_measurement m ON m.patient = w.patient AND m.test = {text(name)} AND m.date_from <= w.base
         WHERE m.positive OR (m.positive IS NULL AND m.low >= {least}) GROUP BY w.ask),
     x AS (
-        SELECT d.ask,
-               CASE WHEN bool_or(d.refutes AND f.recorded_from IS NOT NULL) THEN min(f.recorded_from) END AS first,
-               min(least(f.recorded_to, d.base)) FILTER (WHERE f.recorded_to IS NOT NULL) AS last,
-               arg_min(d.record, f.recorded_from) AS record,
-               CASE WHEN bool_or(d.refutes AND f.onset_from IS NOT NULL)
-                    THEN least(min(f.onset_from) FILTER (WHERE d.refutes), min(f.recorded_from)) END AS onset,
-               arg_min(d.record, f.onset_from) FILTER (WHERE d.refutes) AS onset_record
-        FROM d JOIN fact_condition f ON f.patient = d.patient AND f.record = d.record
-        WHERE d.status = 'confirmed' AND d.member = 'in' AND coalesce(f.recorded_from, {BEGINNING}) <= d.base
-        GROUP BY d.ask),
+        SELECT ask, CASE WHEN bool_or(refutes AND recorded_from IS NOT NULL) THEN min(recorded_from) END AS first,
+               min(CASE WHEN recorded_to IS NOT NULL THEN least(recorded_to, base) END) AS last,
+               arg_min(record, recorded_from) AS record,
+               CASE WHEN bool_or(refutes AND onset_from IS NOT NULL)
+                    THEN least(min(CASE WHEN refutes THEN onset_from END), min(recorded_from)) END AS onset,
+               arg_min(record, CASE WHEN refutes THEN onset_from END) AS onset_record
+        FROM d
+        WHERE status = 'confirmed' AND member = 'in' AND coalesce(recorded_from, {BEGINNING}) <= base
+        GROUP BY ask),
     criteria AS (
         SELECT w.ask, min(least(m.date_to, w.base)) AS day, arg_min(m.record, m.date_to) AS record
         FROM w JOIN classification_item i ON i.set = {text(name)} AND {counts_criteria}

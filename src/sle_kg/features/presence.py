@@ -90,6 +90,7 @@ def condition_rows(value_set: str | None = None) -> str:
     """
     return f"""d AS (
         SELECT {own("c")}, c.record, c.status, m.status AS member, m.refutes, c.severity,
+               c.onset_from, c.recorded_from, c.recorded_to,
                CASE WHEN c.abated_from > w.base THEN true ELSE c.ongoing END AS active,
                coalesce(c.onset_from, {BEGINNING}) AS hull_start,
                greatest(c.onset_from, least(c.onset_to, c.recorded_to, c.abated_to, CASE WHEN
