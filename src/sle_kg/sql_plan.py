@@ -5,18 +5,16 @@ row for each patient, a pair of columns for each feature). Each level has new co
 that are still read: first every comparison, once for all rows and trials that share it, then rows and the groups that
 are used more than once, parts before the rows that refer to them. `evaluate.py` says what each column must hold.
 
-The plan is written in DuckDB's SQL, of which it uses what every dialect has; sqlglot says it in others. Columns have
-numbers for names, and thresholds are the decimals of trial files: no other text becomes part of a query.
+Every name and number comes from trial files and is put in as identifier or literal of the expression tree (sqlglot);
+nothing from a patient's record does.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-import sqlglot
 from sqlglot import exp
 
 from sle_kg.criteria import (
@@ -34,7 +32,6 @@ from sle_kg.criteria import (
 )
 from sle_kg.errors import TrialFileError
 from sle_kg.evaluate import RuleSet
-from sle_kg.features.sql import text
 
 SCALE = 12
 """Decimals of every bound: DECIMAL(38, 12), as in the fact tables."""
@@ -43,10 +40,11 @@ DIALECTS = ("duckdb", "spark", "postgres", "bigquery", "snowflake")
 
 Pair = tuple[str, str]
 Columns = Callable[[str, str], Pair]
-"""Trial and feature slug (or row id) → two columns of the wide table."""
+"""Trial and feature slug → two columns of the wide table."""
+Said = Callable[[str, str], tuple[str | exp.Expr, str | exp.Expr]]
+"""Trial and row id → two truths: expressions over columns of the wide table, or SQL of them."""
 
-_COLUMN = re.compile("[a-z][a-z0-9_]*")
-"""The name of a column in SQL whose other words are in capitals."""
+_COMPARISONS: dict[str, type[exp.Binary]] = {">=": exp.GTE, ">": exp.GT, "<=": exp.LTE, "<": exp.LT}
 _OPPOSITE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 
 
@@ -85,21 +83,18 @@ def leaf_key(leaf: Leaf) -> LeafKey:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A query, in DuckDB's SQL, and what its columns are; `key` columns of the source come first."""
+    """A query and what its columns are; `key` columns of the source come first."""
 
-    text: str
+    query: exp.Select
     trials: dict[str, TrialColumns]
 
     def sql(self, dialect: str = "duckdb") -> str:
-        """The query in a dialect."""
-        if dialect == "duckdb":
-            return self.text
-        query = sqlglot.parse_one(self.text, read="duckdb")
+        """The query as text."""
         if dialect == "bigquery":  # its NUMERIC has 9 decimals
-            query = query.transform(_big_numeric)
+            return self.query.transform(_big_numeric).sql(dialect=dialect)
         if dialect == "postgres":
-            _level_by_level(query)
-        return query.sql(dialect=dialect)
+            return _level_by_level(self.query).sql(dialect=dialect)
+        return self.query.sql(dialect=dialect, copy=False)
 
 
 def compile_plan(
@@ -107,18 +102,18 @@ def compile_plan(
     source: str,
     key: Sequence[str],
     bounds: Columns,
-    said: Columns,
+    said: Said,
     *,
     truths: bool = True,
     prefix: str = "",
-    word: Callable[[str], str] = text,
+    word: Callable[[str], exp.Expr] = exp.Literal.string,
 ) -> Plan:
     """The plan that judges every row of the table `source` by the rules of some trials.
 
-    `key` are columns handed on; `bounds` names the lower and upper bound of a feature; `said` is SQL that tells whether
-    a row is attested true and attested false (not, where it is null). Without `truths` the query gives statuses,
+    `key` are columns handed on; `bounds` names the lower and upper bound of a feature; `said` tells whether a
+    row is attested true and attested false (not, where it is null). Without `truths` the query gives statuses,
     comparisons and verdicts, but not the truths of rows (`met`, `exempt`). `prefix` begins the names of all columns
-    made, so that several plans can stand side by side; `word` is SQL of a status or verdict.
+    made, so that several plans can stand side by side; `word` makes the expression of a status or verdict.
     """
     return _Compiler(source, tuple(key), bounds, said, truths, prefix, word).compile(rule_sets)
 
@@ -128,7 +123,7 @@ def comparison(columns: Pair, leaf: Leaf) -> str:
 
     `>=` is true where the lower bound reaches `met_bound`, false where the upper one is below `unmet_bound`, else NULL.
     """
-    return _comparison(columns, leaf.operator, leaf.met_bound, leaf.unmet_bound)
+    return _comparison(columns, leaf.operator, leaf.met_bound, leaf.unmet_bound).sql("duckdb")
 
 
 Node = tuple[object, ...]
@@ -137,24 +132,32 @@ Node = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """SQL of one value, the columns that it reads, and the level that has them; level 0 is the source."""
+    """The expression of one value, the columns that it reads, and the level that has them; level 0 is the source."""
 
-    sql: str
+    sql: exp.Expr
     reads: frozenset[str] = frozenset()
     level: int = 0
 
     @classmethod
-    def of(cls, template: str, *parts: _Value) -> _Value:
-        """The template with the parts in its braces."""
+    def column(cls, name: str, level: int = 0) -> _Value:
+        """A column that a level has."""
+        return cls(exp.column(name), frozenset([name]), level)
+
+    @classmethod
+    def of(cls, sql: exp.Expr, *parts: _Value) -> _Value:
+        """An expression that is made of parts."""
         reads = frozenset().union(*(part.reads for part in parts))
-        return cls(
-            template.format(*(part.sql for part in parts)), reads, max((part.level for part in parts), default=0)
-        )
+        return cls(sql, reads, max((part.level for part in parts), default=0))
 
     @property
     def is_plain(self) -> bool:
         """Whether it is a column or a constant."""
-        return self.sql in self.reads or not self.reads
+        return isinstance(self.sql, exp.Column) or not self.reads
+
+    @property
+    def name(self) -> str:
+        """The name of the column that it is."""
+        return self.sql.name
 
 
 @dataclass(slots=True)
@@ -162,10 +165,10 @@ class _Compiler:
     source: str
     key: tuple[str, ...]
     bounds: Columns
-    said: Columns
+    said: Said
     truths: bool
     prefix: str
-    word: Callable[[str], str]
+    word: Callable[[str], exp.Expr]
     levels: list[dict[str, _Value]] = field(default_factory=list)
     place: dict[Node, _Value] = field(default_factory=dict)
     uses: dict[Node, int] = field(default_factory=dict)
@@ -175,7 +178,7 @@ class _Compiler:
         for rules in rule_sets:
             for condition in _conditions(rules):
                 self._count(self._node(condition, rules.trial.id))
-        outputs = {name: _Value(name, frozenset([name])) for name in self.key}
+        outputs = {name: _Value.column(name) for name in self.key}
         made = {}
         for number, rules in enumerate(rule_sets):
             made[rules.trial.id] = self._trial(rules, f"{self.prefix}t{number}", outputs)
@@ -187,48 +190,51 @@ class _Compiler:
         for place, criterion in enumerate(rules.order):
             rows[criterion.id], truths[criterion.id] = self._row(rules, criterion, f"{stem}_r{place}")
         leaves = self._leaves(rules)
-        outputs.update((leaf.sql, leaf) for leaf in leaves.values())
+        outputs.update((leaf.name, leaf) for leaf in leaves.values())
         for criterion in trial.criteria:
             met, exempt = truths[criterion.id]
             if self.truths:
-                outputs.update((one.sql, one) for one in (met, exempt) if one is not None)
+                outputs.update((one.name, one) for one in (met, exempt) if one is not None)
             outputs[rows[criterion.id].status] = self._status(criterion, met, exempt)
         every = [self.place["row", trial.id, row.id] for row in trial.criteria]
         passed = [
-            _Value.of("{}" if row.kind == "inclusion" else "NOT {}", counted)
+            counted if row.kind == "inclusion" else _negation(counted)
             for row, counted in zip(trial.criteria, every, strict=True)
             if row.parent is None
         ]
         columns = TrialColumns(
-            rows, {key: leaf.sql for key, leaf in leaves.items()}, f"{stem}_verdict", f"{stem}_unknown"
+            rows, {key: leaf.name for key, leaf in leaves.items()}, f"{stem}_verdict", f"{stem}_unknown"
         )
-        outputs[columns.verdict] = self._verdict(self._column(f"{stem}_passed", _joined(" AND ", passed, "TRUE")))
-        outputs[columns.unknown] = _number([_Value.of("{} IS NULL", counted) for counted in every])
+        outputs[columns.verdict] = self._verdict(self._column(f"{stem}_passed", _all_of(passed)))
+        outputs[columns.unknown] = _number([_Value.of(counted.sql.is_(exp.null()), counted) for counted in every])
         return columns
 
-    def _chain(self, outputs: Mapping[str, _Value]) -> str:
+    def _chain(self, outputs: Mapping[str, _Value]) -> exp.Select:
         """`WITH level1 AS (SELECT …, … FROM source), level2 AS (SELECT …, … FROM level1) … SELECT outputs`.
 
         A level has the columns that later ones read, and no more.
         """
-        needed = set().union(*(value.reads for value in outputs.values()))
-        lists = [", ".join(_named(name, value) for name, value in outputs.items())]
+        needed = frozenset().union(*(value.reads for value in outputs.values()))
+        selects = [exp.Select().select(*(_named(name, value) for name, value in outputs.items()), copy=False)]
         for columns in reversed(self.levels):
             made = {name: value for name, value in columns.items() if name in needed}
             carried = sorted(needed - made.keys())
-            lists.append(", ".join([*(_named(name, value) for name, value in made.items()), *carried]))
-            needed = set(carried).union(*(value.reads for value in made.values()))
-        names = [self.source, *(f"level{number}" for number in range(1, len(lists)))]
-        selects = [f"SELECT {one} FROM {name}" for one, name in zip(reversed(lists), names, strict=True)]
-        levels = ", ".join(f"{name} AS ({select})" for name, select in zip(names[1:], selects[:-1], strict=True))
-        return f"WITH {levels} {selects[-1]}" if levels else selects[-1]
+            listed = [*(_named(name, value) for name, value in made.items()), *map(exp.column, carried)]
+            selects.append(exp.Select().select(*listed, copy=False))
+            needed = frozenset(carried).union(*(value.reads for value in made.values()))
+        *levels, query = reversed(selects)
+        before = self.source
+        for number, level in enumerate(levels, 1):
+            query.with_(f"level{number}", as_=level.from_(before, copy=False), copy=False)
+            before = f"level{number}"
+        return query.from_(before, copy=False)
 
     def _column(self, name: str, value: _Value) -> _Value:
         """The value as a column of the first level that can have it."""
         while len(self.levels) <= value.level:
             self.levels.append({})
         self.levels[value.level][name] = value
-        return _Value(name, frozenset([name]), value.level + 1)
+        return _Value.column(name, value.level + 1)
 
     def _leaves(self, rules: RuleSet) -> dict[LeafKey, _Value]:
         """The columns of the comparisons of a trial, in a fixed order."""
@@ -246,17 +252,16 @@ class _Compiler:
         data = self._value(self._node(rules.conditions[criterion.id], criterion.trial))
         if not data.is_plain:
             data = self._column(f"{name}_data", data)
-        yes, no = (_Value(sql, frozenset(_COLUMN.findall(sql))) for sql in self.said(*key))
-        met = counted = self._column(f"{name}_met", _Value.of(_SETTLED, data, yes, no))
+        met = counted = self._column(f"{name}_met", _settled(data, *map(_given, self.said(*key))))
         exempt = None
         if criterion.id in rules.not_applicable:
             holds = self._value(self._node(rules.not_applicable[criterion.id], criterion.trial))
-            exempt = self._column(f"{name}_exempt", _Value.of("CASE WHEN {} THEN TRUE ELSE FALSE END", holds))
-            speaks = "TRUE" if criterion.kind == "inclusion" else "FALSE"
-            counted = _Value.of(f"CASE WHEN {{}} THEN {speaks} ELSE {{}} END", exempt, met)
+            exempt = self._column(f"{name}_exempt", _Value.of(_case((holds, _TRUE), other=_FALSE), holds))
+            speaks = _TRUE if criterion.kind == "inclusion" else _FALSE
+            counted = _Value.of(_case((exempt, speaks), other=met.sql), exempt, met)
             counted = self._column(f"{name}_counts", counted)
         self.place["row", *key] = counted
-        return RowColumns(met.sql, None if exempt is None else exempt.sql, f"{name}_status"), (met, exempt)
+        return RowColumns(met.name, None if exempt is None else exempt.name, f"{name}_status"), (met, exempt)
 
     def _count(self, node: Node) -> None:
         """Count how often each group is used; parts of a group that is there already are not counted again."""
@@ -287,16 +292,16 @@ class _Compiler:
             case ("leaf", str(low), str(high), str(operator), Decimal() as met, Decimal() as unmet):
                 return _Value(_comparison((low, high), operator, met, unmet), frozenset([low, high]))
             case ("unknown",):
-                return _Value("CAST(NULL AS BOOLEAN)")
+                return _Value(exp.cast(exp.null(), exp.DataType.Type.BOOLEAN))
             case ("not", _):
-                return _Value.of("NOT {}", *parts)
+                return _negation(parts[0])
             case ("all", _):
-                return _joined(" AND ", parts, "TRUE")
+                return _all_of(parts)
             case ("any", _):
-                return _joined(" OR ", parts, "FALSE")
+                return _Value.of(exp.or_(*(part.sql for part in parts)), *parts) if parts else _Value(_FALSE)
             case ("at least", int(count), _):
                 return _at_least(count, parts)
-        return _Value("TRUE")
+        return _Value(_TRUE)
 
     def _node(self, condition: Condition, trial: str) -> Node:
         """The condition as a node. Raises TypeError for a `ByReading`: choose readings first (`RuleSet.of`)."""
@@ -322,59 +327,87 @@ class _Compiler:
     def _status(self, criterion: Criterion, met: _Value, exempt: _Value | None) -> _Value:
         """The word for a row; exclusion turns the sign, as in `verdicts.status_of`."""
         holds, fails = map(self.word, ("pass", "fail") if criterion.kind == "inclusion" else ("fail", "pass"))
-        known = f"WHEN {{0}} THEN {holds} WHEN NOT {{0}} THEN {fails} ELSE {self.word('unknown')} END"
+        cases = [(met, holds), (_negation(met), fails)]
         if exempt is None:
-            return _Value.of(f"CASE {known}", met)
-        return _Value.of(f"CASE WHEN {{1}} THEN {self.word('not-applicable')} {known}", met, exempt)
+            return _Value.of(_case(*cases, other=self.word("unknown")), met)
+        cases.insert(0, (exempt, self.word("not-applicable")))
+        return _Value.of(_case(*cases, other=self.word("unknown")), met, exempt)
 
     def _verdict(self, passed: _Value) -> _Value:
         """The verdict: whether all rows without a parent pass; Kleene's AND lets a failure decide, then an unknown."""
         yes, no, unknown = map(self.word, ("eligible", "ineligible", "undetermined"))
-        return _Value.of(f"CASE WHEN {{0}} THEN {yes} WHEN NOT {{0}} THEN {no} ELSE {unknown} END", passed)
+        return _Value.of(_case((passed, yes), (_negation(passed), no), other=unknown), passed)
 
 
-_SETTLED = """CASE WHEN {1} THEN CASE WHEN {2} OR NOT {0} THEN NULL ELSE TRUE END \
-WHEN {2} THEN CASE WHEN {0} THEN NULL ELSE FALSE END ELSE {0} END"""
-"""Data ({0}) and attestation, true ({1}) or false ({2}), together, as `evaluate.settle`: a contradiction is NULL."""
+_TRUE, _FALSE = exp.true(), exp.false()
 
 
-def _named(name: str, value: _Value) -> str:
-    return name if value.sql == name else f"{value.sql} AS {name}"
+def _case(*cases: tuple[_Value, exp.Expr], other: exp.Expr | None = None) -> exp.Case:
+    """CASE WHEN a value THEN an expression … ELSE another END."""
+    made = exp.Case()
+    for when, then in cases:
+        made.when(when.sql.copy(), then.copy(), copy=False)
+    return made if other is None else made.else_(other.copy(), copy=False)
 
 
-def _joined(operator: str, parts: Sequence[_Value], empty: str) -> _Value:
-    """The parts with AND or OR between them."""
-    if len(parts) < 2:
-        return parts[0] if parts else _Value(empty)
-    return _Value.of(f"({operator.join(['{}'] * len(parts))})", *parts)
+def _named(name: str, value: _Value) -> exp.Expr:
+    return value.sql.copy() if value.sql.name == name else exp.alias_(value.sql, name, copy=False)
+
+
+def _given(said: str | exp.Expr) -> _Value:
+    """An expression over the columns of the source."""
+    made: exp.Expr = exp.maybe_parse(said, dialect="duckdb")
+    return _Value(made, frozenset(column.name for column in made.find_all(exp.Column)))
+
+
+def _negation(value: _Value) -> _Value:
+    return _Value.of(exp.not_(value.sql), value)
+
+
+def _all_of(parts: Sequence[_Value]) -> _Value:
+    return _Value.of(exp.and_(*(part.sql for part in parts)), *parts) if parts else _Value(_TRUE)
+
+
+def _settled(data: _Value, yes: _Value, no: _Value) -> _Value:
+    """Data and attestation, true (`yes`) or false (`no`), together, as `evaluate.settle`: a contradiction is NULL."""
+    contradicted = _Value(exp.or_(no.sql, exp.not_(data.sql)))
+    if_true = _case((contradicted, exp.null()), other=_TRUE)
+    if_false = _case((data, exp.null()), other=_FALSE)
+    return _Value.of(_case((yes, if_true), (no, if_false), other=data.sql), data, yes, no)
 
 
 def _at_least(count: int, parts: Sequence[_Value]) -> _Value:
     """True where `count` parts are true, false where so many are false that `count` cannot be reached, else NULL."""
-    holding, failing = _number(parts), _number([_Value.of("NOT {}", part) for part in parts])
-    never = len(parts) - count
-    return _Value.of(f"CASE WHEN {{}} >= {count} THEN TRUE WHEN {{}} > {never} THEN FALSE END", holding, failing)
+    holding, failing = _number(parts), _number([_negation(part) for part in parts])
+    enough = _Value(exp.GTE(this=exp.paren(holding.sql), expression=exp.Literal.number(count)))
+    never = _Value(exp.GT(this=exp.paren(failing.sql), expression=exp.Literal.number(len(parts) - count)))
+    return _Value.of(_case((enough, _TRUE), (never, _FALSE)), *parts)
 
 
 def _number(conditions: Sequence[_Value]) -> _Value:
     """How many of the conditions are true."""
-    return _joined(" + ", [_Value.of("CASE WHEN {} THEN 1 ELSE 0 END", one) for one in conditions], "0")
+    total: exp.Expr = exp.Literal.number(0)
+    for one in conditions:
+        counted = _case((one, exp.Literal.number(1)), other=exp.Literal.number(0))
+        total = exp.Add(this=total, expression=counted)
+    return _Value.of(total, *conditions)
 
 
-def _comparison(bounds: Pair, operator: str, met: Decimal, unmet: Decimal) -> str:
+def _comparison(bounds: Pair, operator: str, met: Decimal, unmet: Decimal) -> exp.Expr:
     low, high = bounds if operator in (">=", ">") else (bounds[1], bounds[0])
-    holds, fails = f"{low} {operator} {_exact(met)}", f"{high} {_OPPOSITE[operator]} {_exact(unmet)}"
-    return f"CASE WHEN {holds} THEN TRUE WHEN {fails} THEN FALSE END"
+    holds = _COMPARISONS[operator](this=exp.column(low), expression=_exact(met))
+    fails = _COMPARISONS[_OPPOSITE[operator]](this=exp.column(high), expression=_exact(unmet))
+    return _case((_Value(holds), _TRUE), (_Value(fails), _FALSE))
 
 
-def _exact(number: Decimal) -> str:
+def _exact(number: Decimal) -> exp.Expr:
     """A threshold: a whole number as it is, else DECIMAL(38, 12). Raises TrialFileError for one with more decimals."""
     if number == number.to_integral_value():
-        return str(int(number))
+        return exp.Literal.number(int(number))
     digits = format(number, "f")
     if len(digits.partition(".")[2].rstrip("0")) > SCALE:
         raise TrialFileError(f"The threshold {digits} has more than {SCALE} decimals.")
-    return f"CAST('{digits}' AS DECIMAL(38, {SCALE}))"
+    return exp.cast(exp.Literal.string(digits), exp.DataType.build(f"DECIMAL(38, {SCALE})"))
 
 
 def _conditions(rules: RuleSet) -> list[Condition]:
@@ -390,13 +423,15 @@ def _parts(node: Node) -> tuple[Node, ...]:
     return operands
 
 
-def _level_by_level(query: exp.Expr) -> None:
-    """Add OFFSET 0 to each level: PostgreSQL computes it once, and does not merge it into the next.
+def _level_by_level(query: exp.Select) -> exp.Select:
+    """The query with OFFSET 0 in each level: PostgreSQL computes it once, and does not merge it into the next.
 
     Merged, a column is computed as often as others name it, some twenty times slower for three trials.
     """
-    for level in query.find_all(exp.CTE):
+    made = query.copy()
+    for level in made.ctes:
         level.this.offset(0, copy=False)
+    return made
 
 
 def _big_numeric(node: exp.Expr) -> exp.Expr:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from sle_kg.criteria import Feature, Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import RuleSet
@@ -15,7 +17,7 @@ from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import Reference, concepts_query, empty_database, load_references, load_rows
 from sle_kg.features.sql import text
 from sle_kg.features.wide import BITS, PERSON, WIDE, Statement, WideColumns, WideScript, wide_columns
-from sle_kg.sql_plan import Columns, Plan, TrialColumns, compile_plan
+from sle_kg.sql_plan import Plan, Said, TrialColumns, compile_plan
 from sle_kg.verdicts import overall, statuses
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ class SqlJudge:
         self._number = {key: number for number, key in enumerate(self.place)}
         groups = [list(trials[start : start + TOGETHER]) for start in range(0, len(trials), TOGETHER)]
         self._plans = [
-            (group, self._compiled(group, self.said, f"g{n}_" if n else "", _word)) for n, group in enumerate(groups)
+            (group, self._compiled(group, self._said_bit, f"g{n}_" if n else "", _word))
+            for n, group in enumerate(groups)
         ]
         self._of_trial = {trial: columns for _, plan in self._plans for trial, columns in plan.trials.items()}
         asked = FeatureOptions(frozenset(options.complete), options.windows)
@@ -87,7 +90,11 @@ class SqlJudge:
         return self._of_trial[trial]
 
     def _compiled(
-        self, trials: Sequence[Trial], said: Columns, prefix: str = "", word: Callable[[str], str] = text
+        self,
+        trials: Sequence[Trial],
+        said: Said,
+        prefix: str = "",
+        word: Callable[[str], exp.Expr] = exp.Literal.string,
     ) -> Plan:
         rules = [self.rules[trial.id] for trial in trials]
         return compile_plan(
@@ -101,9 +108,16 @@ class SqlJudge:
 
     def said(self, trial: str, row: str) -> tuple[str, str]:
         """SQL over `SAID`: whether a row is attested true, and attested false; null for who has no attestation."""
+        yes, no = (one.sql("duckdb") for one in self._said_bit(trial, row))
+        return yes, no
+
+    def _said_bit(self, trial: str, row: str) -> tuple[exp.Expr, exp.Expr]:
         bit = self._number[trial, row] % BITS
         first = self._number[trial, row] - bit
-        yes, no = (f"({side}{first} & {1 << bit}) <> 0" for side in SIDES)
+        both = (
+            exp.BitwiseAnd(this=exp.column(f"{side}{first}"), expression=exp.Literal.number(1 << bit)) for side in SIDES
+        )
+        yes, no = (exp.NEQ(this=exp.paren(one, copy=False), expression=exp.Literal.number(0)) for one in both)
         return yes, no
 
     @property
@@ -191,9 +205,9 @@ class SqlJudge:
         SELECT number, {columns} FROM counting GROUP BY number"""
 
 
-def _word(word: str) -> str:
-    """SQL of a status or verdict: of the type that has only those, compared and stored as one byte."""
-    return f"word({text(word)})"
+def _word(word: str) -> exp.Expr:
+    """A status or verdict: of the type that has only those, compared and stored as one byte."""
+    return exp.func("word", exp.Literal.string(word))
 
 
 def status_columns(columns: TrialColumns) -> StatusColumns:
