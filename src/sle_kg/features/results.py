@@ -86,7 +86,8 @@ def measurement(feature: Feature, options: FeatureOptions) -> str:
 
     def multiple(whole: str, part: str, strict: int, up: bool) -> str:
         """SQL: a quotient, one more where the other end of its last digit is meant and it is not exact."""
-        more = f"{part} % 10 {'=' if not up else '<>'} {strict} AND {part} > 0 AND {whole} * unit <> {part} * {scale}"
+        digit = f"coalesce(TRY_CAST({part} AS BIGINT) % 10, {part} % 10)"  # of 64 bits in a twentieth of the time
+        more = f"{digit} {'=' if not up else '<>'} {strict} AND {part} > 0 AND {whole} * unit <> {part} * {scale}"
         return f"inexact({whole} + CASE WHEN {more} THEN 1 ELSE 0 END)"
 
     return f"""
