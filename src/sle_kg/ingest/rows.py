@@ -42,11 +42,11 @@ class RowReader:
         """All rows of a segment: a line is one row as JSON."""
         for place, reason in segment.rejects:
             self._part.reject(segment.source, place, None, reason)
+        if segment.form == "patients":
+            self._patients(segment.read())
+            return
         for number, line in enumerate(segment.read().splitlines(), segment.first):
             row = json.loads(line)
-            if segment.form == "patients":
-                self._patient(*row)
-                continue
             place = int(row.pop(LINE, number))
             if (reason := row.get(REJECT)) is not None:
                 self._part.reject(segment.source, place, None, reason)
@@ -72,13 +72,15 @@ class RowReader:
         """A cell that cannot be read."""
         self._part.reject(source, line, None, f"kept as unread: {reason}")
 
-    def _patient(self, patient: str, birth: str | None, gender: str | None) -> None:
-        """The facts of a patient: birth date and sex as recorded."""
-        raw = RawRecord("Patient", patient, f"Patient/{patient}")
-        raw.add("birthDate", birth)
-        raw.add("gender", gender)
+    def _patients(self, content: bytes) -> None:
+        """The facts of patients: birth date and sex as recorded."""
         self._interpreter.forget()
-        self._interpreter.add(raw)
+        for line in content.splitlines():
+            patient, birth, gender = json.loads(line)
+            raw = RawRecord("Patient", patient, f"Patient/{patient}")
+            raw.add("birthDate", birth)
+            raw.add("gender", gender)
+            self._interpreter.add(raw)
         self._interpreter.finish()
         self._part.close()
 
