@@ -66,15 +66,19 @@ def test_a_decimal_too_large_is_unknown(database: duckdb.DuckDBPyConnection) -> 
     assert answers(database, "millionths(x)", "x DECIMAL(38, 12)", too_large) == [None, None]
 
 
+@pytest.mark.parametrize("quick", ["", "quick_"])
 @pytest.mark.parametrize(
     ("macro", "ratio"), [("below", lambda top, bottom: top // bottom), ("above", lambda top, bottom: -(-top // bottom))]
 )
 def test_a_ratio_is_rounded_exactly(
-    database: duckdb.DuckDBPyConnection, macro: str, ratio: Callable[[int, int], int]
+    database: duckdb.DuckDBPyConnection, macro: str, ratio: Callable[[int, int], int], quick: str
 ) -> None:
     pairs = [(drawn(30), drawn(20) + 1) for _ in range(500)] + [(BIG, 1), (BIG + 1, 1), (BIG, 7), (0, 5), (5, BIG + 1)]
-    assert answers(database, f"{macro}(n, d)", "n HUGEINT, d HUGEINT", pairs) == [ratio(*pair) for pair in pairs]
-    assert answers(database, f"{macro}(n, d)", "n HUGEINT, d HUGEINT", [(5, 0), (BIG + 1, 0), (None, 3)]) == [None] * 3
+    assert answers(database, f"{quick}{macro}(n, d)", "n HUGEINT, d HUGEINT", pairs) == [ratio(*pair) for pair in pairs]
+    assert (
+        answers(database, f"{quick}{macro}(n, d)", "n HUGEINT, d HUGEINT", [(5, 0), (BIG + 1, 0), (None, 3)])
+        == [None] * 3
+    )
 
 
 def test_units_become_mg(database: duckdb.DuckDBPyConnection) -> None:
@@ -85,3 +89,9 @@ def test_units_become_mg(database: duckdb.DuckDBPyConnection) -> None:
     assert answers(database, "mg_above(u)", "u HUGEINT", rows) == [-(-one // UNITS_PER_MG) * TINY for one in exact]
     rounded = [(one * 10**8 + UNITS_PER_MG // 2) // UNITS_PER_MG * Decimal("1e-8") for one in units]
     assert answers(database, "mg_per_kg(u)", "u HUGEINT", rows) == rounded
+
+
+def test_a_number_too_large_is_unknown_inside_try(database: duckdb.DuckDBPyConnection) -> None:
+    rows = [(10**30, 3), (10, 3)]
+    assert answers(database, "TRY(below(n * n, d))", "n HUGEINT, d HUGEINT", rows) == [None, 33]
+    assert answers(database, "TRY(above(n * n, d))", "n HUGEINT, d HUGEINT", rows) == [None, 34]

@@ -67,7 +67,7 @@ def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
         return f"""CASE WHEN dose_unit = 'mg' THEN {side}
             WHEN k.{other} > 0 THEN {rounding}({side} * millionths(k.{other}), 1000000) END"""
 
-    return rate("below", "low", lower, upper), rate("above", "high", upper, lower)
+    return rate("quick_below", "low", lower, upper), rate("quick_above", "high", upper, lower)
 
 
 _SINGLE = "coalesce(e.administration AND e.start_from = e.end_to, false)"

@@ -37,15 +37,17 @@ MACROS: dict[str, tuple[tuple[str, ...], str]] = {
         "CASE WHEN x = CAST(TRY_CAST(x AS DECIMAL(17, 12)) AS DECIMAL(18, 6)) THEN millionths(x) * 1000000"
         " ELSE CAST(TRY_CAST(x AS DECIMAL(25, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS HUGEINT) END",
     ),
-    "below": (
+    "below": (("numerator", "denominator"), "numerator // denominator"),
+    "above": (("numerator", "denominator"), "(numerator + denominator - 1) // denominator"),
+    "quick_below": (
         ("numerator", "denominator"),
         f"CASE WHEN numerator BETWEEN 0 AND {BIG} AND denominator BETWEEN 1 AND {BIG}"
-        " THEN CAST(numerator AS BIGINT) // CAST(denominator AS BIGINT) ELSE numerator // denominator END",
+        " THEN CAST(numerator AS BIGINT) // CAST(denominator AS BIGINT) ELSE below(numerator, denominator) END",
     ),
-    "above": (("numerator", "denominator"), "below(numerator + denominator - 1, denominator)"),
-    "mg_below": (("units",), "inexact(below(units * CAST(50000 AS HUGEINT), 63))"),
-    "mg_above": (("units",), "inexact(above(units * CAST(50000 AS HUGEINT), 63))"),
-    "mg_per_kg": (("units",), "inexact(below(units * CAST(10 AS HUGEINT) + 63, 126) * 10000)"),
+    "quick_above": (("numerator", "denominator"), "quick_below(numerator + denominator - 1, denominator)"),
+    "mg_below": (("units",), "inexact(quick_below(units * CAST(50000 AS HUGEINT), 63))"),
+    "mg_above": (("units",), "inexact(quick_above(units * CAST(50000 AS HUGEINT), 63))"),
+    "mg_per_kg": (("units",), "inexact(quick_below(units * CAST(10 AS HUGEINT) + 63, 126) * 10000)"),
     "completed_years": (
         ("birth", "day"),
         "year(day) - year(birth) - CASE WHEN (month(day), day(day)) < (month(birth), day(birth)) THEN 1 ELSE 0 END",
@@ -68,7 +70,9 @@ MACROS: dict[str, tuple[tuple[str, ...], str]] = {
 
 `exact` scales a decimal to a whole number of 10⁻¹², `millionths` to one of 10⁻⁶ (by numbers of 64 bits where these
 hold it: to scale longer ones down takes fifty times as long); `below` and `above` are floor and ceiling of an exact
-ratio, so that a ratio which is exactly k stays exactly k (no doubles anywhere), and `mg_below`, `mg_above` those of
+ratio, so that a ratio which is exactly k stays exactly k (no doubles anywhere); `quick_below` and `quick_above` are the
+same by numbers of 64 bits where these hold it, but have no place inside TRY, since the database computes a numerator
+that is named several times before the TRY, where its overflow is an error. `mg_below` and `mg_above` are those of
 units, 50 000 / 63 of 10⁻¹² mg each. A sum of rates per kg, each of them rounded, is rounded to 10⁻⁸ mg/kg
 (`mg_per_kg`): 40/60 and 20/60 are 1. A number too large for these types is no real value, and unknown."""
 

@@ -172,7 +172,7 @@ def _replaced(tree: exp.Expr, rule: Rule) -> exp.Expr:
 # ---- macros ---------------------------------------------------------------------------------------------------------
 
 
-_BODIES = {name: body for name, (_, body) in MACROS.items()} | {"below": "numerator // denominator"}
+_BODIES = {name: body for name, (_, body) in MACROS.items()} | {"quick_below": "below(numerator, denominator)"}
 """Bodies of macros. DuckDB divides short whole numbers faster; Spark would make floating point of them."""
 
 
