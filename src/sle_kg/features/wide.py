@@ -103,6 +103,10 @@ class _Slot:
         return f"f{self.number}"
 
 
+_Made = tuple[str, "Sequence[_Slot]", "str | Query"]
+"""The table of what facts say, the features of the batch, their query."""
+
+
 def _slots(wanted: Mapping[str, Sequence[Feature]]) -> list[_Slot]:
     """Every feature once for all trials or, where a trial's event moves it, for each; those of a batch together."""
     asking: dict[Feature, list[tuple[int, str]]] = {}
@@ -236,16 +240,19 @@ class WideScript:
         return f"SELECT {key}, {', '.join(columns)} FROM {PERSON} p CROSS JOIN {joined}", by_patient(facts)
 
     def _wide(self) -> list[Statement]:
-        """`WIDE`: what follows for every patient from what was found; very many tables joined in parts."""
-        made = list(zip(self.found, self._batches, self._queries, strict=True))
-        if len(made) <= TABLES:
-            return [Statement(WIDE, self._wide_part(made))]
-        starts = range(0, len(made), TABLES)
-        parts = [Statement(f"{WIDE}{n}", self._wide_part(made[s : s + TABLES])) for n, s in enumerate(starts)]
+        """`WIDE`: what follows for every patient from what was found; in parts of few tables and few features."""
+        several: list[list[_Made]] = [[]]
+        for one in zip(self.found, self._batches, self._queries, strict=True):
+            if len(several[-1]) == TABLES or sum(len(batch) for _, batch, _ in several[-1]) >= SLOTS:
+                several.append([])
+            several[-1].append(one)
+        if len(several) == 1:
+            return [Statement(WIDE, self._wide_part(several[0]))]
+        parts = [Statement(f"{WIDE}{number}", self._wide_part(made)) for number, made in enumerate(several)]
         joins = " ".join(f"JOIN {part.name} USING (number)" for part in parts[1:])
         return [*parts, Statement(WIDE, f"SELECT * FROM {parts[0].name} {joins}")]
 
-    def _wide_part(self, made: Sequence[tuple[str, Sequence[_Slot], str | Query]]) -> str:
+    def _wide_part(self, made: Sequence[_Made]) -> str:
         """SELECT of the bounds of some batches, with the number of every patient."""
         columns = [
             f"CAST({side} AS {_type(slot.feature)}) AS {slot.stem}_{word}"
