@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sle_kg.patients.dates import in_order
 from sle_kg.patients.facts import COLUMNS, schema
 
 Row = dict[str, Any]
@@ -54,6 +55,8 @@ SHARED = (
     "completeness",
 )
 """Tables whose rows are given to other patients."""
+INTERVALS = (("start", "end", "taken"), ("onset", "abated", "status"), ("from", "end", "done"))
+"""Beginning, end, and what becomes uncertain where the end comes first: readers then believe neither date."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ class _Dice:
         if stem == "birth":
             return
         row[start], row[f"{stem}_to"] = self.interval()
+        for first, last, word in INTERVALS:
+            ends = [(row.get(f"{end}_from"), row.get(f"{end}_to")) for end in (first, last)]
+            if word in row and not in_order(*ends):
+                row |= dict.fromkeys((f"{first}_from", f"{first}_to", f"{last}_from", f"{last}_to"))
+                row[word] = "uncertain"
 
     def _say(self, table: str, row: Row, name: str) -> None:
         row[name] = self.chance.choice(WORDS.get(f"{table}.{name}", WORDS.get(name, (None,))))

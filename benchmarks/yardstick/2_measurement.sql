@@ -63,7 +63,7 @@ WITH seen AS (
       AND (q.question <> 'lvef' OR m.method = 'echocardiography') AND (m.test <> 'hiv1Ab' OR m.positive)),
 latest AS (SELECT patient, question, max(day_lo) AS last FROM seen GROUP BY patient, question),
 candidate AS (
-    SELECT s.*, s.day_lo >= judged_on() - s.days AS fresh
+    SELECT s.*, l.last >= judged_on() - s.days AS fresh
     FROM seen s JOIN latest l USING (patient, question) WHERE s.day_hi >= l.last),
 marked AS (
     SELECT *,
@@ -161,8 +161,8 @@ ranged AS (
     FROM assessed),
 bounded AS (
     SELECT patient, total,
-           CASE WHEN bool_and(low IS NOT NULL AND day_lo >= judged_on() - 28) THEN min(low) END AS low,
-           CASE WHEN bool_and(high IS NOT NULL AND day_lo >= judged_on() - 28) THEN max(high) END AS high
+           CASE WHEN bool_and(low IS NOT NULL) AND max(day_lo) >= judged_on() - 28 THEN min(low) END AS low,
+           CASE WHEN bool_and(high IS NOT NULL) AND max(day_lo) >= judged_on() - 28 THEN max(high) END AS high
     FROM ranged GROUP BY patient, total)
 SELECT patient,
        bool_or(CASE WHEN low >= 6 THEN true WHEN high < 6 THEN false END)
@@ -209,7 +209,7 @@ SELECT patient, true AS any_biopsy,
        agreed(min(mark(high < 6, low >= 6)) FILTER (WHERE latest AND test = 'nihChronicityIndex'),
               max(mark(high < 6, low >= 6))
                   FILTER (WHERE latest AND test = 'nihChronicityIndex')) AS chronicity_below_6,
-       min(day_lo) FILTER (WHERE latest) >= CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS recent,
+       max(day_lo) >= CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS recent,
        max(day_hi) FILTER (WHERE latest) < CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS old
 FROM flagged GROUP BY patient;
 

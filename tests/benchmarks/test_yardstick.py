@@ -39,7 +39,7 @@ def by_program(tables: Tables, options: Options) -> Cells:
     """(patient, trial, row) → what the program says; verdict and number of unknown rows are rows of their own."""
     trials = list(screenable().values())
     judge = SqlJudge(trials, options, terminology())
-    connection = judge.judge(tables)
+    connection = judge.judge(dict(tables))
     found: Cells = {}
     for trial in trials:
         columns = judge.status_columns(trial.id)

@@ -153,7 +153,7 @@ class Naive(Results, Diagnoses, Medicines):
     def _biopsy_age(self, feature: Feature) -> Bound:
         start = duration_before(self.on, str(feature.get("lookback")))
         days = [days for _, days in self.latest_biopsy()]
-        lower = Fraction(1) if days and all(first >= start for first, _ in days) else None
+        lower = Fraction(1) if any(first >= start for first, _ in days) else None
         absent = self.complete("procedures", self.on) and all(last < start for _, last in days)
         return lower, Fraction(0) if absent else None
 

@@ -70,10 +70,13 @@ def biopsy_index(feature: Feature, options: FeatureOptions) -> str:
 
 
 def biopsy_age(feature: Feature, options: FeatureOptions) -> Query:
-    """BiopsyAgeCondition: the latest biopsy lies in the look-back before the day judged (A0-11)."""
+    """BiopsyAgeCondition: the latest biopsy lies in the look-back before the day judged (A0-11).
+
+    Whichever record is the latest, it is not before the last of their first possible days.
+    """
     start = before("any_value(on_date)", str(feature.get("lookback")))
     found = f"""
-        SELECT ask, min(day_lo) >= {start} AS certain, coalesce(max(day_hi) >= {start}, false) AS possible,
+        SELECT ask, max(day_lo) >= {start} AS certain, coalesce(max(day_hi) >= {start}, false) AS possible,
                records_of(record) AS records, records_of(record) AS proof
         FROM v GROUP BY ask"""
     return _recorded(feature, latest("v", BIOPSY, None, repeated=False), found)
