@@ -206,7 +206,7 @@ class _Compiler:
             rows, {key: leaf.name for key, leaf in leaves.items()}, f"{stem}_verdict", f"{stem}_unknown"
         )
         outputs[columns.verdict] = self._verdict(self._column(f"{stem}_passed", _all_of(passed)))
-        outputs[columns.unknown] = _number([_Value.of(counted.sql.is_(exp.null()), counted) for counted in every])
+        outputs[columns.unknown] = _number([_null(counted) for counted in every])
         return columns
 
     def _chain(self, outputs: Mapping[str, _Value]) -> exp.Select:
@@ -326,17 +326,19 @@ class _Compiler:
 
     def _status(self, criterion: Criterion, met: _Value, exempt: _Value | None) -> _Value:
         """The word for a row; exclusion turns the sign, as in `verdicts.status_of`."""
-        holds, fails = map(self.word, ("pass", "fail") if criterion.kind == "inclusion" else ("fail", "pass"))
-        cases = [(met, holds), (_negation(met), fails)]
+        words = ("pass", "fail") if criterion.kind == "inclusion" else ("fail", "pass")
         if exempt is None:
-            return _Value.of(_case(*cases, other=self.word("unknown")), met)
-        cases.insert(0, (exempt, self.word("not-applicable")))
-        return _Value.of(_case(*cases, other=self.word("unknown")), met, exempt)
+            return self._words(met, *words, "unknown")
+        return self._words(met, *words, "unknown", (exempt, self.word("not-applicable")))
 
     def _verdict(self, passed: _Value) -> _Value:
         """The verdict: whether all rows without a parent pass; Kleene's AND lets a failure decide, then an unknown."""
-        yes, no, unknown = map(self.word, ("eligible", "ineligible", "undetermined"))
-        return _Value.of(_case((passed, yes), (_negation(passed), no), other=unknown), passed)
+        return self._words(passed, "eligible", "ineligible", "undetermined")
+
+    def _words(self, truth: _Value, yes: str, no: str, unknown: str, *before: tuple[_Value, exp.Expr]) -> _Value:
+        """The word for a truth, null asked first: that is cheapest."""
+        cases = [*before, (_null(truth), self.word(unknown)), (truth, self.word(yes))]
+        return _Value.of(_case(*cases, other=self.word(no)), truth, *(when for when, _ in before))
 
 
 _TRUE, _FALSE = exp.true(), exp.false()
@@ -358,6 +360,10 @@ def _given(said: str | exp.Expr) -> _Value:
     """An expression over the columns of the source."""
     made: exp.Expr = exp.maybe_parse(said, dialect="duckdb")
     return _Value(made, frozenset(column.name for column in made.find_all(exp.Column)))
+
+
+def _null(value: _Value) -> _Value:
+    return _Value.of(exp.Is(this=value.sql.copy(), expression=exp.null()), value)
 
 
 def _negation(value: _Value) -> _Value:
