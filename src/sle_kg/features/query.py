@@ -52,25 +52,30 @@ def on_or_before_base(day: str) -> str:
 def by_patient(sql: str) -> str:
     """The query over asks (`a`) of each patient: their columns `ask` and `patient` are there."""
     meant = {
-        **{"ask": "w.ask", "own": "w.*", "patient": "{0}.patient = w.patient"},
-        **{"base": "w.base", "test": "{0}.test"},
+        "ask": "w.ask",
+        "asks": "w.ask = {0}.ask",
+        "own": "w.*",
+        "patient": "{0}.patient = w.patient",
+        "base": "w.base",
+        "test": "{0}.test",
     }
-    meant["asks"] = "w.ask = {0}.ask"
     return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
 
 
 def for_everybody(sql: str, slots: int, base: str, tests: str) -> str:
     """The query over asks (`a`) with a number `slot` below `slots`, each asked of everybody on one day (SQL `base`).
 
-    `tests` is the SQL type of tests.
-    `ask` is then the number of the patient times `slots`, plus the slot.
+    `ask` is then the number of the patient times `slots`, plus the slot; `tests` is the SQL type of tests.
     """
     ask = f"CAST({{0}}.patient AS BIGINT) * {slots} + w.slot"
     meant = {
-        **{"ask": ask, "own": f"w.*, {ask} AS ask, {{0}}.patient", "patient": "true"},
-        **{"base": base, "test": f"CAST({{0}}.test AS {tests})"},
+        "ask": ask,
+        "asks": f"w.slot = {{0}}.ask % {slots}",
+        "own": f"w.*, {ask} AS ask, {{0}}.patient",
+        "patient": "true",
+        "base": base,
+        "test": f"CAST({{0}}.test AS {tests})",
     }
-    meant["asks"] = f"w.slot = {{0}}.ask % {slots}"
     return _MARK.sub(lambda mark: meant[mark[1]].format(mark[2]), sql)
 
 

@@ -32,10 +32,9 @@ def latest(
     """CTEs `<name>_seen` and `<name>`: the records seen, and those that can be the latest.
 
     `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test, whose columns can be
-    `named`. Results move with the
-    day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `recent`: a record is
-    certainly no older than `days`; `fresh`: the latest one is, whichever it is, for it is not before the last of their
-    first possible days.
+    `named`. Results move with the day judged when they are taken as repeated (`shift`), unless they are never
+    `repeated`. `recent`: a record is certainly no older than `days`; `fresh`: the latest one is, whichever it is, for
+    it is not before the last of their first possible days.
     """
     shift = "w.shift" if repeated else "0"
     day_lo = f"coalesce(m.date_from + {shift}, {BEGINNING})"
