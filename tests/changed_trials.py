@@ -69,7 +69,7 @@ def verdicts(trial: Trial, tables: Mapping[str, pa.Table], options: Options) -> 
     """The verdict of every patient, in the order of their ids, by the plan of the trial."""
     judge = SqlJudge([trial], options, terminology())
     query = f"SELECT {judge.status_columns(trial.id).verdict} FROM {JUDGED} ORDER BY number"
-    return [word for (word,) in judge.judge(tables).execute(query).fetchall()]
+    return [word for (word,) in judge.judge(dict(tables)).execute(query).fetchall()]
 
 
 def gained(before: Sequence[str], after: Sequence[str]) -> Gained:
