@@ -135,8 +135,8 @@ def judged_by(connection: psycopg.Connection[Any], made: list[Trial]) -> int:
     return len(connection.execute(query).description or ())
 
 
-def test_what_does_not_fit_into_1664_columns_is_judged_in_groups_of_trials(connection: psycopg.Connection[Any]) -> None:
-    everybody = many(6)
-    with pytest.raises(psycopg.errors.TooManyColumns, match="1664"):
+def test_what_does_not_fit_into_1600_columns_is_judged_in_groups_of_trials(connection: psycopg.Connection[Any]) -> None:
+    everybody = many(9)
+    with pytest.raises(psycopg.errors.TooManyColumns, match="1600"):
         judged_by(connection, everybody)
-    assert all(judged_by(connection, everybody[start : start + 2]) > 300 for start in (0, 2, 4))
+    assert all(judged_by(connection, everybody[start : start + 3]) > 500 for start in (0, 3, 6))
