@@ -267,14 +267,12 @@ def judged_ahead(
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
-        before = None
-        for patients in chunks:
-            coming = patients, pool.submit(engine.judge, patients)
-            if before is not None:
-                yield before[0], before[1].result()
-            before = coming
-        if before is not None:
-            yield before[0], before[1].result()
+        begun = ((patients, pool.submit(engine.judge, patients)) for patients in chunks)
+        this = next(begun, None)
+        while this is not None:
+            following = next(begun, None)
+            yield this[0], this[1].result()
+            this = following
 
 
 class _Keeping(_Judging):

@@ -53,8 +53,8 @@ def empty_database() -> duckdb.DuckDBPyConnection:
 
     connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "2"})
     connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
-    connection.execute("SET disabled_optimizers = 'projection_placement'")  # it takes columns times columns
-    connection.execute("SET checkpoint_threshold = '1TB'")  # of memory nothing is to be kept
+    connection.execute("SET disabled_optimizers = 'projection_placement'")  # its time is quadratic in columns
+    connection.execute("SET checkpoint_threshold = '1TB'")  # there is no file to bring up to date
     for name, (parameters, body) in MACROS.items():
         connection.execute(f"CREATE MACRO {name}({', '.join(parameters)}) AS {body}")
     return connection
