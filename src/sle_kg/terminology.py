@@ -162,11 +162,15 @@ class Terminology:
 
     def label(self, concept: str) -> str:
         """What to call a concept text in a sentence: the label of its key or drugs, else its codes."""
+        return self.known_label(concept) or ", ".join(text.partition(":")[2] or text for text in concept.split("|"))
+
+    def known_label(self, concept: str) -> str | None:
+        """The label of a concept text's key or drugs; None where the ontology has none for it."""
         for text in concept.split("|"):
             keys = self._drugs_of(text) or (text,)
             if all(key in self._concepts for key in keys):
                 return " or ".join(self._concepts[key].label for key in keys)
-        return ", ".join(text.partition(":")[2] or text for text in concept.split("|"))
+        return None
 
     # ── Tests and answers ────────────────────────────────────────────────────────────────────────────────
 

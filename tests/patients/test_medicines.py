@@ -220,6 +220,28 @@ def test_an_unmapped_medicine_keeps_medications_open(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("codings", "shown"),
+    [
+        (PREDNISONE, "prednisone"),
+        (concept(RXNORM, "8640", "Deltasone"), "Deltasone"),
+        (concept(ATC, "L04AX99"), ""),
+        (concept(RXNORM, "999998"), ""),
+    ],
+)
+def test_what_is_not_understood_has_the_words_of_its_record_else_of_the_ontology(tmp_path, codings, shown):
+    data = read(tmp_path, statement(codings, effectivePeriod={"start": "2026-03-01", "end": "2026-01-01"}))
+    found = {row["why"]: row["display"] for row in data.tables["unread"].to_pylist()}
+    assert found["the medicine ends before it begins"].lower() == shown.lower()
+
+
+def test_codes_that_the_ontology_does_not_know_stand_behind_the_words_of_the_record(tmp_path):
+    both = {"coding": [{"system": ATC, "code": "L04AX98"}, {"system": ATC, "code": "L04AX99"}], "text": "New medicine"}
+    assert only(tmp_path, statement(both))["concept"] == "atc:L04AX98|atc:L04AX99"
+    [_, line] = rows(read(tmp_path, statement(both)), "record")
+    assert line["what"] == "New medicine (L04AX98, L04AX99)"
+
+
 @pytest.mark.parametrize("period", [{"start": "2026-03-01", "end": "2026-01-01"}, {"start": "2026-02-30"}])
 def test_impossible_periods_are_reported_and_leave_the_intake_uncertain(tmp_path, period):
     data = read(tmp_path, statement(PREDNISONE, effectivePeriod=period))

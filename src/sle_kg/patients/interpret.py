@@ -505,8 +505,14 @@ class Interpreter:
         """What evidence calls a record: its concept, or its own words where that is only a code."""
         if concept in (UNMAPPED, "other"):
             return raw.text("display") or ", ".join(code for _, code, _ in raw.codings("coding")) or "no code"
-        label = self._terminology.label(concept)
-        return label if label not in concept or raw.text("display") is None else f"{raw.text('display')} ({label})"
+        label, shown = self._terminology.label(concept), raw.text("display")
+        return label if self._terminology.known_label(concept) or not shown else f"{shown} ({label})"
+
+    def _display(self, raw: RawRecord) -> str:
+        """What a record calls itself; without words of its own, what the ontology calls its code."""
+        if shown := raw.text("display"):
+            return shown
+        return self._terminology.known_label(self._terminology.concept(raw.codings("coding"), self._code_map)) or ""
 
     def _unread(
         self, raw: RawRecord, why: str, dates: Interval, *, section: str | None = None, code: str | None = None
@@ -520,7 +526,7 @@ class Interpreter:
             "unread",
             raw,
             code=code or next(iter(sorted(codes)), ""),
-            display=raw.text("display") or "",
+            display=self._display(raw),
             why=why,
             section=section,
             date_from=dates[0],
