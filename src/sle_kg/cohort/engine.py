@@ -29,8 +29,8 @@ class CohortEngine(Protocol):
     """Judges the patients of one cohort, a chunk at a time."""
 
     name: str
-    ahead: bool
-    """Whether a chunk may be judged by another thread while the one before is still looked into."""
+    at_once: int
+    """How many chunks may be judged at the same time, each by a thread of its own."""
 
     @property
     def patients(self) -> int:
@@ -54,7 +54,7 @@ class DuckEngine:
     """The plan, run by DuckDB in this process."""
 
     name = "sql"
-    ahead = True
+    at_once = 2
 
     def __init__(self, judge: SqlJudge, tables: CohortTables, options: Options, code_map: CodeMap) -> None:
         self.sql, self.tables, self.options, self.code_map = judge, tables, options, code_map
@@ -87,7 +87,7 @@ class ShapesEngine(DuckEngine):
     """The statuses by the shapes themselves (pySHACL), all else by the plan."""
 
     name = "shacl"
-    ahead = False
+    at_once = 1
 
     def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
         """The patients in small chunks."""

@@ -129,8 +129,9 @@ class SqlJudge:
         """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`.
 
         Each table is taken out of `tables` when its facts are in the database, so that memory holds them once.
+        One thread judges; a cohort has several chunks judged at once.
         """
-        connection = empty_database()
+        connection = empty_database(threads=1)
         for name in list(tables):
             connection.register(f"source_{name}", tables[name])
         concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]

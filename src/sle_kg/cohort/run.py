@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.changes import further_features
@@ -14,7 +15,7 @@ from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
 from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
-from sle_kg.cohort.waiting import WaitingPatients
+from sle_kg.cohort.waiting import Waiting, WaitingPatients
 from sle_kg.cohort.whatif import WhatIf
 from sle_kg.cohort.write import parquet_writer
 from sle_kg.errors import InputError
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 Progress = Callable[[int, int], None]
 _Counted = tuple["duckdb.DuckDBPyConnection", "pa.Table | None"]
 """The database of a counted chunk, and its rows of a state."""
 MOST_PARTS = 8
 """Chunks whose days are searched for together: each waits with some 25 MB."""
+MOST_MADE = 2
+"""Chunks, told, that may wait for the days of those before them."""
 MOST_WAITING = 20_000
 """Patients waiting for whom days are searched at once, however few chunks they are from."""
 VERDICT_COLUMNS = (
@@ -147,17 +152,18 @@ class _Cohort:
             what_if.tell_gains(connection, place)
         if connection.execute(f"SELECT 1 FROM {WAITING} LIMIT 1").fetchall():
             self.engine.load_facts(connection)
-        return _Part(connection, self.waiting.add(connection))
+        return _Part(connection, self.waiting.of(connection))
 
     def tell_days(self, parts: Sequence[_Part]) -> None:
-        """Add `FIRST_DAY` and `AHEAD` to all parts told since this was last done; days are searched for together."""
-        days = self.waiting.take(self.first_days)
+        """Add `FIRST_DAY` and `AHEAD` to some parts; days are searched for together."""
+        days, first = self.waiting.first_days([part.waiting for part in parts], self.first_days), 0
         for part in parts:
             part.connection.register("found_days", days)
             part.connection.execute(
-                f"""INSERT INTO {FIRST_DAY} SELECT number - {part.first}, trial, day FROM found_days
-                WHERE number - {part.first} IN (SELECT number FROM {PERSON}) ORDER BY number, trial"""
+                f"""INSERT INTO {FIRST_DAY} SELECT number - {first}, trial, day FROM found_days
+                WHERE number - {first} IN (SELECT number FROM {PERSON}) ORDER BY number, trial"""
             )
+            first += part.waiting.patients
             self._tell_ahead(part.connection)
 
     def slim(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -214,10 +220,10 @@ class _Cohort:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A chunk that is judged and told, but for days; `first` is what the numbers of those who wait are raised by."""
+    """A chunk that is judged and told, but for days."""
 
     connection: duckdb.DuckDBPyConnection
-    first: int
+    waiting: Waiting
 
 
 class _Judging:
@@ -228,6 +234,7 @@ class _Judging:
     def __init__(self, cohort: _Cohort) -> None:
         self.cohort = cohort
         self.judged = 0
+        self._telling = Lock()
 
     def counted(self, chunks: Iterable[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
         """The chunks, judged and counted; no rows of a state.
@@ -236,16 +243,22 @@ class _Judging:
         several chunks are searched for together.
         """
         parts: list[_Part] = []
-        for patients, connection in judged_ahead(self.cohort.engine, chunks):
+        for patients, part in in_turn(self._told, chunks, self.cohort.engine.at_once):
             self.judged += len(patients)
-            part = self.cohort.tell(connection)
-            self.cohort.slim(part.connection)
             parts.append(part)
             advance(len(patients))
-            if len(parts) >= MOST_PARTS or self.cohort.waiting.count >= MOST_WAITING:
+            if len(parts) >= MOST_PARTS or sum(part.waiting.count for part in parts) >= MOST_WAITING:
                 yield from self._finished(parts)
                 parts = []
         yield from self._finished(parts)
+
+    def _told(self, patients: tuple[str, ...]) -> tuple[tuple[str, ...], _Part]:
+        """A chunk judged and told; of several threads one at a time tells, since they share what patterns say."""
+        connection = self.cohort.engine.judge(patients)
+        with self._telling:
+            part = self.cohort.tell(connection)
+        self.cohort.slim(connection)
+        return patients, part
 
     def _finished(self, parts: Sequence[_Part]) -> Iterator[_Counted]:
         self.cohort.tell_days(parts)
@@ -254,25 +267,29 @@ class _Judging:
             yield part.connection, None
 
 
-def judged_ahead(
-    engine: CohortEngine, chunks: Iterable[tuple[str, ...]]
-) -> Iterator[tuple[tuple[str, ...], duckdb.DuckDBPyConnection]]:
-    """The chunks with their databases, in order.
+def in_turn(make: Callable[[Item], Made], items: Iterable[Item], at_once: int) -> Iterator[Made]:
+    """What is made of each item, in their order; so many threads make it, and go on while the last one given is used.
 
-    Where the engine allows it, a chunk is judged while the one before, given already, is looked into.
+    At most `MOST_MADE` wait, made, to be asked for. What fails is raised in its turn.
     """
-    if not engine.ahead:
-        yield from ((patients, engine.judge(patients)) for patients in chunks)
+    if at_once == 1:
+        yield from map(make, items)
         return
-    from concurrent.futures import ThreadPoolExecutor
+    from collections import deque
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-    with ThreadPoolExecutor(1) as pool:
-        begun = ((patients, pool.submit(engine.judge, patients)) for patients in chunks)
-        this = next(begun, None)
-        while this is not None:
-            following = next(begun, None)
-            yield this[0], this[1].result()
-            this = following
+    begun: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for item in items:
+                begun.append(pool.submit(make, item))
+                if len(begun) >= at_once + MOST_MADE:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for one in begun:
+                one.cancel()
 
 
 class _Keeping(_Judging):

@@ -40,7 +40,7 @@ class SparkCohort:
     """Judges every patient of some tables when it is first asked, and hands results to the driver in chunks."""
 
     name = "spark"
-    ahead = False
+    at_once = 1
 
     def __init__(
         self, judge: SqlJudge, tables: SparkTables, code_map: Mapping[tuple[str, str], str], session: SparkSession

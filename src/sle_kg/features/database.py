@@ -47,11 +47,11 @@ def open_database(
     return connection
 
 
-def empty_database() -> duckdb.DuckDBPyConnection:
+def empty_database(threads: int = 2) -> duckdb.DuckDBPyConnection:
     """An in-memory database that knows the macros and reaches neither disk nor network."""
     import duckdb
 
-    connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "2"})
+    connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": str(threads)})
     connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
     connection.execute("SET disabled_optimizers = 'projection_placement'")  # its time is quadratic in columns
     connection.execute("SET checkpoint_threshold = '1TB'")  # there is no file to bring up to date
