@@ -140,6 +140,8 @@ class _Cohort:
         self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
         changes = [one.changes for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
         self.counts = Counts(self.trials, self.columns, changes, wanted.candidates)
+        self.telling = Lock()
+        """Of several threads one at a time tells: they share what is known of patterns."""
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> _Part:
         """Add to the database of a judged chunk what statuses do not tell, in the tables of `TOLD`; but no days."""
@@ -234,7 +236,6 @@ class _Judging:
     def __init__(self, cohort: _Cohort) -> None:
         self.cohort = cohort
         self.judged = 0
-        self._telling = Lock()
 
     def counted(self, chunks: Iterable[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
         """The chunks, judged and counted; no rows of a state.
@@ -253,9 +254,9 @@ class _Judging:
         yield from self._finished(parts)
 
     def _told(self, patients: tuple[str, ...]) -> tuple[tuple[str, ...], _Part]:
-        """A chunk judged and told; of several threads one at a time tells, since they share what patterns say."""
+        """A chunk judged and told."""
         connection = self.cohort.engine.judge(patients)
-        with self._telling:
+        with self.cohort.telling:
             part = self.cohort.tell(connection)
         self.cohort.slim(connection)
         return patients, part
@@ -309,29 +310,31 @@ class _Keeping(_Judging):
         most = max(map(len, chunks), default=0)
         self.ahead = self._rows(tuple(changed)) if 0 < len(changed) <= most else None
         """The rows of the patients who changed, where they are few enough to be judged in one chunk."""
+        self.judged = 0 if self.ahead is None else len(changed)
 
     def counted(self, chunks: Iterable[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
         """The chunks counted, and their rows of the new state."""
-        for patients in chunks:
-            rows = self._rows_of(patients)
+        for patients, judged, rows in in_turn(self._rows_of, chunks, self.engine.at_once):
+            self.judged += judged
             connection = database_of(rows, self.cohort.columns)
             self.cohort.counts.add(connection)
             advance(len(patients))
             yield connection, rows
 
-    def _rows_of(self, patients: tuple[str, ...]) -> pa.Table:
-        """The rows of a chunk, old and new, by patient."""
+    def _rows_of(self, patients: tuple[str, ...]) -> tuple[tuple[str, ...], int, pa.Table]:
+        """The rows of a chunk, old and new, by patient; beside them how many were judged."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        changed, parts = self._changed(patients), []
+        changed, judged, parts = self._changed(patients), 0, []
         if self.state is not None and len(changed) < len(patients):
             parts.append(self.state.rows(patients))
         if changed and self.ahead is not None:
             parts.append(self.ahead.filter(pc.is_in(self.ahead["patient"], pa.array(changed, pa.string()))))
         elif changed:
             parts.append(self._rows(changed))
-        return pa.concat_tables([part.cast(parts[-1].schema) for part in parts]).sort_by("patient")
+            judged = len(changed)
+        return patients, judged, pa.concat_tables([part.cast(parts[-1].schema) for part in parts]).sort_by("patient")
 
     def _changed(self, patients: tuple[str, ...]) -> tuple[str, ...]:
         if self.state is None:
@@ -341,9 +344,10 @@ class _Keeping(_Judging):
 
     def _rows(self, patients: tuple[str, ...]) -> pa.Table:
         """Some patients judged, as rows of a state."""
-        self.judged += len(patients)
-        part = self.cohort.tell(self.engine.judge_only(patients))
-        self.cohort.tell_days([part])
-        rows = rows_of(part.connection, self.cohort.columns, self.prints)
-        part.connection.close()
+        connection = self.engine.judge_only(patients)
+        with self.cohort.telling:
+            part = self.cohort.tell(connection)
+            self.cohort.tell_days([part])
+        rows = rows_of(connection, self.cohort.columns, self.prints)
+        connection.close()
         return rows

@@ -28,6 +28,9 @@ MOST_PATIENTS = 30_000
 MOST_ROWS = 2_000_000
 """Patients, and rows of all tables, that a chunk holds (on average)."""
 
+FEWEST_PATIENTS = 1_000
+"""Patients whom it does not pay to judge in two chunks at once."""
+
 CodeMap = Mapping[tuple[str, str], str]
 
 
@@ -59,10 +62,11 @@ class CohortTables:
 
     def chunks(self, most: int | None = None) -> list[tuple[str, ...]]:
         """The patients, in the order of their ids, in parts that fit into memory."""
+        count = len(self.patients)
         rows = sum(table.count_rows() for name, table in self.tables.items() if name not in UNSEEN)
-        each = rows // max(1, len(self.patients)) + 1
-        size = most or max(1, min(MOST_PATIENTS, MOST_ROWS // each))
-        return [self.patients[start : start + size] for start in range(0, len(self.patients), size)]
+        fit = max(1, min(MOST_PATIENTS, MOST_ROWS // (rows // max(1, count) + 1)))
+        size = most or min(fit, max(FEWEST_PATIENTS, -(-count // 2)))
+        return [self.patients[start : start + size] for start in range(0, count, size)]
 
     def read(self, patients: tuple[str, ...], on: dt.date, code_map: CodeMap) -> dict[str, pa.Table]:
         """The tables of some neighbouring patients; results dated after `on` are not seen and left out.
