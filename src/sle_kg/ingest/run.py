@@ -80,15 +80,16 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
 
     workers = how.workers or os.cpu_count() or 1
     store = PartStore(folder / PARTS)
-    read = _Read(found.size, progress)
-    segments, maps = _segments(found, how, read)
+    total = found.size
+    read, room = _Read(total, progress), piece_size(total)
+    segments, maps = _segments(found, how, read, room)
     context = _context(how)
     job = Job(store.folder, context, dict(how.code_map), maps)
     if (folder / DONE).exists():
-        return _done_before(folder, context, pieces(segments, piece_size(found.size)))
+        return _done_before(folder, context, pieces(segments, room))
     try:
         with Readers(job, workers) as readers:
-            first = readers.read(pieces(segments, piece_size(found.size)))
+            first = readers.read(pieces(segments, room))
             progress(0, 0, "Merging")
             with closing(Merge(store, first, workers)) as merge:
                 if not merge.patients():
@@ -107,14 +108,12 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
     return summary
 
 
-def _segments(found: Sources, how: Options, read: _Read) -> tuple[Iterator[Segment], dict[str, Any]]:
-    """The segments of all sources, one after the other, and how rows are converted."""
+def _segments(found: Sources, how: Options, read: _Read, room: int) -> tuple[Iterator[Segment], dict[str, Any]]:
+    """The segments of all sources, one after the other, of about `room` bytes, and how rows are converted."""
     from sle_kg.ingest.omop import OmopRows, concepts_of, omop_segments
     from sle_kg.ingest.omop_database import COLUMNS, open_database
 
-    parts: list[Iterator[Segment]] = [
-        segments_of(file, label, read, piece_size(found.size)) for file, label in found.fhir
-    ]
+    parts: list[Iterator[Segment]] = [segments_of(file, label, read, room) for file, label in found.fhir]
     maps: dict[str, Any] = {}
     for argument in found.omop:
         database = open_database(argument)
