@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyoxigraph as ox
 
@@ -50,13 +52,37 @@ def _written(change: Change, step: Leaf) -> tuple[str, ox.Literal]:
     """The property of the limit in a trial file, and its new value."""
     number, unit = change.amount(step)
     duration = ox.Literal(f"P{number}{'M' if unit == 'mo' else 'D'}", datatype=ox.NamedNode(XSD + "duration"))
-    if change.limit == "lookback":
-        return "lookback", duration
+    if change.limit in ("lookback", "gap"):
+        return change.limit, duration
     if change.limit == "halfLives":
         return "halfLives", ox.Literal(str(number), datatype=ox.NamedNode(XSD + "integer"))
     if unit == "mo":
         return "minDuration", duration
     return _PROPERTIES[step.operator], ox.Literal(str(number), datatype=ox.NamedNode(XSD + "decimal"))
+
+
+def interrupt(folder: Path, on: dt.date) -> None:
+    """Rewrite the treatments of every second patient of a cohort: a gap of 5 to 54 days, an end up to 14 days ago."""
+    file, day = folder / "exposure.parquet", f"DATE '{on}'"
+    end, begins = "CAST(last - n % 15 AS DATE)", "CAST(middle + 5 + n AS DATE)"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""CREATE TABLE every AS FROM '{file}';
+            CREATE TABLE cut AS
+            SELECT *, CAST(row_number() OVER (ORDER BY patient, record) % 50 AS INTEGER) AS n,
+                   coalesce(end_to, {day}) AS last, CAST(last - 20 - n AS DATE) AS middle
+            FROM every WHERE last > start_to + 70
+            QUALIFY dense_rank() OVER (ORDER BY patient) % 2 = 0;
+            CREATE TABLE made AS
+            SELECT * EXCLUDE (n, last, middle)
+                   REPLACE (middle AS end_from, middle AS end_to, false AS ongoing) FROM cut
+            UNION ALL
+            SELECT * EXCLUDE (n, last, middle)
+                   REPLACE ({begins} AS start_from, {begins} AS start_to, {end} AS end_from, {end} AS end_to,
+                            false AS ongoing) FROM cut WHERE {begins} <= {end}
+            UNION ALL SELECT * FROM every WHERE record NOT IN (SELECT record FROM cut);
+            COPY (FROM made ORDER BY patient, record) TO '{file}' (FORMAT PARQUET)"""
+        )
 
 
 def read_tables(folder: Path, options: Options) -> dict[str, pa.Table]:
@@ -91,7 +117,7 @@ def told(trial: TrialSummary, changes: Sequence[Change], change: Change) -> list
 
 
 def about_time(changes: Sequence[Change]) -> Iterator[Change]:
-    """The changes of windows, wash-outs and durations."""
+    """The changes of windows, wash-outs, durations and gaps."""
     for change in changes:
         if change.leaf is not None and (change.limit != "threshold" or change.amount(change.leaf)[1] in ("d", "mo")):
             yield change

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from caselib import ON
-from changed_trials import about_time, changed_trial, gained, read_tables, told, verdicts
+from changed_trials import about_time, changed_trial, gained, interrupt, read_tables, told, verdicts
 from cohorts import GROUPS, cohort_of
 from sle_kg.cohort.changes import Change, Limit, changed_rules, changes_of, relaxed
 from sle_kg.cohort.run import Wanted, run
@@ -25,6 +25,7 @@ from sle_kg.verdicts import overall, status_of
 from sle_kg.wording import Words, ontology_label
 
 OPTIONS = Options(on=ON, complete=("conditions", "medications"), engine="sql")
+WORDS = Words(ontology_label, lambda name: False, lambda kind: 0, ON, {})
 CASES = [case for asked, cases in GROUPS.items() if not asked.code_map for case in cases]
 
 
@@ -82,15 +83,16 @@ def test_the_cohort_judged_by_a_changed_trial_has_the_counts_promised(whole: Coh
 @pytest.mark.parametrize(
     ("name", "gaining"),
     [
-        ("NCT06106906", {"lookback", "halfLives", "threshold"}),
+        ("NCT06106906", {"lookback", "halfLives", "threshold", "gap"}),
         ("NCT06150651", {"threshold"}),
         ("NCT06892145", set()),
     ],
 )
-def test_a_window_or_washout_gains_what_a_trial_file_with_another_one_says(
+def test_a_window_washout_or_gap_gains_what_a_trial_file_with_another_one_says(
     name: str, gaining: set[Limit], tmp_path: Path
 ) -> None:
     write_cohort(tmp_path / "tables", 150, 3, "parquet", "screening")
+    interrupt(tmp_path / "tables", ON)
     options = replace(OPTIONS, trials=(name,), complete=("conditions", "medications", "procedures"))
     (trial,) = run(tmp_path / "tables", options, wanted=Wanted(what_if=True)).trials
     rules, tables = RuleSet.of(trial.trial), read_tables(tmp_path / "tables", options)
@@ -173,9 +175,13 @@ def found_within(**parameters: Parameter) -> Leaf:
         ("lookback", "P1M14D", True, []),
         ("halfLives", 5, False, [4, 3, 2, 1]),
         ("halfLives", 3, True, [4, 5]),
+        ("gap", "P7D", True, ["P8D", "P9D", "P10D", "P11D", "P12D"]),
+        ("gap", "P30D", True, ["P37D", "P44D", "P51D", "P58D", "P65D"]),
+        ("gap", "P3D", False, ["P2D", "P1D"]),
+        ("gap", "PT0S", True, []),
     ],
 )
-def test_windows_and_washouts_are_relaxed_by_the_steps_of_their_unit(
+def test_windows_washouts_and_gaps_are_relaxed_by_the_steps_of_their_unit(
     limit: Limit, was: Parameter, wanted: bool, steps: list[Parameter]
 ) -> None:
     asked = found_within(**{limit: was})
@@ -195,9 +201,8 @@ def test_a_window_of_which_a_row_asks_both_ways_is_made_longer_and_shorter() -> 
 def test_a_window_is_told_with_its_event_its_unit_and_its_steps() -> None:
     asked = found_within(lookback="P3D", anchor="leukapheresis")
     change = Change("E25", asked, relaxed(asked, False, "lookback"), "lookback")
-    words = Words(ontology_label, lambda name: False, lambda kind: 0, ON, {})
     steps = tuple((change.amount(step)[0], Gained(n, 0, n)) for n, step in enumerate(change.steps, 1))
-    curve = Relaxed(change.about(words), ">=", *change.amount(asked), steps, "lookback")
+    curve = Relaxed(change.about(WORDS), ">=", *change.amount(asked), steps, "lookback")
     row = WhatIfRow("E25", "no immunoglobulin", Gained(3, 0, 3), (curve,))
     lines = [line.words(30) for line in best([row])]
     assert lines == [
@@ -216,3 +221,14 @@ def test_a_window_is_told_with_its_event_its_unit_and_its_steps() -> None:
     drawn = curves([row])
     assert drawn is not None
     assert [panel.title for panel in drawn.panels] == ["E25: within 3 days"]
+
+
+def test_a_gap_is_told_with_the_treatment_that_it_may_interrupt() -> None:
+    named: dict[str, Parameter] = {"valueSet": ("ivig",), "gap": "P7D", "measure": "runToScreening"}
+    asked = replace(leaf(">=", "56", "d"), feature=Feature("TreatmentDurationCondition", tuple(sorted(named.items()))))
+    change = Change("I06", asked, relaxed(asked, True, "gap"), "gap")
+    steps = tuple((change.amount(step)[0], Gained(1, 1, 0)) for step in change.steps)
+    curve = Relaxed(change.about(WORDS), ">=", *change.amount(asked), steps, "gap")
+    first = best([WhatIfRow("I06", "treated", Gained(0, 0, 0), (curve,))])[0]
+    assert first.what == "Immunoglobulin, normal human, intravenous, duration of treatment"
+    assert first.change == "gaps up to 7 days made gaps up to 8 days"

@@ -1,4 +1,4 @@
-"""Every step of every window, wash-out and duration: what `--what-if` promises is what a trial file that says so gives.
+"""Every step of every window, wash-out, duration and gap: `--what-if` promises what a trial file that says so gives.
 
 `SLE_KG_IDENTITY_WHATIF` sets the number of patients (default 1000).
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from changed_trials import about_time, changed_trial, gained, read_tables, told, verdicts
+from changed_trials import about_time, changed_trial, gained, interrupt, read_tables, told, verdicts
 from sle_kg.cohort.changes import changes_of
 from sle_kg.cohort.run import Wanted, run
 from sle_kg.cohort.summary import CohortSummary
@@ -33,6 +33,7 @@ PLACES = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("cohort") / "tables"
     write_cohort(place, COUNT, 7, "parquet", "screening")
+    interrupt(place, OPTIONS.on)
     return place
 
 
@@ -54,7 +55,7 @@ def test_every_step_gains_what_a_trial_file_that_says_so_gives(
     assert told(trial, changes, change) == [gained(before, one) for one in after]
 
 
-def test_windows_washouts_and_durations_gain_some(summary: CohortSummary) -> None:
+def test_windows_washouts_durations_and_gaps_gain_some(summary: CohortSummary) -> None:
     gaining = {
         one.limit
         for trial in summary.trials
@@ -64,4 +65,4 @@ def test_windows_washouts_and_durations_gain_some(summary: CohortSummary) -> Non
         for _, found in one.steps
         if found.no_longer_excluded
     }
-    assert gaining == {"lookback", "halfLives", "threshold"}
+    assert gaining == {"lookback", "halfLives", "threshold", "gap"}

@@ -1,8 +1,9 @@
-"""What may be changed in a trial: a row dropped, or a threshold, a look-back window or a wash-out relaxed in steps.
+"""What may be changed in a trial: a row dropped, or a threshold, window, wash-out or permitted gap relaxed in steps.
 
 A limit is relaxed so that more patients may enter. Which way that is follows from its place in the tree: of a finding
-that is required the threshold goes down and the window gets longer, of one that excludes the threshold goes up and the
-window, or the wash-out, gets shorter. Where a row has one comparison in both places, both ways are tried.
+that is required the threshold goes down, the window and the gaps in treatment get longer; of one that excludes the
+threshold goes up, and the window, the wash-out or the gaps get shorter. Where a row has one comparison in both places,
+both ways are tried.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, Literal
 from sle_kg.conditions import MONTHS_WITHOUT_ANCHOR
 from sle_kg.criteria import Always, Condition, Feature, Leaf, Parameter, Trial, signed, with_leaves
 from sle_kg.evaluate import RuleSet
-from sle_kg.features.sql import duration_parts
+from sle_kg.features.sql import days_of, duration_parts
 from sle_kg.sql_plan import leaf_key
 
 if TYPE_CHECKING:
     from sle_kg.wording import Words
 
-Limit = Literal["threshold", "lookback", "halfLives"]
-"""What of a leaf is relaxed: the number compared with, the look-back window, or the half-lives of a wash-out."""
+Limit = Literal["threshold", "lookback", "halfLives", "gap"]
+"""What of a leaf is relaxed: the number compared with, the look-back window, the half-lives of a wash-out, or the gaps
+that a treatment may have."""
 Amount = tuple[Decimal, str | None]
 """A limit as a number with its unit: `d` days, `mo` months, `{halfLife}`, or the unit of a threshold."""
 
@@ -59,9 +61,11 @@ class Change:
         return _amount(leaf, self.limit)
 
     def about(self, words: Words) -> str:
-        """What the limit is about; a window without its length, with the event before which it lies."""
+        """What the limit is about, without itself; a window with the event before which it lies."""
         assert self.leaf is not None
         feature = self.leaf.feature
+        if self.limit == "gap":
+            return words.subject(_without(feature, "measure"))
         if self.limit == "lookback":
             anchor = words.label(str(feature.get("anchor", "screening"))).lower()
             return f"{words.subject(_without(feature, 'lookback'))} before {anchor}"
@@ -119,9 +123,11 @@ def relaxed(leaf: Leaf, wanted: bool, limit: Limit = "threshold") -> tuple[Leaf,
             return tuple(_windows(leaf, more))
         case "halfLives":
             return tuple(_washouts(leaf, more))
+        case "gap":
+            return tuple(_gaps(leaf, more))
 
 
-_LIMITS: tuple[Limit, ...] = ("threshold", "lookback", "halfLives")
+_LIMITS: tuple[Limit, ...] = ("threshold", "lookback", "halfLives", "gap")
 
 
 def _thresholds(leaf: Leaf, more: bool) -> Iterator[Leaf]:
@@ -160,6 +166,15 @@ def _washouts(leaf: Leaf, more: bool) -> Iterator[Leaf]:
             yield _with(leaf, "halfLives", int(moved))
 
 
+def _gaps(leaf: Leaf, more: bool) -> Iterator[Leaf]:
+    """Longer gaps make longer treatments; where none is permitted, none is."""
+    if not (gap := leaf.feature.get("gap")) or not days_of(str(gap)):
+        return
+    number, _ = _amount(leaf, "gap")
+    for moved in _moved(number, _step_of_days(number), more):
+        yield _with(leaf, "gap", f"P{moved}D")
+
+
 def _moved(number: Decimal, step: Decimal, more: bool) -> list[Decimal]:
     """The number one step, two steps … up or down, as long as it is above zero."""
     moved = [number + step * n * (1 if more else -1) for n in range(1, STEPS + 1)]
@@ -169,6 +184,8 @@ def _moved(number: Decimal, step: Decimal, more: bool) -> list[Decimal]:
 def _amount(leaf: Leaf, limit: Limit) -> Amount:
     if limit == "halfLives":
         return Decimal(str(leaf.feature.get("halfLives"))), "{halfLife}"
+    if limit == "gap":
+        return Decimal(days_of(str(leaf.feature.get("gap")))), "d"
     if limit == "lookback":
         months, days = duration_parts(str(leaf.feature.get("lookback")))
         return (Decimal(months), "mo") if months else (Decimal(days), "d")

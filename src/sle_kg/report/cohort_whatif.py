@@ -22,7 +22,7 @@ WHAT_IF_SENTENCE = (
 )
 TIMES = {"d": "day", "mo": "month", "a": "year", "{halfLife}": "half-life"}
 """Units that are words, in the singular."""
-PARAMETERS = {"threshold": "threshold", "lookback": "lookBack", "halfLives": "washOut"}
+PARAMETERS = {"threshold": "threshold", "lookback": "lookBack", "halfLives": "washOut", "gap": "gap"}
 """What is relaxed, in JSON."""
 SIGNS = {">=": "≥", ">": ">", "<=": "≤", "<": "<"}
 CURVES = 6
@@ -159,7 +159,7 @@ def _limit(one: Relaxed, number: Decimal) -> str:
         amount = f"{decimal_text(number)} {TIMES[one.unit]}{'' if number == 1 else 's'}".replace("lifes", "lives")
     else:
         amount = f"{decimal_text(number)}{unit_words(one.unit)}"
-    signs = {"threshold": SIGNS[one.operator], "lookback": "within", "halfLives": "wash-out of"}
+    signs = {"threshold": SIGNS[one.operator], "lookback": "within", "halfLives": "wash-out of", "gap": "gaps up to"}
     return f"{signs[one.limit]} {amount}"
 
 
