@@ -10,28 +10,37 @@ import datetime as dt
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.cohort_data import UNREAD
 
 if TYPE_CHECKING:
-    import duckdb
+    from duckdb import DuckDBPyConnection as Connection
 
     from sle_kg.criteria import Trial
 
 ON = dt.date(2026, 11, 21)
-CHUNK = 250_000
+CHUNK = 125_000
 """Patients that are judged together, so that memory holds what is made of them: by the script and by the yardstick."""
+AT_ONCE = 2
+"""Chunks that are judged at once, each by one thread."""
 SCAN_KEYS = ("test", "concept", "statement", "section", "event", "criterion")
 """What rows are told apart by, beside the patient."""
 Work = Callable[[], object]
 
 
-def resident(connection: duckdb.DuckDBPyConnection, folder: str) -> list[str]:
-    """The fact tables of a folder as tables named as the cohort script names them, in a schema for each chunk."""
-    connection.execute("SET threads = 2")
-    return [_load(connection, folder, number, *ends) for number, ends in enumerate(_chunks(folder))]
+def resident(connection: Connection, folder: str) -> int:
+    """The fact tables of a folder as tables named as the cohort script names them, in a schema for each chunk.
+
+    Returns the number of chunks.
+    """
+    connection.execute("SET threads = 1")
+    chunks = _chunks(folder)
+    for number, ends in enumerate(chunks):
+        _load(connection, folder, number, *ends)
+    return len(chunks)
 
 
 def _chunks(folder: str) -> list[tuple[str, str]]:
@@ -43,15 +52,15 @@ def _chunks(folder: str) -> list[tuple[str, str]]:
     return [(ids[start].as_py(), ids[min(start + CHUNK, len(ids)) - 1].as_py()) for start in starts]
 
 
-def _load(connection: duckdb.DuckDBPyConnection, folder: str, number: int, first: str, last: str) -> str:
-    """Load the patients of a chunk; returns the name of its schema."""
+def _load(connection: Connection, folder: str, number: int, first: str, last: str) -> None:
+    """Load the patients of a chunk into its schema."""
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
     from sle_kg.patients.facts import COLUMNS, schema
 
     mine = (pc.field("patient") >= first) & (pc.field("patient") <= last)
-    connection.execute(f"CREATE SCHEMA chunk{number}")
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS chunk{number}")
     for name in COLUMNS:
         file = Path(folder) / f"{name}.parquet"
         read = name not in UNREAD
@@ -59,15 +68,20 @@ def _load(connection: duckdb.DuckDBPyConnection, folder: str, number: int, first
         connection.register("arrow_rows", rows)
         connection.execute(f"CREATE TABLE chunk{number}.source_{name} AS FROM arrow_rows")
         connection.unregister("arrow_rows")
-    return f"chunk{number}"
 
 
-def by_chunk(connection: duckdb.DuckDBPyConnection, chunks: list[str], judge: Callable[[], None]) -> None:
-    """Judge chunk after chunk; each is dropped with all that was made of it."""
-    for name in chunks:
-        connection.execute(f"SET search_path = '{name},main'")
-        judge()
-        connection.execute(f"DROP SCHEMA {name} CASCADE")
+def by_chunk(connection: Connection, count: int, work: Callable[[Connection, int], None]) -> None:
+    """The work of so many chunks, `AT_ONCE` at the same time, in the schema of each, which is dropped afterwards."""
+
+    def one(number: int) -> None:
+        with connection.cursor() as own:
+            own.execute(f"CREATE SCHEMA IF NOT EXISTS chunk{number}")
+            own.execute(f"SET search_path = 'chunk{number},main'")
+            work(own, number)
+            own.execute(f"DROP SCHEMA chunk{number} CASCADE")
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(one, range(count)))
 
 
 def yardstick(folder: str) -> Work:
@@ -79,11 +93,11 @@ def yardstick(folder: str) -> Work:
     connection = duckdb.connect()
     chunks = resident(connection, folder)
 
-    def work() -> None:
-        load_codes(connection)
-        judge(connection, ON)
+    def each(own: Connection, _: int) -> None:
+        load_codes(own)
+        judge(own, ON)
 
-    return lambda: by_chunk(connection, chunks, work)
+    return lambda: by_chunk(connection, chunks, each)
 
 
 def grouped(folder: str) -> Work:
@@ -93,17 +107,15 @@ def grouped(folder: str) -> Work:
     from benchmarks.yardstick import judge, load_codes
 
     connection = duckdb.connect()
-    connection.execute("SET threads = 2")
+    connection.execute("SET threads = 1")
+    chunks = _chunks(folder)
 
-    def each() -> None:
-        load_codes(connection)
-        judge(connection, ON, verdicts=False)
+    def each(own: Connection, number: int) -> None:
+        _load(own, folder, number, *chunks[number])
+        load_codes(own)
+        judge(own, ON, verdicts=False)
 
-    def work() -> None:
-        for number, ends in enumerate(_chunks(folder)):
-            by_chunk(connection, [_load(connection, folder, number, *ends)], each)
-
-    return work
+    return lambda: by_chunk(connection, len(chunks), each)
 
 
 def ready(folder: str) -> Work:
@@ -116,7 +128,8 @@ def ready(folder: str) -> Work:
 
     connection = empty_database()
     judge = SqlJudge(list(screenable().values()), Options(on=ON), terminology())
-    connection.execute(f"SET search_path = '{_load(connection, folder, 0, *_chunks(folder)[0])},main'")
+    _load(connection, folder, 0, *_chunks(folder)[0])
+    connection.execute("SET search_path = 'chunk0,main'")
     concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
     load_references(connection, judge.references(concepts))
     *before, plan = judge.statements
@@ -152,11 +165,11 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
     def work() -> None:
         judge = SqlJudge(chosen, Options(on=ON), terms)
 
-        def each() -> None:
-            concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
-            load_references(connection, judge.references(concepts))
+        def each(own: Connection, _: int) -> None:
+            concepts = [row[0] for row in own.execute(concepts_query("source_")).fetchall()]
+            load_references(own, judge.references(concepts))
             for statement in judge.statements:
-                connection.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+                own.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
 
         by_chunk(connection, chunks, each)
 
