@@ -91,6 +91,12 @@ QUERIES: dict[str, Callable[[Feature, FeatureOptions], str | Query]] = {
 }
 """The query of each kind of leaf: a `Query`, or SELECT ask, lower, upper, records, over the asks in table `a`."""
 
+
+def query_of(feature: Feature, options: FeatureOptions) -> str | Query:
+    """The query of a feature, and of those that share it (`batches`)."""
+    return QUERIES[feature.kind](feature, options.of(feature))
+
+
 ONE_QUERY_FOR_ALL = frozenset(
     {
         "DiagnosisCondition",
@@ -207,7 +213,7 @@ class FeatureBuilder:
             FROM ask k JOIN wanted f ON list_contains(f.trials, k.trial)
             WHERE f.feature IN ({", ".join(map(str, batch))})"""
         )
-        query = QUERIES[numbered[batch[0]].kind](numbered[batch[0]], options)
+        query = query_of(numbered[batch[0]], options)
         query = query.by_ask() if isinstance(query, Query) else by_patient(query)
         rows = self._connection.execute(
             f"SELECT ask, CAST(lower AS DECIMAL(38, 12)), CAST(upper AS DECIMAL(38, 12)), records FROM ({query})"

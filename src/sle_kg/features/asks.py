@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sle_kg.criteria import Feature
+
 EVENTS = ("consent", "enrollment", "leukapheresis", "lymphodepletion", "infusion")
 """The events of a trial, in their order; screening is the date judged."""
 STAND_INS = ("consent", "enrollment")
@@ -100,6 +102,13 @@ class FeatureOptions:
     def window(self, kind: str) -> int | None:
         """Days that a kind of result serves; None for results that serve for ever."""
         return None if kind == "ever" else self.windows.get(kind, WINDOWS[kind])
+
+    def of(self, feature: Feature) -> FeatureOptions:
+        """The options for a feature: one that says how long results serve (`window`, "result=42") has its own days."""
+        if (window := feature.get("window")) is None:
+            return self
+        kind, _, days = str(window).partition("=")
+        return replace(self, windows={**self.windows, kind: int(days)})
 
 
 def resolve_events(

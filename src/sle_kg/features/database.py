@@ -217,7 +217,7 @@ def feature_rows(features: Iterable[Feature], options: FeatureOptions) -> list[d
                 "inclusive": feature.get("counting") == "inclusive",
                 "since_first": bool(feature.get("sinceFirstDose")),
                 "documented": bool(feature.get("asDocumented")),
-                "valid_days": options.window(str(valid)) if valid else None,
+                "valid_days": options.of(feature).window(str(valid)) if valid else None,
                 "sex_needed": valid == "pregnancyTest",
                 "times_limit": feature.get("quantity") == "timesUpperLimit",
                 "method_needed": feature.get("method"),

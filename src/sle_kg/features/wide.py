@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sle_kg.criteria import Feature
-from sle_kg.features import COUNTS, FLAGS, JOINED_BY_PATIENT, QUERIES, batches, value_sets_of
+from sle_kg.features import COUNTS, FLAGS, JOINED_BY_PATIENT, batches, query_of, value_sets_of
 from sle_kg.features.asks import EVENTS, STAND_INS, FeatureOptions
 from sle_kg.features.database import (
     FEATURE_COLUMNS,
@@ -147,7 +147,7 @@ class WideScript:
             of_feature.setdefault(slot.row, []).append(slot)
         together = [[slot for row in batch for slot in of_feature[row]] for batch in batches(self._features)]
         self._batches = [batch[start : start + SLOTS] for batch in together for start in range(0, len(batch), SLOTS)]
-        self._queries = [QUERIES[batch[0].feature.kind](batch[0].feature, options) for batch in self._batches]
+        self._queries = [query_of(batch[0].feature, options) for batch in self._batches]
 
     def references(self, concepts: Sequence[str]) -> list[Reference]:
         """The reference tables; `concepts` are those that occur (`database.concepts_query("source_")`)."""
