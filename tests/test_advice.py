@@ -177,7 +177,10 @@ def test_of_a_medicine_without_dose_the_dose_is_asked_for_in_a_follow_up(tmp_pat
             one["dosage"][0].pop("doseAndRate")
     file = written(tmp_path / "followup.json", resources)
     missing = {text for result in scores([file], "lldas", FollowUpOptions()) for text in result.missing}
-    assert "the dose of prednisone (MedicationStatement/prednisone-6, completed, once a day, 2026-05-24)" in missing
+    assert (
+        "the dose of prednisone (MedicationStatement/prednisone-6, completed, once a day, 2026-05-24 to 2026-06-07)"
+        in missing
+    )
     assert not [text for text in missing if text.startswith("a record of")]
 
 

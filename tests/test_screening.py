@@ -352,11 +352,14 @@ def test_a_washout_ends_on_the_day_on_which_its_row_passes(tmp_path: Path) -> No
     found = row(judge(tmp_path, CD19, taken, complete=("medications",)), "E22")
     assert (found.status, found.passes_from) == ("fail", "2026-12-07")
     assert "the wash-out would end on 2026-12-07" in found.reason
+    assert "2025-01-01 to 2026-09-01" in found.reason
+    assert found.evidence[0].date == "2025-01-01"
 
 
 def test_a_washout_that_an_ongoing_medicine_blocks_has_no_date(tmp_path: Path) -> None:
     found = row(judge(tmp_path, CD19, medicine("belimumab", "2025-01-01"), complete=("medications",)), "E22")
     assert (found.status, found.passes_from) == ("fail", None)
+    assert "from 2025-01-01" in found.reason
     assert "stop" not in found.reason
 
 

@@ -15,7 +15,7 @@ from sle_kg.evaluate import UNBOUNDED
 from sle_kg.features.asks import FeatureOptions, Moment
 from sle_kg.phrases import lower_first, period
 from sle_kg.trials import screenable
-from sle_kg.verdict import Evidence, OpenKind
+from sle_kg.verdict import Evidence, OpenKind, Period, when
 from sle_kg.wording import (
     Words,
     between,
@@ -65,6 +65,24 @@ def test_every_leaf_of_the_trials_has_sentences_in_plain_words(one: Leaf) -> Non
         assert not re.search(r"\bstop|should|must\b", sentence), sentence
         assert not re.search(r"\b[a-z]+[A-Z]\w+", re.sub("hCG|dsDNA|eGFR", "", sentence)), sentence
     assert said[0] != said[1]
+
+
+@pytest.mark.parametrize(
+    ("periods", "words"),
+    [
+        ([("2025-01-01", "2026-09-01")], "2025-01-01 to 2026-09-01"),
+        ([("2025-01-01", "2025-01-01")], "2025-01-01"),
+        ([("2025", None)], "from 2025"),
+        ([(None, "2026-09")], "until 2026-09"),
+        ([None], "2024-05-06"),
+        ([None, ("2025-01-01", "2026-09-01")], "2024-05-06 to 2026-09-01"),
+        ([None, ("2025-01-01", None)], "from 2024-05-06"),
+        ([(None, "2024-01"), ("2025-01-01", "2026-09-01")], "2024-01 to 2026-09-01"),
+        ([(None, "2024-01"), ("2025-01-01", None)], "from 2024-01"),
+    ],
+)
+def test_of_a_medicine_the_whole_period_is_said(periods: list[Period | None], words: str) -> None:
+    assert when(Evidence("Medication/x", "", "", "2024-05-06", period) for period in periods) == words
 
 
 def test_a_known_leaf_names_value_date_and_threshold() -> None:

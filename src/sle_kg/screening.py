@@ -22,6 +22,7 @@ from sle_kg.errors import InputError
 from sle_kg.evaluate import UNBOUNDED, Bound, Bounds, RuleSet, compare
 from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
 from sle_kg.patients.facts import SECTIONS
+from sle_kg.patients.medicine import periods
 from sle_kg.profile import Profile
 from sle_kg.timeline import Case, Probe, courses, may_pass_later
 from sle_kg.verdict import Evidence, Status, Unread, Verdict
@@ -371,6 +372,7 @@ class Facts:
             *(columns[name] for name in ("patient", "record", "what", "value", "date")), strict=True
         ):
             self._records[patient, record] = (what or "", value or "", date)
+        self._periods = periods(tables["exposure"])
         self._attestations = self._by_patient(tables["attestation"])
         self._unread = self._by_patient(tables["unread"])
         self._consents = self._by_patient(tables["consent"])
@@ -387,7 +389,7 @@ class Facts:
     def evidence(self, patient: str, record: str) -> Evidence:
         """The evidence line of a record; what is no record was said on the command line."""
         if (patient, record) in self._records:
-            return Evidence(record, *self._records[patient, record])
+            return Evidence(record, *self._records[patient, record], self._periods.get((patient, record)))
         return Evidence(record, "said on the command line", "", self._on.isoformat())
 
     def attested(self, patient: str, trial: str) -> dict[str, tuple[Evidence, ...]]:

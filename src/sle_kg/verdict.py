@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
+
+from sle_kg.phrases import span
 
 Status = Literal["pass", "fail", "unknown", "not-applicable"]
 OpenKind = Literal["data", "test", "agreement", "judgement"]
 VerdictWord = Literal["eligible", "ineligible", "undetermined"]
+Period = tuple[str | None, str | None]
+"""First and last day of a medicine as recorded; one may be null: the start not recorded, the end open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A record that a status rests on: `Observation/obs-3`, what it is, its value as recorded, its date."""
+    """A record that a status rests on: `Observation/obs-3`, what it is, its value as recorded, its date.
+
+    `period` is that of a medicine whose end is recorded or which still runs.
+    """
 
     record: str
     what: str
     value: str
     date: str | None
+    period: Period | None = None
+
+    @property
+    def when(self) -> str:
+        """Its day or period in words, to be read; empty where it has no date."""
+        return when([self])
+
+
+def when(evidence: Iterable[Evidence]) -> str:
+    """From the first to the last day of some records, in words; empty where none has a date."""
+    periods = [item.period or (item.date, item.date) for item in evidence if item.period or item.date]
+    days = [day for period in periods for day in period if day]
+    begun = any(first for first, _ in periods)
+    ended = all(last for _, last in periods)
+    return span(min(days) if begun else None, max(days) if ended else None) if days else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sle_kg.evaluate import Bound, compare
 from sle_kg.features.asks import Moment
 from sle_kg.namespaces import RDFS, SLE
 from sle_kg.phrases import lower_first, period
-from sle_kg.verdict import Evidence, OpenKind
+from sle_kg.verdict import Evidence, OpenKind, when
 
 MOST_NAMED = 3
 """Tests, drugs or dates named in one sentence before "…"."""
@@ -379,7 +379,7 @@ class Words:
         if feature.kind in _TESTS or not named:
             return f"{yes}{_dates(evidence)}"
         first = named[0]
-        return f"{yes} ({', '.join(filter(None, (first.what, first.date)))})"
+        return f"{yes} ({', '.join(filter(None, (first.what, first.when)))})"
 
     def _test(self, leaf: Leaf) -> str:
         feature = leaf.feature
@@ -579,10 +579,8 @@ def _texts(feature: Feature, name: str) -> tuple[str, ...]:
 
 def _dates(evidence: Sequence[Evidence]) -> str:
     """The dates of the records, birth dates apart."""
-    dates = sorted({item.date for item in evidence if item.date and not item.record.startswith("Patient/")})
-    if not dates:
-        return ""
-    return f" ({dates[0]})" if len(dates) == 1 else f" ({dates[0]} to {dates[-1]})"
+    dates = when(item for item in evidence if not item.record.startswith("Patient/"))
+    return f" ({dates})" if dates else ""
 
 
 def _older(item: Evidence, on: dt.date, days: int) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sle_kg.patients.dates import in_order, interval
+from sle_kg.patients.dates import in_order, interval, words
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,15 @@ def test_order_of_exact_days(start, end):
     assert in_order((start, start), (end, end)) == (start <= end)
     assert in_order((start, None), (None, end)) == (start <= end)
     assert in_order((None, start), (end, None))
+
+
+@pytest.mark.parametrize("text", ["2026", "2026-02", "2024-02", "2026-12-31", "2026-01-01"])
+def test_days_have_the_words_in_which_they_were_recorded(text):
+    assert words(interval(text)) == text
+
+
+@pytest.mark.parametrize(
+    "days", [(None, date(2026, 1, 1)), (date(2026, 1, 1), None), (date(2026, 1, 1), date(2026, 2, 1))]
+)
+def test_days_that_no_recorded_date_means_have_no_words(days):
+    assert words(days) is None

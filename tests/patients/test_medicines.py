@@ -5,9 +5,11 @@ import pytest
 
 from patients.fhir_builder import concept, dosage, order, quantity, read, reasons, resource, rows, snomed, statement
 from sle_kg.namespaces import ATC, RXNORM
+from sle_kg.patients.medicine import periods
 
 PREDNISONE = concept(RXNORM, "8640")
 DAY = date(2026, 1, 1)
+DOSED = (("2026-02-01", "2026-03-31"), ("2026-01-01", "2026-01-31"))
 
 
 def exposures(folder, *resources):
@@ -218,6 +220,29 @@ def test_an_unmapped_medicine_keeps_medications_open(tmp_path):
         "MedicationStatement/b": ("", "little pink pill", "no code", "medications"),
         "MedicationStatement/c": (f"{RXNORM}|999998", "", "unmapped code", None),
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"effectivePeriod": {"start": "2025-01", "end": "2026-09-01"}}, ("2025-01", "2026-09-01")),
+        ({"effectivePeriod": {"start": "2025-01-01"}}, ("2025-01-01", None)),
+        ({"effectivePeriod": {"end": "2026"}, "dateAsserted": "2026-09-05"}, (None, "2026")),
+        ({"effectivePeriod": {}, "dateAsserted": "2026-09-05"}, None),
+        ({"effectivePeriod": {"start": "2025-01-01"}, "status": "completed"}, None),
+        ({"effectivePeriod": {"start": "2025-01-01"}, "status": "unknown"}, None),
+    ],
+)
+def test_the_period_of_a_medicine(tmp_path, said, expected):
+    found = periods(read(tmp_path, statement(PREDNISONE, id="m", **said)).tables["exposure"])
+    assert found.get(("p", "MedicationStatement/m")) == expected
+
+
+def test_the_period_of_a_medicine_is_that_of_all_dosage_lines(tmp_path):
+    first, second = ({"boundsPeriod": {"start": day, "end": end}} for day, end in DOSED)
+    lines = [{"timing": {"repeat": first}}, {"timing": {"repeat": second}}]
+    found = periods(read(tmp_path, statement(PREDNISONE, id="m", dosage=lines)).tables["exposure"])
+    assert found == {("p", "MedicationStatement/m"): ("2026-01-01", "2026-03-31")}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sle_kg.verdict import Evidence, OtherReading, RowVerdict, Unread, Verdict
 
 SLEDAI = Evidence("Observation/obs-3", "SLEDAI-2K", "9", "2026-11-10")
+TAKEN = ("2026-08-01", "2026-11-18")
+TOFACITINIB = Evidence("MedicationStatement/m2", "Tofacitinib", "completed, 5 mg twice a day", TAKEN[0], TAKEN)
 
 UNREAD = (
     Unread("Condition/c9", "http://snomed.info/sct|254837009", "Malignant neoplasm of breast", "unmapped code"),
@@ -95,7 +97,13 @@ def ineligible() -> Verdict:
         row("I03e", "pass", parent="I03"),
         row("I04", "pass", text="SLEDAI-2K score ≥7 points", evidence=(SLEDAI,), valid_until="2026-12-08"),
         row("I08a", "unknown", missing=("which biologics were given",), open_kind="data"),
-        row("E20a", "fail", reason="Tofacitinib is still within its wash-out.", passes_from="2026-11-23"),
+        row(
+            "E20a",
+            "fail",
+            reason="Tofacitinib is still within its wash-out.",
+            passes_from="2026-11-23",
+            evidence=(TOFACITINIB,),
+        ),
     )
     return verdict(
         "vignette-17",

@@ -52,7 +52,7 @@ def _of_record(asked: Sequence[str], of: Evidence) -> Iterator[str]:
 
 def _named(of: Evidence) -> str:
     """What a record is called, its id, and what it says."""
-    known = ", ".join(filter(None, (of.record, of.value, of.date)))
+    known = ", ".join(filter(None, (of.record, of.value, of.when)))
     return f"{lower_first(of.what or 'the record')} ({known})"
 
 

@@ -36,6 +36,15 @@ def interval(text: str) -> tuple[date, date]:
     return exact, exact
 
 
+def words(days: Interval) -> str | None:
+    """The date that such days mean, as it was recorded: `2026-09-01`, `2026-09`, `2026`; None for any others."""
+    first, last = days
+    if first is None or last is None:
+        return None
+    shorter = (f"{first}"[:length] for length in (4, 7, 10))
+    return next((text for text in shorter if interval(text) == days), None)
+
+
 def in_order(start: Interval, end: Interval) -> bool:
     """Whether an end can come after its start."""
     return start[0] is None or end[1] is None or start[0] <= end[1]

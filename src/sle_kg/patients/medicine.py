@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sle_kg.codes import Coding
 from sle_kg.namespaces import SNOMED
+from sle_kg.patients.dates import words
 from sle_kg.patients.raw import RawRecord
 from sle_kg.units import PLACES
+from sle_kg.verdict import Period
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ROUTES = {
     "26643006": "oral",
@@ -64,6 +71,33 @@ def is_ongoing(raw: RawRecord) -> bool | None:
     if status in ("active", "in-progress"):
         return True
     return False if status in ("completed", "stopped", "on-hold") else None
+
+
+def periods(exposures: pa.Table) -> dict[tuple[str, str], Period]:
+    """By patient and record, the period of a medicine whose end is recorded or which still runs.
+
+    It is that of all dosage lines together; of what runs since an unknown day there is none.
+    """
+    names = ("patient", "record", "start_from", "start_to", "end_from", "end_to", "ongoing")
+    lines: dict[tuple[str, str], list[tuple[str | None, str | None, bool]]] = {}
+    for patient, record, *start, end_from, end_to, ongoing in zip(
+        *(exposures[name].to_pylist() for name in names), strict=True
+    ):
+        line = words((start[0], start[1])), words((end_from, end_to)), ongoing is True
+        lines.setdefault((patient, record), []).append(line)
+    found = ((key, _period(some)) for key, some in lines.items())
+    return {key: period for key, period in found if period is not None}
+
+
+def _period(lines: Sequence[tuple[str | None, str | None, bool]]) -> Period | None:
+    """The period of lines with start, end, and whether they still run; None where one has an end that is not known."""
+    starts = [start for start, _, _ in lines if start]
+    ends = [end for _, end, _ in lines if end]
+    if not all(end or running for _, end, running in lines):
+        return None
+    first = min(starts) if len(starts) == len(lines) else None
+    last = max(ends) if len(ends) == len(lines) else None
+    return (first, last) if first or last else None
 
 
 def timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:

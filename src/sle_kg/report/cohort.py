@@ -114,7 +114,7 @@ def _overlap(one: Overlap) -> dict[str, Any]:
 
 def record_line(evidence: Evidence) -> str:
     """One record: what it is, its value, its date, its id."""
-    words = " ".join(filter(None, (evidence.what, evidence.value, evidence.date)))
+    words = " ".join(filter(None, (evidence.what, evidence.value, evidence.when)))
     return f"{words} ({evidence.record})"
 
 

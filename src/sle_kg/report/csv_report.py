@@ -82,7 +82,7 @@ def _line(verdict: Verdict, row: RowVerdict) -> tuple[str | bool | int | None, .
         row.status,
         row.decisive,
         row.reason,
-        "; ".join(f"{e.what}: {e.value} ({e.date or 'undated'}, {e.record})" for e in row.evidence),
+        "; ".join(f"{e.what}: {e.value} ({e.when or 'undated'}, {e.record})" for e in row.evidence),
         "; ".join(row.missing),
         row.open_kind,
         row.needs_judgement,

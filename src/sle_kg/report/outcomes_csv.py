@@ -90,7 +90,7 @@ def cell(value: Value) -> str:
 
 def evidence_cell(evidence: Iterable[Evidence]) -> str:
     """The records on which a result rests."""
-    return "; ".join(f"{e.what}: {e.value} ({e.date or 'undated'}, {e.record})" for e in evidence)
+    return "; ".join(f"{e.what}: {e.value} ({e.when or 'undated'}, {e.record})" for e in evidence)
 
 
 def _lines(result: TrialOutcomes) -> Iterator[dict[str, Value]]:
