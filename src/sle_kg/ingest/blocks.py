@@ -11,13 +11,15 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sle_kg.ingest.fill import Columns
-from sle_kg.ingest.layout import PLAIN_ID, PLAIN_TEXT, SEPARATOR, Layout, Signature, is_text
+from sle_kg.ingest.layout import PLAIN_ID, PLAIN_TEXT, SEPARATOR, UNKNOWN, Layout, Left, Signature, is_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Told = tuple[Mapping[bytes, int], Callable[[bytes], int | None]]
 """What is told of texts: what is known, and how to tell it of others; None of what is none."""
+Tell = Callable[[Left, Signature], int | None]
+"""Tells the number of the template of a form and a signature, which is learned at need; None where there is none."""
 _RANKS = 4
 """A date has one of so many places in the order of the dates of a line."""
 _SIGNATURES = 2**_RANKS * _RANKS**_RANKS
@@ -40,17 +42,19 @@ def columns_of(
     numbers: pa.Array,
     day: Told,
     patient: Told,
+    template: Tell,
 ) -> Columns:
-    """Those of the lines, with these numbers, that a layout cuts and whose template is known, as columns.
+    """Those of the lines, with these numbers, that a layout cuts and that have a template, as columns.
 
-    `day` tells a text that is a full date (see `Forms`), `patient` the place of the patient whom a reference names.
+    `day` tells a text that is a full date (see `Forms`), `patient` the place of the patient whom a reference names,
+    `template` the number of the template of a form and a signature.
     """
     import pyarrow.compute as pc
 
     left, texts, numbers = _cut(layout, lines, numbers)
     days, timed = _days([texts[place] for place in layout.days], day)
     places = _each(texts[layout.patient], patient)
-    templates = _templates(layout, left, days, timed)
+    templates = _templates(layout, left, days, timed, template)
     identifiers = texts[layout.id]
     good = pc.and_(places.is_valid(), templates.is_valid())
     good = pc.and_(good, pc.greater(pc.binary_length(identifiers), 0))
@@ -120,8 +124,10 @@ def _days(texts: Sequence[pa.Array], day: Told) -> tuple[list[pa.Array], list[pa
     return [pc.shift_right(one, bit) for one in found], [pc.bit_wise_and(one, bit) for one in found]
 
 
-def _templates(layout: Layout, left: pa.Array, days: Sequence[pa.Array], timed: Sequence[pa.Array]) -> pa.Array:
-    """The number of the template of each line; null where none is known, or none is to be used."""
+def _templates(
+    layout: Layout, left: pa.Array, days: Sequence[pa.Array], timed: Sequence[pa.Array], template: Tell
+) -> pa.Array:
+    """The number of the template of each line; null where there is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -133,11 +139,14 @@ def _templates(layout: Layout, left: pa.Array, days: Sequence[pa.Array], timed: 
         for other in days:
             earlier = pc.less(other, one).cast(pa.int64())
             key = pc.add(key, pc.multiply(earlier, 2**_RANKS * _RANKS**place))
-    known = [layout.templates.get(form, {}) for form in forms.dictionary.to_pylist()]
+    different = forms.dictionary.to_pylist()
+    known = [layout.templates.get(form, {}) for form in different]
     keys = key.dictionary_encode()
-    told = [
-        known[one // _SIGNATURES].get(_signature(one % _SIGNATURES, len(days))) for one in keys.dictionary.to_pylist()
-    ]
+    told = []
+    for one in keys.dictionary.to_pylist():
+        form, signature = one // _SIGNATURES, _signature(one % _SIGNATURES, len(days))
+        number = known[form].get(signature, UNKNOWN)
+        told.append(template(different[form], signature) if number == UNKNOWN else number)
     return pa.array(told, pa.int32()).take(keys.indices)
 
 

@@ -14,7 +14,6 @@ order.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
@@ -22,7 +21,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sle_kg.ingest.blocks import columns_of, lines_of
 from sle_kg.ingest.fill import Fill, Templates
-from sle_kg.ingest.layout import PLAIN_ID, PLAIN_TEXT, Layout, Left, Signature, is_full_date, is_text, layout_of
+from sle_kg.ingest.layout import (
+    PLAIN_ID,
+    PLAIN_TEXT,
+    UNKNOWN,
+    Layout,
+    Left,
+    Signature,
+    is_full_date,
+    is_text,
+    layout_of,
+)
 from sle_kg.ingest.probe import MARK, YEAR, Probe, marks
 from sle_kg.patients.dates import interval
 
@@ -97,16 +106,22 @@ class Forms:
         import pyarrow.compute as pc
 
         patient = fill.patients, partial(self._patient_of, fill)
-        sample = Counter(self._layout_of(line) for line in lines[::_SAMPLE].to_pylist())
-        for layout, _ in sample.most_common():
-            if layout is None or layout.is_escaped:
-                continue
-            columns = columns_of(layout, lines, numbers, (self._days, self._day), patient)
+        sample = {self._layout_of(line) for line in lines[::_SAMPLE].to_pylist()}
+        layouts = [layout for layout in sample if layout is not None and not layout.is_escaped]
+        for layout in sorted(layouts, key=lambda one: len(one.steps), reverse=True):
+            template = partial(self._template, layout)
+            columns = columns_of(layout, lines, numbers, (self._days, self._day), patient, template)
             if len(columns.numbers):
                 fill.add(columns)
                 others = pc.invert(pc.is_in(numbers, columns.numbers))
                 lines, numbers = lines.filter(others), numbers.filter(others)
         return lines, numbers
+
+    def _template(self, layout: Layout, left: Left, signature: Signature) -> int | None:
+        """The number of the template of a new form, if the probe knows what it says; None where it has none."""
+        kind = _kind(left)
+        known = kind is not None and self._learn(layout, left, signature, kind, True)
+        return layout.templates[left][signature] if known else None
 
     def _layout_of(self, line: bytes) -> Layout | None:
         """The layout by which the form of a line is known; None where there is none."""
@@ -170,8 +185,8 @@ class Forms:
     def _fill_by(self, cut: _Cut, number: int, fill: Fill) -> bool | None:
         """Fill in a line of a known form; False where it is known to need reading by itself, None where unknown."""
         layout, left, texts, days, signature = cut
-        template = layout.templates.get(left, _NONE).get(signature, _UNKNOWN)
-        if template == _UNKNOWN:
+        template = layout.templates.get(left, _NONE).get(signature, UNKNOWN)
+        if template == UNKNOWN:
             return None
         identifier = texts[layout.id]
         if template is None or not identifier or identifier.translate(None, PLAIN_ID):
@@ -210,13 +225,12 @@ class Forms:
 
     def _new(self, head: bytes, line: bytes, cuts: list[_Cut]) -> _Cut | None:
         """Learn the form of a line, of which some known layouts make these cuts; None where it has no template."""
-        kind = _TYPE.search(line)
-        if kind is None or kind[1].decode() not in SHARED or MARK in line or YEAR in line:
+        kind = _kind(line)
+        if kind is None:
             return None
-        self._held += len(line)
         layouts = self._layouts.setdefault(head, [])
         for cut in cuts:
-            if self._learn(cut, kind[1].decode(), True):
+            if self._learn(cut.layout, cut.left, cut.signature, kind, True):
                 layouts.remove(cut.layout)
                 layouts.insert(0, cut.layout)
                 return cut
@@ -228,17 +242,17 @@ class Forms:
             layouts.insert(0, layout)
             del layouts[_MOST_LAYOUTS:]
         new = self._cut(same or layout, line)
-        return new if new is not None and self._learn(new, kind[1].decode(), False) else None
+        return new if new is not None and self._learn(new.layout, new.left, new.signature, kind, False) else None
 
-    def _learn(self, cut: _Cut, kind: str, known: bool) -> bool:
+    def _learn(self, layout: Layout, left: Left, signature: Signature, kind: str, known: bool) -> bool:
         """Note the template of a form, or that it has none; with `known`, only if the probe knows what it says."""
-        layout, left, _, _, signature = cut
         if signature not in layout.marks:
             layout.marks[signature] = marks(layout, signature)
         marked, places = layout.marks[signature]
         template = self._probe.template(layout.join(left, marked), kind, places, known)
         if template is False:
             return False
+        self._held += len(left)
         number = None if template is None else self._templates.add(template)
         layout.templates.setdefault(left, {})[signature] = number
         return True
@@ -254,6 +268,14 @@ class _Cut(NamedTuple):
     signature: Signature
 
 
+def _kind(line: bytes) -> str | None:
+    """The type of the resource of a line, or of what is left of one; None where such a line has no template."""
+    kind = _TYPE.search(line)
+    if kind is None or (name := kind[1].decode()) not in SHARED or MARK in line or YEAR in line:
+        return None
+    return name
+
+
 def _head(line: bytes) -> bytes:
     """What tells the type of the resource of a line."""
     place = line.find(_TYPE_NAME) + 14
@@ -261,5 +283,3 @@ def _head(line: bytes) -> bytes:
 
 
 _NONE: dict[Signature, int | None] = {}
-_UNKNOWN = -1
-"""Stands for no template being known."""

@@ -21,6 +21,8 @@ Marks = tuple[list[bytes], dict[date | str, int]]
 """A mark for every text that is cut out, and which date of the line each of the days stands for."""
 SEPARATOR = b"\n"
 """Stands where a text was cut out: no line has it."""
+UNKNOWN = -1
+"""Stands for the number of a template that is not known yet."""
 PLAIN_ID = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 """Signs of an id that stand for themselves everywhere."""
 PLAIN_TEXT = bytes(sign for sign in range(0x20, 0x7F) if sign not in b'"\\')
