@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
@@ -176,12 +177,17 @@ class Patterns:
 
     def attested_rows(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
         """The rows of which anybody attests anything."""
-        rows = [row.id for row in self.trial.criteria]
-        if not rows:
+        if not (rows := [row.id for row in self.trial.criteria]):
             return set()
-        some = ", ".join(f"bool_or({' OR '.join(self.judge.said(self.trial.id, row))})" for row in rows)
-        said = connection.execute(f"SELECT {some} FROM {SAID}").fetchall()[0]
+        said = connection.execute(self._any_attested).fetchall()[0]
         return {row for row, yes in zip(rows, said, strict=True) if yes}
+
+    @cached_property
+    def _any_attested(self) -> str:
+        """SQL: of each row whether anybody attests anything of it; bits of all patients are put together first."""
+        every = ", ".join(f"bit_or({bits}) AS {bits}" for bits in self.judge.said_bits)
+        some = ", ".join(" OR ".join(self.judge.said(self.trial.id, row.id)) for row in self.trial.criteria)
+        return f"SELECT {some} FROM (SELECT {every} FROM {SAID})"
 
     def bounds_of(
         self, connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]
