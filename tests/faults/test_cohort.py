@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import resource
 import subprocess
@@ -68,6 +69,19 @@ def column(table: str, name: str, values: Callable[[int], pa.Array]) -> Callable
     return change
 
 
+def backwards(table: str, first: str, last: str) -> Callable[[Path], None]:
+    """Adds a row with a day in one column, and the day before in another."""
+
+    def change(folder: Path) -> None:
+        file = folder / f"{table}.parquet"
+        found = pq.read_table(file)
+        row = dict.fromkeys(found.schema.names) | {"patient": NAME, "record": NAME}
+        row |= {first: dt.date(2020, 1, 2), last: dt.date(2020, 1, 1)}
+        pq.write_table(pa.concat_tables([found, pa.Table.from_pylist([row], found.schema)]), file)
+
+    return change
+
+
 def emptied(folder: Path) -> None:
     pq.write_table(pq.read_table(folder / "patient.parquet").slice(0, 0), folder / "patient.parquet")
 
@@ -99,6 +113,19 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
         "measurement: cannot be read",
     ),
     "neither yes nor no": (column("exposure", "administration", lambda n: pa.array(["?"] * n)), "exposure: cannot"),
+    "an exposure that ends before it begins": (
+        backwards("exposure", "start_from", "end_to"),
+        "exposure: has a row whose end_to is before its start_from; correct its dates",
+    ),
+    "a diagnosis that ends before it begins": (
+        backwards("condition", "onset_from", "abated_to"),
+        "condition: has a row",
+    ),
+    "a procedure that ends before it begins": (backwards("procedure", "from_from", "end_to"), "procedure: has a row"),
+    "a result whose last possible day is before the first": (
+        backwards("measurement", "date_from", "date_to"),
+        "measurement: has a row whose date_to is before its date_from",
+    ),
     "an empty file": (replaced(Path.touch), "exposure.parquet: is no Parquet file"),
     "a folder without parts": (replaced(Path.mkdir), "exposure.parquet: holds no Parquet files"),
     "a link to nowhere": (replaced(lambda file: file.symlink_to("nowhere")), "exposure.parquet: holds no Parquet"),

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pytest
 
 from cohorts import write_tables
+from sle_kg.cohort.run import run
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.errors import InputError
 from sle_kg.patients.facts import COLUMNS, schema
+from sle_kg.screening import Options
 from sle_kg.spark.tables import DELTA, SparkTables, with_code_map
 from sle_kg.terminology import UNMAPPED
 
@@ -88,3 +90,26 @@ def test_a_code_map_settles_the_same_records_as_on_duckdb(session: Any, tmp_path
         rows = [tuple(row.values()) for row in expected[name].to_pylist()]
         assert sorted(found, key=str) == sorted(rows, key=str), name
     assert {row["concept"] for row in expected["condition"].to_pylist()} == {UNMAPPED, "sle", "prednisone", "other"}
+
+
+@pytest.mark.parametrize(
+    ("table", "first", "last"),
+    [
+        ("exposure", "start_from", "end_to"),
+        ("measurement", "date_from", "date_to"),
+        ("patient", "birth_from", "birth_to"),
+    ],
+)
+def test_a_row_that_ends_before_it_begins_is_refused(
+    session: Any, tmp_path: Path, table: str, first: str, last: str
+) -> None:
+    row = {"patient": "Secret", "record": "Secret", first: dt.date(2020, 1, 2), last: dt.date(2020, 1, 1)}
+    rows = {"patient": [{"patient": "Secret"}]} | {table: [row]}
+    folder = write_tables(
+        tmp_path / "tables", {name: pa.Table.from_pylist(rows.get(name, []), schema(name)) for name in COLUMNS}
+    )
+    with pytest.raises(
+        InputError, match=f"table {table}: has a row whose {last} is before its {first}; correct"
+    ) as said:
+        run(folder, Options(on=dt.date(2026, 11, 21), engine="spark", trials=("NCT06892145",)))
+    assert "Secret" not in str(said.value)

@@ -22,7 +22,7 @@ from sle_kg.features.wide import PERSON, WIDE, Statement
 from sle_kg.patients.facts import schema
 from sle_kg.spark.dialect import steps, to_spark
 from sle_kg.spark.session import start
-from sle_kg.spark.tables import SparkTables, in_days, is_date, reason, with_code_map
+from sle_kg.spark.tables import SparkTables, check_order, in_days, is_date, reason, with_code_map
 from sle_kg.spark.write import spark_writer
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class SparkCohort:
         sources = with_code_map(self.tables.tables, self._code_map, self._session)
         for name, table in sources.items():
             self._keep(f"source_{name}", table.repartition("patient").sortWithinPartitions(*table.columns))
+        check_order(sources, "source_", self.tables.place, self._session)
         concepts = [row[0] for row in self._session.sql(to_spark(concepts_query("source_"))).collect()]
         self._references = self.sql.references(concepts)
         for known in self._references:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sle_kg.delta import LOG, dataset_of
 from sle_kg.errors import InputError
 from sle_kg.files import plain_path
-from sle_kg.patients.facts import COLUMNS, schema
+from sle_kg.patients.facts import COLUMNS, in_order, out_of_order, schema
 from sle_kg.terminology import UNMAPPED
 
 if TYPE_CHECKING:
@@ -102,12 +102,16 @@ class CohortTables:
 
     def _table(self, name: str, wanted: ds.Expression) -> pa.Table:
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         try:
-            table = self.tables[name].to_table(columns=schema(name).names, filter=wanted)
-            return table.cast(schema(name))
+            table = self.tables[name].to_table(columns=schema(name).names, filter=wanted).cast(schema(name))
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{self.folder / name}: cannot be read ({_first_line(error)}); write it again") from error
+        for first, last in in_order(name):
+            if pc.any(pc.greater(table[first], table[last])).as_py():
+                raise out_of_order(f"{self.folder / name}", (first, last))
+        return table
 
 
 def _files(folder: Path, name: str) -> tuple[Path, list[Path]]:

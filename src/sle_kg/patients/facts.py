@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from sle_kg.errors import InputError
 from sle_kg.patients.raw import RawRecord
 
 if TYPE_CHECKING:
@@ -105,6 +106,26 @@ COLUMNS: dict[str, dict[str, str]] = {
     "record": {"what": "text", "value": "text", "date": "text"},
 }
 """Columns of each table beside `patient` and `record`, with the kind of their values."""
+
+PERIODS = {
+    "condition": ("onset_from", "abated_to"),
+    "exposure": ("start_from", "end_to"),
+    "procedure": ("from_from", "end_to"),
+}
+"""First and last possible day of what lasts."""
+
+
+@cache
+def in_order(table: str) -> tuple[tuple[str, str], ...]:
+    """Columns of a table that hold dates, in pairs of which the first is never later than the second."""
+    pairs = tuple((name, name.replace("_from", "_to")) for name in COLUMNS[table] if name.endswith("_from"))
+    return (*pairs, *filter(None, [PERIODS.get(table)]))
+
+
+def out_of_order(place: str, pair: tuple[str, str]) -> InputError:
+    """What is said of a table that somebody made with rows that end before they begin; readers of records make none."""
+    wrong = f"a row whose {pair[1]} is before its {pair[0]}"
+    return InputError(f"{place}: has {wrong}; correct its dates or, where nobody knows them, make them null")
 
 
 @cache
