@@ -63,6 +63,8 @@ _MOST_TEXTS = 200_000
 """Dates as recorded that are remembered."""
 
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
+_PLAIN_REFERENCE = re.compile(rb"Patient/([A-Za-z0-9.-]+)")
+"""A reference that names its end, as `patient` tells of every other."""
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -205,6 +207,9 @@ class Forms:
         known = fill.patients.get(reference)
         if known is not None:
             return known
+        plain = _PLAIN_REFERENCE.fullmatch(reference)
+        if plain is not None:
+            return fill.note_patient(reference, plain[1].decode())
         name = self._patient(reference.decode()) if is_text(reference) else None
         return None if name is None else fill.note_patient(reference, name)
 

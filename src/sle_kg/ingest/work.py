@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -149,9 +150,13 @@ _job: Job
 
 
 def _begin(job: Job) -> None:
-    """Make a process ready, and let it end when its parent has gone, however that ended."""
+    """Make a process ready, and let it end when its parent has gone, however that ended.
+
+    Reading makes no cycles to speak of, and looking for them goes through all that is remembered, after every piece.
+    """
     global _job
     _job = job
+    gc.disable()
     _load()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
