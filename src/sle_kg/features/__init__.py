@@ -116,13 +116,16 @@ ONE_QUERY_FOR_ALL = frozenset(
 )
 """Kinds whose query reads every parameter from columns, so that it bounds all features of the kind at once."""
 ONE_QUERY_BUT_FOR = {
-    "HighestDoseCondition": "lookback",
-    "DoseDurationCondition": "lookback",
-    "RenalWorseningCondition": "lookback",
-    "DonatedVolumeCondition": "lookback",
-    "ClassificationCondition": "classificationSet",
+    "AllergyCondition": {"valueSet"},
+    "CumulativeDoseCondition": {"valueSet"},
+    "DailyDoseCondition": {"valueSet", "equivalence"},
+    "HighestDoseCondition": {"valueSet", "when", "lookback"},
+    "DoseDurationCondition": {"valueSet", "lookback"},
+    "RenalWorseningCondition": {"valueSet", "lookback"},
+    "DonatedVolumeCondition": {"lookback"},
+    "ClassificationCondition": {"classificationSet"},
 }
-"""Kinds whose query reads one parameter from columns: it bounds features that differ in nothing else at once."""
+"""Kinds whose query reads some parameters from columns: it bounds features that differ in nothing else at once."""
 
 JOINED_BY_PATIENT = frozenset(
     {
@@ -240,7 +243,8 @@ def batches(features: Sequence[Feature]) -> list[list[int]]:
         if feature.kind in ONE_QUERY_FOR_ALL:
             key = (feature.kind, anchored(feature))
         elif (read := ONE_QUERY_BUT_FOR.get(feature.kind)) is not None:
-            key = (feature.kind, tuple(pair for pair in feature.parameters if pair[0] != read))
+            other = (pair for pair in feature.parameters if pair[0] not in read)
+            key = (feature.kind, anchored(feature), doses.in_prednisone(feature), *other)
         together.setdefault(key, []).append(number)
     return list(together.values())
 

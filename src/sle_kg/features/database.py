@@ -192,6 +192,7 @@ FEATURE_COLUMNS = {
     "times_limit": "flag",
     "method_needed": "text",
     "instrument": "text",
+    "to_mofetil": "flag",
 }
 """Parameters that queries read as columns, so that one query bounds every feature of a kind."""
 
@@ -222,6 +223,7 @@ def feature_rows(features: Iterable[Feature], options: FeatureOptions) -> list[d
                 "times_limit": feature.get("quantity") == "timesUpperLimit",
                 "method_needed": feature.get("method"),
                 "instrument": feature.get("instrument") or feature.get("classificationSet"),
+                "to_mofetil": feature.get("equivalence") == "mycophenolateMofetil",
             }
         )
     return rows

@@ -7,6 +7,7 @@ lower and up in upper bounds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from sle_kg.criteria import Feature
@@ -19,18 +20,20 @@ from sle_kg.features.sql import PER_KG_TOLERANCE, UNITS_PER_MG, before, days_of,
 WEIGHT_WITHIN_DAYS = 365
 """A dose per kg uses the weight nearest to its interval, within a year (rule 7)."""
 
-_FACTORS = {
-    "none": ("1", "1", "1", "1"),
-    "prednisone": ("g.prednisone_numerator", "g.prednisone_denominator") * 2,
-    "mycophenolateMofetil": (
-        "CASE WHEN g.ambiguous_mmf THEN 1 ELSE g.mmf_numerator END",
-        "CASE WHEN g.ambiguous_mmf THEN 1 ELSE g.mmf_denominator END",
-        "CASE WHEN g.ambiguous_mmf THEN 1000 ELSE g.mmf_numerator END",
-        "CASE WHEN g.ambiguous_mmf THEN 720 ELSE g.mmf_denominator END",
-    ),
-}
-"""Numerator and denominator of the equivalent, for the lower and for the upper bound. A code that does not tell mofetil
+PREDNISONE = ("g.prednisone_numerator", "g.prednisone_denominator") * 2
+MOFETIL = (
+    "CASE WHEN e.to_mofetil THEN CASE WHEN g.ambiguous_mmf THEN 1 ELSE g.mmf_numerator END ELSE 1 END",
+    "CASE WHEN e.to_mofetil THEN CASE WHEN g.ambiguous_mmf THEN 1 ELSE g.mmf_denominator END ELSE 1 END",
+    "CASE WHEN e.to_mofetil THEN CASE WHEN g.ambiguous_mmf THEN 1000 ELSE g.mmf_numerator END ELSE 1 END",
+    "CASE WHEN e.to_mofetil THEN CASE WHEN g.ambiguous_mmf THEN 720 ELSE g.mmf_denominator END ELSE 1 END",
+)
+"""Numerator and denominator of an equivalent, for the lower and for the upper bound. A code that does not tell mofetil
 from mycophenolic acid has the two ends (rule 12)."""
+
+
+def in_prednisone(feature: Feature) -> bool:
+    """Whether doses are told as those of prednisone."""
+    return feature.get("equivalence") == "prednisone"
 
 
 def _weights(always: bool) -> str:
@@ -74,12 +77,12 @@ _SINGLE = "coalesce(e.administration AND e.start_from = e.end_to, false)"
 """Whether a medicine was given once: a dose that states no period was that of its day."""
 
 
-def _daily(equivalence: str) -> str:
+def _daily(equivalent: Sequence[str]) -> str:
     """SQL over a medicine `e` and its drug `g`: the daily dose in units from below (`low`) and above (`high`).
 
     `e.single` tells whether it was given once (`_SINGLE`).
     """
-    low_top, low_bottom, high_top, high_bottom = _FACTORS[equivalence]
+    low_top, low_bottom, high_top, high_bottom = equivalent
     times = "CASE WHEN e.single THEN coalesce(e.times, 1) ELSE e.times END"
     period = "CASE WHEN e.single THEN coalesce(e.period_days, 1) ELSE e.period_days END"
     units = f"millionths(e.dose) * CAST(TRY_CAST({times} AS DECIMAL(18, 12)) * 1000000000000 AS HUGEINT)"
@@ -91,11 +94,11 @@ def _daily(equivalence: str) -> str:
                CASE WHEN {period} > 0 THEN TRY({above}) END AS high"""
 
 
-def _regimens(medicines: str, equivalence: str) -> str:
+def _regimens(medicines: str, equivalent: Sequence[str], also: str = "") -> str:
     """CTE `regimen`: the daily dose (`_daily`) of each drug, dose and timing, of many medicines that have it."""
     return f"""regimen AS (
-        SELECT e.*, {_daily(equivalence)}
-        FROM (SELECT DISTINCT concept, dose, single, times, period_days FROM {medicines}) e
+        SELECT e.*, {_daily(equivalent)}
+        FROM (SELECT DISTINCT concept, dose, single, times, period_days{also} FROM {medicines}) e
         LEFT JOIN drug g ON g.concept = e.concept)"""
 
 
@@ -109,7 +112,7 @@ PREPARED = {
             SELECT e.row_id, e.concept, e.dose, {_SINGLE} AS single, e.times, e.period_days
             FROM fact_exposure e JOIN drug g ON g.concept = e.concept
             WHERE g.prednisone_numerator IS NOT NULL AND e.dose IS NOT NULL),
-        {_regimens("given", "prednisone")}
+        {_regimens("given", PREDNISONE)}
         SELECT e.row_id, r.low, r.high FROM given e JOIN regimen r ON {_OF_REGIMEN}""",
 }
 """SELECTs of tables made once from the facts, of which many features ask: dated weights, and the equivalent (`low`,
@@ -128,11 +131,11 @@ def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"], whe
         "highest": ("reached", "light"),
         "throughout": ("heavy", "light"),
     }[use]
-    equivalence = str(feature.get("equivalence", "none"))
     dosed = "f AS (SELECT e.*, p.low, p.high FROM e LEFT JOIN prednisone_dose p ON p.row_id = e.row_id)"
-    if equivalence != "prednisone":
-        dosed = f"""g AS (SELECT e.*, {_SINGLE} AS single FROM e), {_regimens("g", equivalence)},
-        f AS (SELECT e.*, r.low, r.high FROM g e LEFT JOIN regimen r ON {_OF_REGIMEN})"""
+    if not in_prednisone(feature):
+        dosed = f"""g AS (SELECT e.*, {_SINGLE} AS single FROM e), {_regimens("g", MOFETIL, ", to_mofetil")},
+        f AS (SELECT e.*, r.low, r.high FROM g e LEFT JOIN regimen r ON {_OF_REGIMEN}
+              AND r.to_mofetil = e.to_mofetil)"""
     low, high = _per_day(feature, heavy, light)
     weighed = str(bool(feature.get("perKilogram"))).lower()
     return f"""{exposure_rows(name="every")}, e AS (SELECT * FROM every WHERE {where}),
@@ -180,7 +183,7 @@ def daily_dose(feature: Feature, options: FeatureOptions) -> Query:
     Concurrent glucocorticoids add up (rule 12). Two records of another medicine may be one prescription recorded twice
     or two parts of a dose: their range is kept (A0-05 asks for no summing).
     """
-    combine = "sum" if feature.get("equivalence") == "prednisone" else "max"
+    combine = "sum" if in_prednisone(feature) else "max"
     today = "start_lo <= on_date AND end_hi >= on_date"
     ctes = f"""{window(feature)}, {rates(feature, use="now", where=today)},
     each_record AS (
