@@ -257,6 +257,20 @@ case(
     drug("rx:8640", "2018-03-05", "2018-05-01", 55),
     complete("medications"),
 )
+case(
+    "a weight of nothing beside a true one",
+    "I03c pass",
+    WEIGHT,
+    lab("weight", 0, "kg", on="2018-04-30"),
+    drug("rx:8640", "2018-03-05", "2018-05-01", 55),
+)
+case(
+    "a weight of nothing alone",
+    "I03c unknown",
+    lab("weight", 0, "kg", on="2018-04-30"),
+    drug("rx:8640", "2018-03-05", "2018-05-01", 55),
+    complete("medications"),
+)
 
 # I03d immunosuppressants
 

@@ -132,7 +132,7 @@ class Medicines(Facts):
             found = [(distance, row) for distance, row in found if row["date_from"] == last_day]
         light = lowest(number(row["low"]) for _, row in found)
         if use == "highest" and found and found[0][0] == 0:
-            known = [Fraction(row["high"]) for _, row in found if row["high"] is not None]
+            known = [Fraction(row["high"]) for _, row in found if row["high"]]
             return min(known, default=None), light
         return highest(number(row["high"]) for _, row in found), light
 

@@ -49,7 +49,8 @@ def _weights(always: bool) -> str:
         FROM e JOIN body_weight b ON b.patient = e.patient AND b.date_from <= e.base {dosed}),
     k AS (
         SELECT ask, row_id,
-               least_or_null(low) AS light, greatest_or_null(high) AS heavy, min(high) AS lightest,
+               least_or_null(low) AS light, greatest_or_null(high) AS heavy,
+               min(CASE WHEN high > 0 THEN high END) AS lightest,
                least_where(low, day = last_day) AS light_last,
                greatest_where(high, day = last_day) AS heavy_last,
                min(distance) AS distance, records_of(weight) AS weights
