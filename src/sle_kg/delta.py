@@ -75,6 +75,12 @@ def dataset_of(place: str) -> ds.Dataset:
         return found
 
 
+def check_target(place: str) -> None:
+    """Raises InputError where `replace_files` would fail, whatever the files are."""
+    with _told(place):
+        _target(place)
+
+
 def replace_files(place: str, columns: str, files: Sequence[DeltaFile]) -> None:
     """Make these files, which are in the folder already, the whole of the table, in one transaction.
 
@@ -82,18 +88,30 @@ def replace_files(place: str, columns: str, files: Sequence[DeltaFile]) -> None:
     cannot be written.
     """
     with _told(place):
-        from deltalake import DeltaTable, Schema
+        from deltalake import Schema
         from deltalake.transaction import AddAction, create_table_with_add_actions
 
         schema = Schema.from_json(columns)
         added = [AddAction(one.path, one.size, {}, one.modified, True, "{}") for one in files]
-        if not DeltaTable.is_deltatable(place):
+        table = _target(place)
+        if table is None:
             create_table_with_add_actions(place, schema, added)
             return
-        table = _table(place)
-        if table.schema() != schema or table.metadata().partition_columns:
-            raise InputError(f"{place}: is a Delta table of other columns or partitions; choose another address")
+        if table.schema() != schema:
+            raise InputError(f"{place}: is a Delta table of other columns; choose another address")
         table.create_write_transaction([*added], "overwrite", schema)
+
+
+def _target(place: str) -> DeltaTable | None:
+    """The table that is to be replaced; None where there is none. Raises InputError for one in partitions."""
+    from deltalake import DeltaTable
+
+    if not DeltaTable.is_deltatable(place):
+        return None
+    table = _table(place)
+    if table.metadata().partition_columns:
+        raise InputError(f"{place}: is a Delta table in partitions, which is not replaced; choose another address")
+    return table
 
 
 def _table(place: str) -> DeltaTable:
@@ -128,6 +146,8 @@ def _told(place: str) -> Iterator[None]:
         from deltalake.exceptions import DeltaError
     except ImportError:
         raise MissingToolError(f"{place}: is a Delta table; run pip install 'sle-kg[delta]' for it.") from None
+    if "://" not in place and unquote(place) != place:
+        raise InputError(f"{place}: deltalake reads %XX in the name of a folder as another sign; rename the folder")
     try:
         yield
     except (DeltaError, OSError, ValueError) as error:

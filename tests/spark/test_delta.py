@@ -135,6 +135,28 @@ def test_a_folder_of_something_else_becomes_no_delta_table(session: Any, tmp_pat
         pass
 
 
+def test_a_delta_table_in_partitions_is_not_replaced(session: Any, tmp_path: Path) -> None:
+    place = tmp_path / "verdicts"
+    write_deltalake(place, TABLE, partition_by=["patient"])
+    before = sorted(place.rglob("*"))
+    with pytest.raises(InputError, match="in partitions"), spark_writer(f"delta:{place}", "--verdicts", session):
+        pytest.fail("it is said before anything is computed")
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_folder_whose_name_deltalake_takes_for_another_is_refused(session: Any, plain: Path, tmp_path: Path) -> None:
+    place = tmp_path / "100%20a"
+    with pytest.raises(InputError, match="rename the folder"), spark_writer(f"delta:{place}", "--verdicts", session):
+        pytest.fail("it is said before anything is computed")
+    assert not place.exists()
+    write_deltalake(tmp_path / "tables" / "patient", pq.read_table(plain / "patient.parquet"))
+    (tmp_path / "tables").rename(place)
+    with pytest.raises(InputError, match="rename the folder"):
+        SparkTables.open(f"delta:{place}", session)
+    with pytest.raises(InputError, match="rename the folder"):
+        CohortTables.open(place)
+
+
 def changed(place: Path, action: str, change: dict[str, Any]) -> None:
     """The log of a table, the first action of a kind changed."""
     (log,) = (place / LOG).glob("*.json")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from sle_kg.delta import LOG, DeltaFile, replace_files
+from sle_kg.delta import LOG, DeltaFile, check_target, replace_files
 from sle_kg.errors import InputError
 from sle_kg.spark.files import Store, knows_delta
 from sle_kg.spark.tables import DELTA, reason
@@ -119,6 +119,7 @@ def _way(place: str, root: str, option: str, session: SparkSession) -> _Folder:
     there = store.names(root)
     if there and LOG not in there:
         raise InputError(f"{place}: holds {min(there)} and no Delta table; choose a new folder for {option}")
+    check_target(store.address(root))
     return _DeltaLog(store, root, f"{root}/{unique}", session)
 
 
