@@ -135,7 +135,7 @@ class _Cohort:
         self.judge, self.engine, self.wanted = judge, engine, wanted
         self.columns = [judge.status_columns(trial.id) for trial in self.trials]
         self.patterns = [Patterns(trial, judge) for trial in self.trials]
-        self.first_days = [FirstDays(patterns) for patterns in self.patterns]
+        self.first_days = FirstDays(judge, self.patterns)
         self.waiting = WaitingPatients(judge)
         self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
         changes = [one.changes for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]

@@ -62,18 +62,17 @@ class WaitingPatients:
         asked |= {name: f"FROM {name} SEMI JOIN gathered USING (number)" for name in (SAID, WAITING)}
         return Waiting(patients, count, {name: connection.sql(query).to_arrow_table() for name, query in asked.items()})
 
-    def first_days(self, chunks: Sequence[Waiting], searches: Sequence[FirstDays]) -> pa.Table:
-        """The first days (`FIRST_DAY`) of all who wait in some chunks, by the search of each trial.
+    def first_days(self, chunks: Sequence[Waiting], search: FirstDays) -> pa.Table:
+        """The first days (`FIRST_DAY`) of all who wait in some chunks.
 
         Numbers are raised by those of all patients of the chunks before. The tables of the chunks are given up.
         """
         connection = empty_database()
-        connection.execute("SET disabled_optimizers = 'cte_inlining'")  # to plan takes less
+        connection.execute("SET disabled_optimizers = 'cte_inlining,join_order,statistics_propagation'")  # plans faster
         connection.execute(f"CREATE TABLE {FIRST_DAY}(number BIGINT, trial INTEGER, day DATE)")
         if any(chunk.count for chunk in chunks):
             self._load(connection, chunks)
-            for place, search in enumerate(searches):
-                search.tell(connection, place)
+            search.tell(connection)
         return connection.sql(f"FROM {FIRST_DAY}").to_arrow_table()
 
     def _load(self, connection: duckdb.DuckDBPyConnection, chunks: Sequence[Waiting]) -> None:
