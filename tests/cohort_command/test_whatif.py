@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from caselib import ON
-from changed_trials import about_time, changed_trial, gained, interrupt, read_tables, told, verdicts
+from changed_trials import about_time, changed_trial, gained, grow_old, interrupt, read_tables, told, verdicts
 from cohorts import GROUPS, cohort_of
-from sle_kg.cohort.changes import Change, Limit, changed_rules, changes_of, relaxed
+from sle_kg.cohort.changes import RESULTS, Change, Limit, changed_rules, changes_of, read_by, relaxed, servings_of
 from sle_kg.cohort.run import Wanted, run
 from sle_kg.cohort.summary import CohortSummary, Gained, Relaxed, WhatIfRow
 from sle_kg.criteria import AllOf, Feature, Leaf, Not, Operator, Parameter
 from sle_kg.evaluate import RuleSet, row_truths
+from sle_kg.features import query_of
+from sle_kg.features.asks import WINDOWS, FeatureOptions
+from sle_kg.features.database import feature_rows
 from sle_kg.profile import Profile
 from sle_kg.report.cohort_whatif import as_json, best, curves
 from sle_kg.screening import Options, Session
@@ -103,6 +106,40 @@ def test_a_window_washout_or_gap_gains_what_a_trial_file_with_another_one_says(
         assert found == gained(before, verdicts(changed, tables, options)), change
         some |= {change.limit} if found != Gained(0, 0, 0) else set()
     assert some == gaining
+
+
+def test_results_that_serve_longer_gain_what_the_option_says(tmp_path: Path) -> None:
+    write_cohort(tmp_path, 120, 7, "parquet", "screening")
+    grow_old(tmp_path)
+    options = replace(OPTIONS, trials=("NCT06892145",), windows={"result": 20})
+    (trial,) = run(tmp_path, options, wanted=Wanted(what_if=True)).trials
+    tables, promised = read_tables(tmp_path, options), (trial.what_if or ())[-1].relaxed[0]
+    before = verdicts(trial.trial, tables, options)
+    after = [verdicts(trial.trial, tables, replace(options, windows={"result": days})) for days in (30, 40)]
+    assert promised.steps == tuple((days, gained(before, one)) for days, one in zip((30, 40), after, strict=True))
+    assert promised.what == "Results" and promised.steps[-1][1] != Gained(0, 0, 0)
+
+
+def test_what_reads_a_kind_of_result_is_what_its_days_change() -> None:
+    assert set(RESULTS) == set(WINDOWS)
+    features = {feature for trial in screenable().values() for feature in trial.features()}
+    assert {kind for feature in features for kind in read_by(feature)} == set(WINDOWS)
+    for feature in features:
+        said = {kind: asked_by(feature, {kind: 77}) for kind in WINDOWS}
+        changed = {kind for kind in WINDOWS if said[kind] != asked_by(feature, {})}
+        assert changed == set(read_by(feature)), feature
+
+
+def asked_by(feature: Feature, windows: dict[str, int]) -> tuple[object, object]:
+    """The parameters and the query of a feature."""
+    options = FeatureOptions(windows=windows)
+    return feature_rows([feature], options), query_of(feature, options)
+
+
+def test_how_long_results_serve_is_relaxed_by_a_half_and_to_twice_as_long() -> None:
+    rules = RuleSet.of(screenable()["NCT06150651"])
+    for windows, steps in ({}, [(42, 56)]), ({"result": 35}, [(52, 70)]), ({"result": 1}, [(2,)]), ({"result": 0}, []):
+        assert [serving.steps for serving in servings_of(rules, windows)] == steps
 
 
 def verdict(rules: RuleSet, profile: Profile) -> str:
@@ -202,7 +239,7 @@ def test_a_window_is_told_with_its_event_its_unit_and_its_steps() -> None:
     asked = found_within(lookback="P3D", anchor="leukapheresis")
     change = Change("E25", asked, relaxed(asked, False, "lookback"), "lookback")
     steps = tuple((change.amount(step)[0], Gained(n, 0, n)) for n, step in enumerate(change.steps, 1))
-    curve = Relaxed(change.about(WORDS), ">=", *change.amount(asked), steps, "lookback")
+    curve = Relaxed(change.about(WORDS), change.operator, *change.amount(asked), steps, "lookback")
     row = WhatIfRow("E25", "no immunoglobulin", Gained(3, 0, 3), (curve,))
     lines = [line.words(30) for line in best([row])]
     assert lines == [
@@ -228,7 +265,24 @@ def test_a_gap_is_told_with_the_treatment_that_it_may_interrupt() -> None:
     asked = replace(leaf(">=", "56", "d"), feature=Feature("TreatmentDurationCondition", tuple(sorted(named.items()))))
     change = Change("I06", asked, relaxed(asked, True, "gap"), "gap")
     steps = tuple((change.amount(step)[0], Gained(1, 1, 0)) for step in change.steps)
-    curve = Relaxed(change.about(WORDS), ">=", *change.amount(asked), steps, "gap")
+    curve = Relaxed(change.about(WORDS), change.operator, *change.amount(asked), steps, "gap")
     first = best([WhatIfRow("I06", "treated", Gained(0, 0, 0), (curve,))])[0]
     assert first.what == "Immunoglobulin, normal human, intravenous, duration of treatment"
     assert first.change == "gaps up to 7 days made gaps up to 8 days"
+
+
+def test_how_long_results_serve_is_told_of_the_whole_trial() -> None:
+    (serving,) = servings_of(RuleSet.of(screenable()["NCT06150651"]), {})
+    steps = tuple((days, Gained(n, 0, n)) for n, (days, _) in enumerate(serving.amounts[1:], 1))
+    curve = Relaxed(serving.about(WORDS), serving.operator, *serving.amounts[0], steps, serving.limit)
+    row = WhatIfRow("", "", None, (curve,))
+    assert [line.words(30) for line in best([row])] == [
+        "Results: not older than 28 days made not older than 56 days",
+        "Results: not older than 28 days made not older than 42 days",
+    ]
+    (told_of,) = as_json([row])
+    assert (told_of["id"], told_of["text"], told_of["dropped"]) == (None, None, None)
+    assert told_of["relaxed"][0]["parameter"] == "validFor"
+    drawn = curves([row])
+    assert drawn is not None
+    assert [panel.title for panel in drawn.panels] == ["Results: not older than 28 days"]

@@ -1,5 +1,7 @@
 """Every step of every window, wash-out, duration and gap: `--what-if` promises what a trial file that says so gives.
 
+Of how long results serve it promises what `--window` gives.
+
 `SLE_KG_IDENTITY_WHATIF` sets the number of patients (default 1000).
 """
 
@@ -7,12 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from changed_trials import about_time, changed_trial, gained, interrupt, read_tables, told, verdicts
-from sle_kg.cohort.changes import changes_of
+from changed_trials import about_time, changed_trial, gained, grow_old, interrupt, read_tables, told, verdicts
+from sle_kg.cohort.changes import RESULTS, changes_of, servings_of
 from sle_kg.cohort.run import Wanted, run
 from sle_kg.cohort.summary import CohortSummary
 from sle_kg.evaluate import RuleSet
@@ -34,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("cohort") / "tables"
     write_cohort(place, COUNT, 7, "parquet", "screening")
     interrupt(place, OPTIONS.on)
+    grow_old(place)
     return place
 
 
@@ -55,6 +59,23 @@ def test_every_step_gains_what_a_trial_file_that_says_so_gives(
     assert told(trial, changes, change) == [gained(before, one) for one in after]
 
 
+@pytest.mark.parametrize("name", screenable())
+def test_every_step_of_how_long_results_serve_gains_what_the_option_gives(
+    name: str, folder: Path, summary: CohortSummary
+) -> None:
+    (trial,) = (one for one in summary.trials if one.trial.id == name)
+    tables = read_tables(folder, OPTIONS)
+    before = verdicts(trial.trial, tables, OPTIONS)
+    promised = {one.what: [found for _, found in one.steps] for one in (trial.what_if or ())[-1].relaxed}
+    assert promised == {
+        RESULTS[serving.kind]: [
+            gained(before, verdicts(trial.trial, tables, replace(OPTIONS, windows={serving.kind: days})))
+            for days in serving.steps
+        ]
+        for serving in servings_of(RuleSet.of(trial.trial), {})
+    }
+
+
 def test_windows_washouts_durations_and_gaps_gain_some(summary: CohortSummary) -> None:
     gaining = {
         one.limit
@@ -65,4 +86,4 @@ def test_windows_washouts_durations_and_gaps_gain_some(summary: CohortSummary) -
         for _, found in one.steps
         if found.no_longer_excluded
     }
-    assert gaining == {"lookback", "halfLives", "threshold", "gap"}
+    assert gaining == {"lookback", "halfLives", "threshold", "gap", "validFor"}

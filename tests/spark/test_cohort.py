@@ -79,7 +79,7 @@ def test_bounds_statuses_verdicts_and_summary_are_those_of_duckdb(
         assert (tmp_path / "sql.parquet").read_bytes() == (tmp_path / verdicts).read_bytes()
     read = CohortTables.open(folder)
     trials = list(screenable().values())
-    further = further_features(trials, options.readings)
+    further = further_features(trials, options.readings, options.windows)
     duck = SqlJudge(trials, options, terminology(), further).judge(read.read(read.patients, ON, {}))
     for name in (PERSON, WIDE, SAID, JUDGED):
         expected = duck.sql(f"SELECT * FROM {name} ORDER BY number").to_arrow_table()

@@ -3,7 +3,7 @@
 A limit is relaxed so that more patients may enter. Which way that is follows from its place in the tree: of a finding
 that is required the threshold goes down, the window and the gaps in treatment get longer; of one that excludes the
 threshold goes up, and the window, the wash-out or the gaps get shorter. Where a row has one comparison in both places,
-both ways are tried.
+both ways are tried. How long results serve is one limit of the whole trial: results of one day are too old together.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from sle_kg.conditions import MONTHS_WITHOUT_ANCHOR
-from sle_kg.criteria import Always, Condition, Feature, Leaf, Parameter, Trial, signed, with_leaves
+from sle_kg.criteria import Always, Condition, Feature, Leaf, Operator, Parameter, Trial, signed, with_leaves
 from sle_kg.evaluate import RuleSet
+from sle_kg.features.asks import WINDOWS
 from sle_kg.features.sql import days_of, duration_parts
 from sle_kg.sql_plan import leaf_key
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Limit = Literal["threshold", "lookback", "halfLives", "gap"]
 """What of a leaf is relaxed: the number compared with, the look-back window, the half-lives of a wash-out, or the gaps
 that a treatment may have."""
+TrialLimit = Literal["validFor"]
+"""What of a whole trial is relaxed: how long results serve."""
 Amount = tuple[Decimal, str | None]
 """A limit as a number with its unit: `d` days, `mo` months, `{halfLife}`, or the unit of a threshold."""
 
@@ -43,6 +46,22 @@ UNSTEPPED = (None, "{presence}")
 """Units of leaves that ask whether something is there: no threshold to relax."""
 MOST_HALF_LIVES = 5
 """Half-lives up to which the days of wash-outs are known."""
+RESULTS = {
+    "result": "Results",
+    "echocardiography": "Echocardiography",
+    "serology": "Infection serology",
+    "autoantibody": "Autoantibodies",
+    "weight": "Body weight",
+    "pregnancyTest": "Pregnancy tests",
+}
+"""Kinds of result that serve for some time (`asks.WINDOWS`), in words."""
+READ_BESIDE = {
+    "CreatinineClearanceCondition": ("weight",),
+    "RoomAirCondition": ("result",),
+    "HighestScoreCondition": ("result",),
+    "RenalWorseningCondition": ("result",),
+}
+"""Kinds of result that a feature reads beside the one that its leaf names (`validFor`)."""
 _MONTHS = {Decimal(most): number for number, (_, most) in MONTHS_WITHOUT_ANCHOR.items()}
 """Durations of treatment in months (`minDuration`): the days that suffice, and the months."""
 
@@ -60,6 +79,16 @@ class Change:
         """The limit as it is in one form of the leaf. Raises TrialFileError for a duration that is none."""
         return _amount(leaf, self.limit)
 
+    @property
+    def amounts(self) -> tuple[Amount, ...]:
+        """The limit as it is, then of each step; nothing where the row is dropped."""
+        return () if self.leaf is None else tuple(map(self.amount, (self.leaf, *self.steps)))
+
+    @property
+    def operator(self) -> Operator | None:
+        """The comparison with a threshold."""
+        return self.leaf.operator if self.leaf is not None and self.limit == "threshold" else None
+
     def about(self, words: Words) -> str:
         """What the limit is about, without itself; a window with the event before which it lies."""
         assert self.leaf is not None
@@ -70,6 +99,70 @@ class Change:
             anchor = words.label(str(feature.get("anchor", "screening"))).lower()
             return f"{words.subject(_without(feature, 'lookback'))} before {anchor}"
         return words.subject(feature)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Results of one kind serve longer in a whole trial: `days` as it is, `steps` relaxed."""
+
+    kind: str
+    days: int
+    steps: tuple[int, ...]
+    row: ClassVar[str] = ""
+    limit: ClassVar[TrialLimit] = "validFor"
+    operator: ClassVar[Operator | None] = None
+
+    @property
+    def amounts(self) -> tuple[Amount, ...]:
+        """The days as they are, then of each step."""
+        return tuple((Decimal(days), "d") for days in (self.days, *self.steps))
+
+    def about(self, _words: Words) -> str:
+        """What serves."""
+        return RESULTS[self.kind]
+
+    def rules(self, rules: RuleSet, days: int) -> RuleSet:
+        """The rules under which such results serve so many days."""
+
+        def serving(leaf: Leaf, _wanted: bool) -> Condition:
+            return self.longer(leaf, days)
+
+        return replace(
+            rules,
+            conditions={row: with_leaves(one, serving) for row, one in rules.conditions.items()},
+            not_applicable={row: with_leaves(one, serving) for row, one in rules.not_applicable.items()},
+        )
+
+    def is_read_by(self, leaf: Leaf) -> bool:
+        """Whether the leaf is about such results."""
+        return self.kind in read_by(leaf.feature)
+
+    def longer(self, leaf: Leaf, days: int) -> Leaf:
+        """The leaf if such results served so many days; itself where it reads none."""
+        if not self.is_read_by(leaf):
+            return leaf
+        parameters = (*leaf.feature.parameters, ("window", f"{self.kind}={days}"))
+        return replace(leaf, feature=Feature(leaf.feature.kind, tuple(sorted(parameters))))
+
+
+def read_by(feature: Feature) -> tuple[str, ...]:
+    """The kinds of result that a feature reads and that serve for some time."""
+    valid = str(feature.get("validFor"))
+    return (*((valid,) if valid in RESULTS else ()), *READ_BESIDE.get(feature.kind, ()))
+
+
+def servings_of(rules: RuleSet, windows: Mapping[str, int]) -> list[Serving]:
+    """How long results of each kind that a trial reads serve: half as long again, and twice as long.
+
+    `windows` are the days that the user sets. Every step is a further feature of many rows, so there are but two.
+    """
+    read = {kind for leaf in rules.leaves(rules.conditions) for kind in read_by(leaf.feature)}
+    found = []
+    for kind in RESULTS:
+        if kind in read:
+            days = windows.get(kind, WINDOWS[kind])
+            found.append(Serving(kind, days, tuple(sorted({days * 3 // 2, days * 2} - {days}))))
+    return [serving for serving in found if serving.steps]
 
 
 def changes_of(rules: RuleSet) -> list[Change]:
@@ -88,14 +181,19 @@ def changes_of(rules: RuleSet) -> list[Change]:
     return found
 
 
-def further_features(trials: Sequence[Trial], readings: Mapping[str, str]) -> dict[str, list[Feature]]:
+def further_features(
+    trials: Sequence[Trial], readings: Mapping[str, str], windows: Mapping[str, int]
+) -> dict[str, list[Feature]]:
     """The features that the changes of each trial compare, many of which the trial itself does not."""
-    return {
-        trial.id: list(
-            dict.fromkeys(step.feature for change in changes_of(RuleSet.of(trial, readings)) for step in change.steps)
-        )
-        for trial in trials
-    }
+    found = {}
+    for trial in trials:
+        rules = RuleSet.of(trial, readings)
+        features = [step.feature for change in changes_of(rules) for step in change.steps]
+        for serving in servings_of(rules, windows):
+            for days in serving.steps:
+                features += [leaf.feature for leaf in serving.rules(rules, days).leaves(rules.conditions)]
+        found[trial.id] = list(dict.fromkeys(features))
+    return found
 
 
 def changed_rules(rules: RuleSet, change: Change, becomes: Condition | None = None) -> RuleSet:

@@ -15,7 +15,7 @@ from itertools import accumulate, combinations
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY
-from sle_kg.cohort.changes import Change, Limit
+from sle_kg.cohort.changes import Change, Limit, Serving, TrialLimit
 from sle_kg.cohort.judge import JUDGED, StatusColumns
 from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING
 from sle_kg.cohort.whatif import GAIN
@@ -108,20 +108,23 @@ class Relaxed:
     """
 
     what: str
-    operator: Operator
+    operator: Operator | None
     threshold: Decimal
     unit: str | None
     steps: tuple[tuple[Decimal, Gained], ...]
-    limit: Limit = "threshold"
+    limit: Limit | TrialLimit = "threshold"
 
 
 @dataclass(frozen=True, slots=True)
 class WhatIfRow:
-    """What is gained where a row is dropped, and where its thresholds are relaxed."""
+    """What is gained where a row is dropped, and where its limits are relaxed.
+
+    The limits of the whole trial come last, with neither `row` nor `dropped`.
+    """
 
     row: str
     words: str
-    dropped: Gained
+    dropped: Gained | None
     relaxed: tuple[Relaxed, ...]
 
 
@@ -186,7 +189,7 @@ class Counts:
         self,
         trials: Sequence[Trial],
         columns: Sequence[StatusColumns],
-        changes: Sequence[Sequence[Change]],
+        changes: Sequence[Sequence[Change | Serving]],
         most: int,
     ) -> None:
         self.trials, self.columns, self.changes, self.most = trials, columns, changes, most
@@ -340,15 +343,15 @@ class Counts:
         """What each change of a trial gains, rows in the record's order."""
         found: list[WhatIfRow] = []
         for number, change in enumerate(self.changes[place]):
-            if change.leaf is None:
+            if not change.amounts:
                 text_of = self.trials[place].criterion(change.row).text
                 found.append(WhatIfRow(change.row, text_of, self._gained(place, number, 0), ()))
                 continue
-            steps = tuple(
-                (change.amount(leaf)[0], self._gained(place, number, n)) for n, leaf in enumerate(change.steps, 1)
-            )
-            threshold, unit = change.amount(change.leaf)
-            curve = Relaxed(change.about(words), change.leaf.operator, threshold, unit, steps, change.limit)
+            if found[-1].row != change.row:
+                found.append(WhatIfRow(change.row, "", None, ()))
+            (threshold, unit), *moved = change.amounts
+            steps = tuple((amount, self._gained(place, number, n)) for n, (amount, _) in enumerate(moved, 1))
+            curve = Relaxed(change.about(words), change.operator, threshold, unit, steps, change.limit)
             found[-1] = replace(found[-1], relaxed=(*found[-1].relaxed, curve))
         return found
 

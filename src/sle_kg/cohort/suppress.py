@@ -74,16 +74,17 @@ def _what_if(row: WhatIfRow, below: int) -> WhatIfRow:
 
     Differences of the three are counts as well, and so are those between one step and the next, or the row dropped.
     """
-    dropped = _NOT_SHOWN if _tells(Gained(0, 0, 0), row.dropped, below) else row.dropped
+    small = row.dropped is not None and _tells(Gained(0, 0, 0), row.dropped, below)
+    dropped = None if small else row.dropped
     relaxed = []
     for one in row.relaxed:
         last, steps = Gained(0, 0, 0), []
         for threshold, gained in one.steps:
-            hidden = _tells(last, gained, below) or (dropped is row.dropped and _tells(gained, row.dropped, below))
+            hidden = _tells(last, gained, below) or (dropped is not None and _tells(gained, dropped, below))
             last = last if hidden else gained
             steps.append((threshold, _NOT_SHOWN if hidden else gained))
         relaxed.append(replace(one, steps=tuple(steps)))
-    return replace(row, dropped=dropped, relaxed=tuple(relaxed))
+    return replace(row, dropped=_NOT_SHOWN if small else dropped, relaxed=tuple(relaxed))
 
 
 def _tells(before: Gained, after: Gained, below: int) -> bool:

@@ -1,10 +1,10 @@
 """What if a criterion were dropped, or a limit relaxed: how many patients a trial would gain.
 
-A *change* drops one row (it then asks nothing of anybody) or relaxes one limit of it, step by step (`changes.py`). Only
-patients near the trial can be gained: those whose top-level rows against them all depend on the changed row. For them
-the database compares bounds with the thresholds of all steps at once; bounds for another window or wash-out were
-computed with all others. What follows from the truths found is looked into once for each pattern, as in `patterns.py`.
-Nothing is judged a second time.
+A *change* drops one row (it then asks nothing of anybody) or relaxes one limit of it, step by step (`changes.py`); what
+lets results serve longer changes the whole trial (`serving.py`). Of the others only patients near the trial can be
+gained: those whose top-level rows against them all depend on the changed row. For them the database compares bounds
+with the thresholds of all steps at once; bounds for another window or wash-out were computed with all others. What
+follows from the truths found is looked into once for each pattern, as in `patterns.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sle_kg.cohort.changes import Change, changed_rules, changes_of
+from sle_kg.cohort.changes import Change, Serving, changed_rules, changes_of, servings_of
 from sle_kg.cohort.judge import JUDGED, SAID
 from sle_kg.cohort.patterns import Attested, Memory, Patterns, part, truth_digit
+from sle_kg.cohort.serving import LongerServing
 from sle_kg.criteria import Always, Condition, Judgement, Leaf, Not
 from sle_kg.evaluate import Bound, RuleSet, row_truths
 from sle_kg.features.database import load_rows
@@ -38,6 +39,10 @@ class WhatIf:
     def __init__(self, patterns: Patterns) -> None:
         self.patterns, self.rules = patterns, patterns.rules
         self.changes = changes_of(patterns.rules)
+        servings = servings_of(patterns.rules, patterns.judge.options.windows)
+        self.every: list[Change | Serving] = [*self.changes, *servings]
+        """All that may be changed, in the order of `GAIN`."""
+        self._longer = LongerServing(patterns, servings, len(self.changes))
         self._known: Memory[str] = Memory()
         self._variants: dict[tuple[int, str], RuleSet] = {}
 
@@ -64,6 +69,7 @@ class WhatIf:
             f"""INSERT INTO {GAIN} SELECT number, {trial}, change, step, verdict
             FROM asked_change JOIN pattern_gain USING (change, pattern) ORDER BY number, change, step"""
         )
+        self._longer.tell_gains(connection, trial, GAIN)
 
     # ── What the database gives ──────────────────────────────────────────────────────────────────────────
 

@@ -18,12 +18,25 @@ WHAT_IF_SENTENCE = (
     '"undetermined" count patients of whom the changed trial says so and the trial as it is does not. A dropped part '
     "of a group asks nothing of anybody. Thresholds move by a point, a year, one more, or a tenth; times by a day (up "
     "to two weeks), a week (up to 90 days), four weeks beyond, a month where they are in months; wash-outs by a "
-    "half-life."
+    "half-life. Results serve half as long again, then twice as long."
 )
 TIMES = {"d": "day", "mo": "month", "a": "year", "{halfLife}": "half-life"}
 """Units that are words, in the singular."""
-PARAMETERS = {"threshold": "threshold", "lookback": "lookBack", "halfLives": "washOut", "gap": "gap"}
+PARAMETERS = {
+    "threshold": "threshold",
+    "lookback": "lookBack",
+    "halfLives": "washOut",
+    "gap": "gap",
+    "validFor": "validFor",
+}
 """What is relaxed, in JSON."""
+AMOUNTS = {
+    "lookback": "within",
+    "halfLives": "wash-out of",
+    "gap": "gaps up to",
+    "validFor": "not older than",
+}
+"""What comes before a limit that is no threshold."""
 SIGNS = {">=": "≥", ">": ">", "<=": "≤", "<": "<"}
 CURVES = 6
 """Thresholds of a trial that are drawn."""
@@ -73,14 +86,14 @@ def as_json(rows: Iterable[WhatIfRow]) -> list[dict[str, Any]]:
     """The rows as JSON values; a suppressed count is null."""
     return [
         {
-            "id": row.row,
-            "text": row.words,
-            "dropped": _gained(row.dropped),
+            "id": row.row or None,
+            "text": row.words or None,
+            "dropped": None if row.dropped is None else _gained(row.dropped),
             "relaxed": [
                 {
                     "what": one.what,
                     "parameter": PARAMETERS[one.limit],
-                    "operator": one.operator if one.limit == "threshold" else None,
+                    "operator": one.operator,
                     "threshold": decimal_text(one.threshold),
                     "unit": one.unit,
                     "steps": [
@@ -131,7 +144,7 @@ def _panel(place: int, row: str, one: Relaxed) -> Panel:
         for number, (threshold, gained) in enumerate(steps)
         if number == 0 or one.steps[number - 1][1].newly_eligible is not None
     )
-    return Panel(x, y, f"{row}: {_limit(one, one.threshold)}", points, most)
+    return Panel(x, y, f"{row or one.what}: {_limit(one, one.threshold)}", points, most)
 
 
 def path(panel: Panel) -> str:
@@ -142,7 +155,8 @@ def path(panel: Panel) -> str:
 
 
 def _lines(row: WhatIfRow) -> Iterator[Line]:
-    yield Line(row.row, "dropped", row.dropped)
+    if row.dropped is not None:
+        yield Line(row.row, "dropped", row.dropped)
     for one in row.relaxed:
         for threshold, gained in one.steps:
             was, made = _limit(one, one.threshold), _limit(one, threshold)
@@ -159,8 +173,8 @@ def _limit(one: Relaxed, number: Decimal) -> str:
         amount = f"{decimal_text(number)} {TIMES[one.unit]}{'' if number == 1 else 's'}".replace("lifes", "lives")
     else:
         amount = f"{decimal_text(number)}{unit_words(one.unit)}"
-    signs = {"threshold": SIGNS[one.operator], "lookback": "within", "halfLives": "wash-out of", "gap": "gaps up to"}
-    return f"{signs[one.limit]} {amount}"
+    sign = AMOUNTS[one.limit] if one.operator is None else SIGNS[one.operator]
+    return f"{sign} {amount}"
 
 
 def _gained(one: Gained) -> dict[str, int | None]:
