@@ -90,7 +90,7 @@ def run(
     wanted = wanted or Wanted()
     code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
     trials = chosen_trials(options.trials)
-    further = further_features(trials, options.readings) if wanted.what_if else None
+    further = further_features(trials, options.readings, options.windows) if wanted.what_if else None
     judge = SqlJudge(trials, options, terminology(), further)
     engine = get_cohort_engine(options.engine or "sql", judge, str(folder), options, code_map, wanted.master)
     cohort = _Cohort(judge, engine, wanted)
@@ -138,7 +138,7 @@ class _Cohort:
         self.first_days = FirstDays(judge, self.patterns)
         self.waiting = WaitingPatients(judge)
         self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
-        changes = [one.changes for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
+        changes = [one.every for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
         self.counts = Counts(self.trials, self.columns, changes, wanted.candidates)
         self.telling = Lock()
         """Of several threads one at a time tells: they share what is known of patterns."""
