@@ -7,7 +7,6 @@ that the layout does not cut, and those with anything unusual in a place that wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 from sle_kg.ingest.fill import Columns
@@ -142,15 +141,17 @@ def _templates(
     different = forms.dictionary.to_pylist()
     known = [layout.templates.get(form, {}) for form in different]
     keys = key.dictionary_encode()
-    told = []
-    for one in keys.dictionary.to_pylist():
-        form, signature = one // _SIGNATURES, _signature(one % _SIGNATURES, len(days))
-        number = known[form].get(signature, UNKNOWN)
-        told.append(template(different[form], signature) if number == UNKNOWN else number)
+    said = [divmod(one, _SIGNATURES) for one in keys.dictionary.to_pylist()]
+    signatures = {number: _signature(number, len(days)) for number in {number for _, number in said}}
+    told = [known[form].get(signatures[number], UNKNOWN) for form, number in said]
+    if UNKNOWN in told:
+        told = [
+            template(different[form], signatures[number]) if one == UNKNOWN else one
+            for (form, number), one in zip(said, told, strict=True)
+        ]
     return pa.array(told, pa.int32()).take(keys.indices)
 
 
-@cache
 def _signature(number: int, days: int) -> Signature:
     """The signature that has this number, of so many dates."""
     timed, ranks = number % 2**_RANKS, number >> _RANKS

@@ -202,16 +202,20 @@ class Fill:
         template, number, patient, identifier = (
             pa.concat_arrays(self._each(name)) for name in ("templates", "numbers", "patients", "identifiers")
         )
-        kinds = pa.array([f"{one.kind}/" for one in self._templates.all], pa.string()).take(template)
+        used = template.dictionary_encode()
+        different = used.dictionary.to_pylist()
+        told = [self._templates.all[one] for one in different]
+        keys = pa.array([self._templates.keys[one] for one in different], pa.decimal128(38, 0))
+        kinds = pa.array([f"{one.kind}/" for one in told], pa.string()).take(used.indices)
         columns = [
             pa.array(self._names, pa.string()).take(patient),
             pc.binary_join_element_wise(kinds, identifier.cast(pa.string()), ""),
             pa.concat_arrays([pa.repeat(source, len(one.numbers)) for source, one in self._columns]),
             number,
-            pa.array(self._templates.keys, pa.decimal128(38, 0)).take(template),
+            keys.take(used.indices),
             *(pa.concat_arrays(list(days)).cast(pa.date32()) for days in self._days()),
         ]
-        noted = pa.array([one.noted for one in self._templates.all]).take(template)
+        noted = pa.array([one.noted for one in told], pa.bool_()).take(used.indices)
         return [column.filter(noted) for column in columns]
 
     def templates(self) -> dict[str, pa.Table]:

@@ -14,7 +14,7 @@ order.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -108,9 +108,7 @@ class Forms:
         import pyarrow.compute as pc
 
         patient = fill.patients, partial(self._patient_of, fill)
-        sample = {self._layout_of(line) for line in lines[::_SAMPLE].to_pylist()}
-        layouts = [layout for layout in sample if layout is not None and not layout.is_escaped]
-        for layout in sorted(layouts, key=lambda one: len(one.steps), reverse=True):
+        for layout in self._layouts_of(lines[::_SAMPLE].to_pylist()):
             template = partial(self._template, layout)
             columns = columns_of(layout, lines, numbers, (self._days, self._day), patient, template)
             if len(columns.numbers):
@@ -125,13 +123,13 @@ class Forms:
         known = kind is not None and self._learn(layout, left, signature, kind, True)
         return layout.templates[left][signature] if known else None
 
-    def _layout_of(self, line: bytes) -> Layout | None:
-        """The layout by which the form of a line is known; None where there is none."""
-        for layout in self._layouts.get(_head(line), ()):
-            cut = layout.cut(line)
-            if cut is not None and cut[0] in layout.templates:
-                return layout
-        return None
+    def _layouts_of(self, sample: Sequence[bytes]) -> list[Layout]:
+        """The layouts by which the forms of these lines are known, those that cut most first; no escaped ones."""
+        found: list[Layout] = []
+        for line in sample:
+            if not any(_knows(layout, line) for layout in found):
+                found += [layout for layout in self._layouts.get(_head(line), ()) if _knows(layout, line)][:1]
+        return sorted((one for one in found if not one.is_escaped), key=lambda one: len(one.steps), reverse=True)
 
     def _one_by_one(self, lines: pa.Array, numbers: pa.Array, fill: Fill) -> Iterator[Line]:
         """Fill in the rows of lines; gives those that are to be read by themselves."""
@@ -271,6 +269,12 @@ class _Cut(NamedTuple):
     texts: list[bytes]
     days: Days
     signature: Signature
+
+
+def _knows(layout: Layout, line: bytes) -> bool:
+    """Whether the form of a line is known by a layout."""
+    cut = layout.cut(line)
+    return cut is not None and cut[0] in layout.templates
 
 
 def _kind(line: bytes) -> str | None:
