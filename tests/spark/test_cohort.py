@@ -87,3 +87,30 @@ def test_bounds_statuses_verdicts_and_summary_are_those_of_duckdb(
         assert found.column_names == expected.column_names
         for column in expected.column_names:
             assert found[column].to_pylist() == expected[column].to_pylist(), (name, column)
+
+
+def without_first_result(folder: Path, patient: str) -> None:
+    """Take the first measurement of a patient out of the tables."""
+    rows = pq.read_table(folder / "measurement.parquet")
+    place = rows["patient"].to_pylist().index(patient)
+    pq.write_table(pa.concat_tables([rows.slice(0, place), rows.slice(place + 1)]), folder / "measurement.parquet")
+
+
+def test_with_a_state_only_patients_with_other_facts_are_judged(session: Any, tmp_path: Path) -> None:
+    folder, state = tmp_path / "tables", tmp_path / "state"
+    write_cohort(folder, 12, 7, "parquet", "screening")
+    counts: list[tuple[int, int]] = []
+
+    def judged(engine: str, kept: Path | None) -> tuple[bytes, bytes]:
+        options = Options(on=ON, trials=("NCT06892145",), engine=engine)
+        file = tmp_path / "verdicts.parquet"
+        summary = run(folder, options, file, Wanted(state=kept), judged=lambda *told: counts.append(told), chunk=5)
+        return render_cohort(replace(summary, engine=""), "json"), file.read_bytes()
+
+    assert judged("spark", state) == judged("sql", None)
+    ids = CohortTables.open(folder).patients
+    for patient in (ids[3], ids[8]):
+        without_first_result(folder, patient)
+    assert judged("spark", state) == judged("sql", None)
+    judged("spark", state)
+    assert counts == [(12, 12), (12, 12), (2, 12), (12, 12), (0, 12)]

@@ -113,3 +113,22 @@ def test_a_row_that_ends_before_it_begins_is_refused(
     ) as said:
         run(folder, Options(on=dt.date(2026, 11, 21), engine="spark", trials=("NCT06892145",)))
     assert "Secret" not in str(said.value)
+
+
+def prints(session: Any, folder: Path, rows: list[dict[str, Any]]) -> list[Any]:
+    """The fingerprints of a patient with these exposures."""
+    tables = {"patient": [{"patient": "p"}], "exposure": [{"patient": "p", **row} for row in rows]}
+    write_tables(folder, {name: pa.Table.from_pylist(tables.get(name, []), schema(name)) for name in COLUMNS})
+    return [tuple(row.values()) for row in SparkTables.open(str(folder), session).fingerprints().to_pylist()]
+
+
+def test_a_fingerprint_is_of_every_cell_and_of_no_order(session: Any, tmp_path: Path) -> None:
+    day = dt.date(2020, 1, 1)
+    rows: list[dict[str, Any]] = [{"record": "a", "start_to": day}, {"record": "b", "taken": "yes"}]
+    moved = [{"record": "a", "end_from": day}, rows[1]]
+    [first], [turned], [other] = (
+        prints(session, tmp_path / name, some) for name, some in (("1", rows), ("2", rows[::-1]), ("3", moved))
+    )
+    assert first == turned
+    assert first[0] == other[0] == "p"
+    assert first[1] != other[1]

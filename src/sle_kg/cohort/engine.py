@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sle_kg.cohort.judge import JUDGED, SqlJudge, load_judged
+from sle_kg.cohort.state import fingerprints
 from sle_kg.cohort.tables import CodeMap, CohortTables
 from sle_kg.cohort.write import Write, parquet_writer
 from sle_kg.engines import RowStatus
@@ -49,6 +50,18 @@ class CohortEngine(Protocol):
         """Add the fact tables and `anchor` of (at least) the patients in `WAITING`, by number; once for a chunk."""
         ...
 
+    def fingerprints(self) -> pa.Table:
+        """`patient` and `facts`, which differs where any fact of the patient does, whatever the order of his rows."""
+        ...
+
+    def expect(self, patients: Sequence[str]) -> None:
+        """Before `judge_only`: all patients for whom it will be asked, in the order of their ids."""
+        ...
+
+    def judge_only(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+        """What `judge` gives, of neighbours among those expected."""
+        ...
+
 
 class DuckEngine:
     """The plan, run by DuckDB in this process."""
@@ -72,8 +85,15 @@ class DuckEngine:
         """The database of neighbouring patients, fact tables included."""
         return self._judge(patients, self.tables.read(patients, self.options.on, self.code_map))
 
+    def fingerprints(self) -> pa.Table:
+        """See `CohortEngine`."""
+        return fingerprints(self.tables)
+
+    def expect(self, patients: Sequence[str]) -> None:
+        """They are read when they are asked for."""
+
     def judge_only(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
-        """The database of patients who need not be neighbours."""
+        """The database of patients wherever they stand."""
         return self._judge(patients, self.tables.read_only(patients, self.options.on, self.code_map))
 
     def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.changes import further_features
-from sle_kg.cohort.engine import CohortEngine, DuckEngine, get_cohort_engine, verdict_writer
+from sle_kg.cohort.engine import CohortEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
 from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns
-from sle_kg.cohort.state import CONTEXT, State, context, database_of, fingerprints, rows_of
+from sle_kg.cohort.state import CONTEXT, State, context, database_of, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
 from sle_kg.cohort.waiting import Waiting, WaitingPatients
 from sle_kg.cohort.whatif import WhatIf
 from sle_kg.cohort.write import parquet_writer
-from sle_kg.errors import InputError
 from sle_kg.features.sql import texts
 from sle_kg.features.wide import PERSON
 from sle_kg.screening import Options, check_options, chosen_trials
@@ -298,15 +297,14 @@ class _Keeping(_Judging):
 
     def __init__(self, cohort: _Cohort, file: Path, chunks: Sequence[tuple[str, ...]]) -> None:
         super().__init__(cohort)
-        if not isinstance(cohort.engine, DuckEngine):
-            raise InputError(f"--state: cannot be kept by --engine {cohort.engine.name}; use sql")
         self.engine = cohort.engine
         trials = [trial.id for trial in cohort.trials]
         made_in = context(cohort.options, trials, self.engine.name, cohort.wanted.what_if)
         self.metadata = {CONTEXT: made_in.encode()}
-        self.prints = fingerprints(self.engine.tables)
+        self.prints = self.engine.fingerprints()
         self.state = State.read(file, made_in, self.prints)
         changed = [patient for chunk in chunks for patient in self._changed(chunk)]
+        self.engine.expect(changed)
         most = max(map(len, chunks), default=0)
         self.ahead = self._rows(tuple(changed)) if 0 < len(changed) <= most else None
         """The rows of the patients who changed, where they are few enough to be judged in one chunk."""

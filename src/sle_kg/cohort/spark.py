@@ -8,9 +8,9 @@ first day of eligibility is searched.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
@@ -49,6 +49,7 @@ class SparkCohort:
         self._references: list[Reference] = []
         self._facts: list[str] = []
         self._first = 0
+        self._everybody = len(tables.patients)
         self._kept: dict[str, DataFrame] = {}
 
     @classmethod
@@ -62,7 +63,7 @@ class SparkCohort:
     @property
     def patients(self) -> int:
         """How many there are."""
-        return len(self.tables.patients)
+        return self._everybody
 
     def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
         """The patients in chunks that the driver holds."""
@@ -71,6 +72,16 @@ class SparkCohort:
     def writer(self, place: str, option: str) -> AbstractContextManager[Write]:
         """See `spark_writer`."""
         return spark_writer(place, option, self._session)
+
+    def fingerprints(self) -> pa.Table:
+        """See `CohortEngine`. Raises InputError where Spark fails."""
+        with self._told():
+            return self.tables.fingerprints()
+
+    def expect(self, patients: Sequence[str]) -> None:
+        """See `CohortEngine`: nobody else will be judged."""
+        if len(patients) < self._everybody:
+            self.tables = self.tables.of(patients, self._session)
 
     # ---- on the cluster ---------------------------------------------------------------------------------------------
 
@@ -126,21 +137,31 @@ class SparkCohort:
 
     def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
         """See `CohortEngine`; the first call has the whole cohort judged. Raises InputError where Spark fails."""
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
-
         if not self._references:
-            try:
+            with self._told():
                 self.run()
-            except (PySparkException, Py4JError) as error:
-                said = f"Spark did not finish ({reason(error)}); check the tables and the cluster's log"
-                raise InputError(f"{self.tables.place}: {said}") from error
         self._first = bisect_left(self.tables.patients, patients[0])
         connection = empty_database()
         for name in RESULTS:
             mine = self._session.table(name).where(_between("number", self._first, len(patients)))
             _add(connection, name, _less(mine.toArrow(), "number", self._first))
         return connection
+
+    def judge_only(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+        """See `CohortEngine`; the first call has all judged who are expected."""
+        return self.judge(patients)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What Spark raises, in one sentence."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            yield
+        except (PySparkException, Py4JError) as error:
+            said = f"Spark did not finish ({reason(error)}); check the tables and the cluster's log"
+            raise InputError(f"{self.tables.place}: {said}") from error
 
     def load_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
         """See `CohortEngine`."""

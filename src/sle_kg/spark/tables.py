@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from sle_kg.delta import LOG
@@ -45,6 +46,31 @@ class SparkTables:
         """The patients, in the order of their ids, in parts that the driver holds."""
         size = most or CHUNK
         return [self.patients[start : start + size] for start in range(0, len(self.patients), size)]
+
+    def of(self, patients: Sequence[str], session: SparkSession) -> SparkTables:
+        """The tables of these patients alone, who are in the order of their ids."""
+        import pyarrow as pa
+
+        ids = session.createDataFrame(pa.table({"patient": pa.array(patients, pa.string())}))
+        mine = {name: table.join(ids, "patient", "left_semi") for name, table in self.tables.items()}
+        return SparkTables(self.place, mine, tuple(patients))
+
+    def fingerprints(self) -> pa.Table:
+        """`patient` and `facts`, which differs where any fact of the patient does, whatever the order of his rows.
+
+        The hash passes over nulls, so beside each column stands whether it is null.
+        """
+        from pyspark.sql import DataFrame
+        from pyspark.sql import functions as fn
+
+        parts = []
+        for name, table in self.tables.items():
+            cells = ", ".join(f"`{column}`, `{column}` IS NULL" for column in table.columns)
+            hashes = f"sum(CAST(xxhash64({cells}) AS DECIMAL(20, 0)))"
+            said = fn.expr(f"concat_ws(' ', '{name}', count(*), {hashes})").alias("said")
+            parts.append(table.where("patient IS NOT NULL").groupBy("patient").agg(said))
+        facts = fn.expr("md5(concat_ws(',', sort_array(collect_list(said))))").alias("facts")
+        return reduce(DataFrame.unionAll, parts).groupBy("patient").agg(facts).toArrow()
 
 
 def _table(place: str, name: str, session: SparkSession) -> DataFrame:
