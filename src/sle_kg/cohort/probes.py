@@ -14,7 +14,7 @@ from sle_kg.features import QUERIES, batches
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import COMPLETE, FEATURE_COLUMNS, feature_references, load_references
 from sle_kg.features.query import by_patient
-from sle_kg.features.sql import texts
+from sle_kg.features.sql import text
 from sle_kg.features.wide import shared_by_trials
 from sle_kg.timeline import HORIZON
 
@@ -36,11 +36,11 @@ class Parsed:
     def __init__(self) -> None:
         self._statements: dict[str, list[duckdb.Statement]] = {}
 
-    def run(self, connection: duckdb.DuckDBPyConnection, text: str) -> None:
+    def run(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         """Run the statements of a text."""
-        if text not in self._statements:
-            self._statements[text] = connection.extract_statements(text)
-        for statement in self._statements[text]:
+        if sql not in self._statements:
+            self._statements[sql] = connection.extract_statements(sql)
+        for statement in self._statements[sql]:
             connection.execute(statement)
 
 
@@ -89,9 +89,9 @@ class Probes:
         wanted = {number for (number,) in connection.execute(f"SELECT DISTINCT feature FROM {PROBE}").fetchall()}
         if wanted:
             self._parsed.run(connection, self._moved)
-            for batch, text in self._queries:
+            for batch, statement in self._queries:
                 if wanted.intersection(batch):
-                    self._parsed.run(connection, text)
+                    self._parsed.run(connection, statement)
         return wanted
 
     @property
@@ -120,13 +120,14 @@ class Probes:
     def _queries(self) -> list[tuple[list[int], str]]:
         """For each batch of features the statement that adds to `FOUND` what is asked of them."""
         parameters = ", ".join(f"f.{name}" for name in FEATURE_COLUMNS if name != "trials")
+        names = ", ".join(map(text, self._trials))
         made = []
         for batch in batches(self.features):
             feature = self.features[batch[0]]
             query = QUERIES[feature.kind](feature, self._options)
             query = by_patient(query) if isinstance(query, str) else query.by_ask()
             asks = f"""SELECT p.ask, p.ask // {len(self.features)} AS of, p.number AS patient,
-                ([{texts(self._trials)}])[p.events + 1] AS trial, {self._on} + p.day AS on_date, {self._on} AS base,
+                ([{names}])[p.events + 1] AS trial, {self._on} + p.day AS on_date, {self._on} AS base,
                 p.day AS shift, {parameters}
                 FROM {PROBE} p JOIN wanted f USING (feature) WHERE p.feature IN ({", ".join(map(str, batch))})"""
             made.append((batch, f"INSERT INTO {FOUND} WITH a AS ({asks}) SELECT ask, lower, upper FROM ({query})"))
