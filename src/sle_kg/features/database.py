@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.criteria import Feature
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
 """Fact tables whose rows have a `concept`."""
 CLASSIFICATION_SETS = ("acr1997", "slicc2012", "eularAcr2019")
+
+
+COSTLY_STEPS = frozenset(
+    {
+        "projection_placement",  # its time is quadratic in columns
+        "cte_filter_pusher",  # asks every row whether any reader of a common table wants it: all rows are wanted
+        *("partial_aggregate_pushdown", "projection_pullup", "common_subplan"),  # find nothing in these queries
+        "compressed_materialization",  # to make keys narrow takes longer than to read them
+    }
+)
+"""Steps of DuckDB's optimizer that take longer than they save: results are the same without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +65,21 @@ def empty_database(threads: int = 2) -> duckdb.DuckDBPyConnection:
 
     connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": str(threads)})
     connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
-    connection.execute("SET disabled_optimizers = 'projection_placement'")  # its time is quadratic in columns
+    connection.execute(f"SET disabled_optimizers = '{_costly_steps()}'")
     connection.execute("SET checkpoint_threshold = '1TB'")  # there is no file to bring up to date
     for name, (parameters, body) in MACROS.items():
         connection.execute(f"CREATE MACRO {name}({', '.join(parameters)}) AS {body}")
     return connection
+
+
+@cache
+def _costly_steps() -> str:
+    """Those of `COSTLY_STEPS` that this version of DuckDB has, as it takes them."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
+        known = {name for (name,) in connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()}
+    return ",".join(sorted(COSTLY_STEPS & known))
 
 
 def load_references(connection: duckdb.DuckDBPyConnection, references: Iterable[Reference]) -> None:
