@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caselib import ON, Asked, Case, attest, example, person
+from caselib import ON, Asked, Case, ago, attest, example, person, procedure, vaccine
 from cohorts import cohort_of, judged
+from sle_kg.cohort import ahead
 from sle_kg.cohort import run as command
 from sle_kg.cohort.hope import hopeful, may_change
 from sle_kg.criteria import Trial
 from sle_kg.evaluate import Attestations, Bound, Bounds, RuleSet, row_truths
-from sle_kg.timeline import passes
+from sle_kg.screening import Options
+from sle_kg.timeline import GRID, HORIZON, passes
 from trees import NAMES, attestations, bounds, feature, leaf, ref, row, slug, trial, trials
 
 ONE: Bound = (Decimal(1), Decimal(1))
@@ -63,11 +66,39 @@ def test_a_row_wanted_both_ways_leaves_hope_open() -> None:
 BIRTHS = {"a": "2008-11-25", "b": "1980-01-01", "c": "2008-12-31", "d": "2009-02-28"}
 
 
+TRIAL = "NCT06892145"
+DAYS = ["2026-11-25", str(ON), "2026-12-31", "2027-02-28"]
+
+
+def waiting(tmp_path: Path) -> Path:
+    """Tables of patients of whom all but one are too young today."""
+    asked, agreed, without = Asked(TRIAL), attest(f"{TRIAL}/I01", True), '"Consent"'
+    facts = {name: example("a-01", person(birth), agreed, without=without) for name, birth in BIRTHS.items()}
+    return cohort_of(tmp_path, [Case(name, asked, some, {}) for name, some in facts.items()])
+
+
+def days(folder: Path, options: Options, trial: str = TRIAL, **how: int) -> list[str]:
+    """The first days of the patients in one trial."""
+    rows = judged(folder, options, **how)[1]
+    return [str(row["earliest_eligible"]) for row in rows if row["trial"] == trial]
+
+
 def test_days_of_several_chunks_are_searched_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked("NCT06892145")
-    agreed = attest(f"{asked.trial}/I01", True)
-    facts = {name: example("a-01", person(birth), agreed, without='"Consent"') for name, birth in BIRTHS.items()}
-    folder = cohort_of(tmp_path, [Case(name, asked, some, {}) for name, some in facts.items()])
+    folder = waiting(tmp_path)
     monkeypatch.setattr(command, "MOST_PARTS", 3)
-    days = [row["earliest_eligible"] for row in judged(folder, asked.options(tmp_path), chunk=1)[1]]
-    assert [str(day) for day in days] == ["2026-11-25", str(ON), "2026-12-31", "2027-02-28"]
+    assert days(folder, Asked(TRIAL).options(tmp_path), chunk=1) == DAYS
+
+
+def test_days_do_not_depend_on_how_many_are_probed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = waiting(tmp_path)
+    monkeypatch.setattr(ahead, "MOST_PROBED", HORIZON // GRID + 1)
+    assert days(folder, Asked(TRIAL).options(tmp_path)) == DAYS
+
+
+def test_days_do_not_depend_on_the_order_of_the_trials(tmp_path: Path) -> None:
+    signed, other = Asked("NCT06106906"), "NCT06150651"
+    facts = example("b-01", procedure("sct:20720000", ago(4)), vaccine("cvx:03", ago(20)))
+    folder = cohort_of(tmp_path, [Case("b", signed, facts, {})])
+    for order in ((signed.trial, other), (other, signed.trial)):
+        options = replace(signed.options(tmp_path), trials=order)
+        assert days(folder, options, signed.trial) == [ago(-11)]
