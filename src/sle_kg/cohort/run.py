@@ -201,10 +201,15 @@ class _Cohort:
         )
 
     def verdict_table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
-        """The verdict table of the chunk: patients in the order of their ids, trials in the order asked for."""
+        """The verdict table of the chunk: patients in the order of their ids, trials in the order asked for.
+
+        The words of the map `status` are numbers into dictionaries, as Parquet keeps them.
+        """
         import pyarrow as pa
 
-        queries = [verdict_query(trial, self.columns[place], place) for place, trial in enumerate(self.trials)]
+        ids = f"ENUM({texts({row.id for trial in self.trials for row in trial.criteria})})"
+        asked = enumerate(self.trials)
+        queries = [verdict_query(trial, self.columns[place], place, ids) for place, trial in asked]
         table = connection.sql(
             f"SELECT * EXCLUDE (number, place) FROM ({' UNION ALL '.join(queries)}) ORDER BY number, place"
         ).to_arrow_table()

@@ -10,12 +10,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.patterns import WAITING
-from sle_kg.cohort.write import Write
+from sle_kg.cohort.write import Write, plain
 from sle_kg.errors import InputError
 from sle_kg.features.database import Reference, arrow_rows, concepts_query, empty_database
 from sle_kg.features.wide import PERSON, WIDE, Statement
@@ -69,9 +69,11 @@ class SparkCohort:
         """The patients in chunks that the driver holds."""
         return self.tables.chunks(most)
 
-    def writer(self, place: str, option: str) -> AbstractContextManager[Write]:
+    @contextmanager
+    def writer(self, place: str, option: str) -> Iterator[Write]:
         """See `spark_writer`."""
-        return spark_writer(place, option, self._session)
+        with spark_writer(place, option, self._session) as write:
+            yield lambda table: write(plain(table))
 
     def fingerprints(self) -> pa.Table:
         """See `CohortEngine`. Raises InputError where Spark fails."""

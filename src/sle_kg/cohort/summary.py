@@ -363,14 +363,17 @@ class Counts:
         return Gained(entered + opened, entered + count("undetermined", "eligible"), opened)
 
 
-def verdict_query(trial: Trial, columns: StatusColumns, place: int) -> str:
-    """SQL: the rows of the verdict table of one trial, with `number` and `place`; ids of `rows` beside their status."""
+def verdict_query(trial: Trial, columns: StatusColumns, place: int, ids: str) -> str:
+    """SQL: the rows of the verdict table of one trial, with `number` and `place`; ids of `rows` beside their status.
+
+    `ids` is the SQL type of row ids; like statuses they are numbers into a short list of words.
+    """
     rows = [row.id for row in trial.criteria]
-    names, values = ", ".join(map(text, rows)), ", ".join(columns.rows[row] for row in rows)
+    names, values = ", ".join(map(text, rows)), ", ".join(f"word({columns.rows[row]})" for row in rows)
     return f"""SELECT p.patient, {text(trial.id)} AS trial, CAST({columns.verdict} AS VARCHAR) AS verdict,
         a.clear AS nothing_against, {str(trial.source_complete).lower()} AS source_complete,
-        a.earliest AS earliest_eligible, CAST({columns.unknown} AS INTEGER) AS unknown_count, [{names}] AS rows,
-        CAST([{values}] AS VARCHAR[]) AS status, j.number, {place} AS place
+        a.earliest AS earliest_eligible, CAST({columns.unknown} AS INTEGER) AS unknown_count,
+        CAST([{names}] AS {ids}[]) AS rows, [{values}] AS status, j.number, {place} AS place
     FROM {JUDGED} j JOIN {PERSON} p USING (number) JOIN {AHEAD} a ON a.number = j.number AND a.trial = {place}"""
 
 

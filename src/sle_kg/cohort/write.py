@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sle_kg.errors import InputError
 
@@ -24,7 +24,8 @@ def parquet_writer(
 ) -> Iterator[Write | None]:
     """A writer of tables into one file; None where `file` is None. Nothing is left half written.
 
-    `option` names the file in the message of the InputError that is raised where it cannot be written.
+    `option` names the file in the message of the InputError that is raised where it cannot be written. `metadata` are
+    found again with the schema; without them the types are those of Parquet, words in dictionaries plain text.
     """
     if file is None:
         yield None
@@ -43,7 +44,7 @@ def parquet_writer(
         def write(table: pa.Table) -> None:
             nonlocal writer
             table = table.replace_schema_metadata(metadata)
-            writer = writer or pq.ParquetWriter(name, table.schema, compression="zstd")
+            writer = writer or pq.ParquetWriter(name, table.schema, compression="zstd", **_how(table.schema))
             writer.write_table(table)
 
         yield write
@@ -57,3 +58,20 @@ def parquet_writer(
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def _how(schema: pa.Schema) -> dict[str, Any]:
+    """How tables of a schema are written: the least and the greatest value of columns only where they tell anything."""
+    import pyarrow as pa
+
+    flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    return {"store_schema": schema.metadata is not None, "write_statistics": flat}
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The table with the words of its maps written out, not as numbers into dictionaries."""
+    import pyarrow as pa
+
+    words = pa.map_(pa.string(), pa.string())
+    fields = [field.with_type(words) if pa.types.is_map(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
