@@ -286,3 +286,10 @@ def test_how_long_results_serve_is_told_of_the_whole_trial() -> None:
     drawn = curves([row])
     assert drawn is not None
     assert [panel.title for panel in drawn.panels] == ["Results: not older than 28 days"]
+
+
+def test_of_steps_that_gain_the_same_the_mildest_is_listed() -> None:
+    steps = tuple((Decimal(days), Gained(gained, 0, gained)) for days, gained in ((6, 0), (5, 2), (4, 2), (3, 4)))
+    row = WhatIfRow("E25", "no immunoglobulin", Gained(4, 0, 4), (Relaxed("IgG", None, Decimal(7), "d", steps, "gap"),))
+    changes = ["dropped", "gaps up to 7 days made gaps up to 3 days", "gaps up to 7 days made gaps up to 5 days"]
+    assert [line.change for line in best([row])] == changes

@@ -108,7 +108,10 @@ def as_json(rows: Iterable[WhatIfRow]) -> list[dict[str, Any]]:
 
 
 def best(rows: Iterable[WhatIfRow]) -> list[Line]:
-    """The changes that gain anything, the greatest gain first; suppressed ones are not among them."""
+    """The changes that gain anything, the greatest gain first; suppressed ones are not among them.
+
+    Of steps of a limit that gain the same there is the mildest.
+    """
     lines = [line for row in rows for line in _lines(row) if total(line.gained)]
     return sorted(lines, key=lambda line: -total(line.gained))
 
@@ -158,7 +161,11 @@ def _lines(row: WhatIfRow) -> Iterator[Line]:
     if row.dropped is not None:
         yield Line(row.row, "dropped", row.dropped)
     for one in row.relaxed:
+        milder = None
         for threshold, gained in one.steps:
+            if gained == milder:
+                continue
+            milder = gained
             was, made = _limit(one, one.threshold), _limit(one, threshold)
             yield Line(row.row, f"{was} made {made}", gained, one.what)
 
