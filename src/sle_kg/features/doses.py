@@ -61,17 +61,17 @@ def _weights(always: bool) -> str:
         GROUP BY ask, row_id)"""
 
 
-def _per_day(feature: Feature, lower: str, upper: str) -> tuple[str, str]:
-    """SQL: the daily dose from below and above, per kg or in all, over the weights `lower` and `upper` of CTE `k`."""
+def _per_day(feature: Feature) -> tuple[str, str]:
+    """SQL: the daily dose from below and above, per kg or in all, over the weights `light` and `heavy` of `k`."""
 
     def rate(rounding: str, side: str, kilograms: str, other: str) -> str:
         if feature.get("perKilogram"):
             return f"""CASE WHEN dose_unit = 'mg/kg' THEN {side}
-                WHEN k.{kilograms} > 0 THEN {rounding}({side} * 1000000, millionths(k.{kilograms})) END"""
+                WHEN k.{kilograms} > 0 THEN {rounding}({side} * 1000000, k.{kilograms}_whole) END"""
         return f"""CASE WHEN dose_unit = 'mg' THEN {side}
-            WHEN k.{other} > 0 THEN {rounding}({side} * millionths(k.{other}), 1000000) END"""
+            WHEN k.{other} > 0 THEN {rounding}({side} * k.{other}_whole, 1000000) END"""
 
-    return rate("quick_below", "low", lower, upper), rate("quick_above", "high", upper, lower)
+    return rate("quick_below", "low", "heavy", "light"), rate("quick_above", "high", "light", "heavy")
 
 
 _SINGLE = "coalesce(e.administration AND e.start_from = e.end_to, false)"
@@ -137,14 +137,17 @@ def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"], whe
         dosed = f"""g AS (SELECT e.*, {_SINGLE} AS single FROM e), {_regimens("g", MOFETIL, ", to_mofetil")},
         f AS (SELECT e.*, r.low, r.high FROM g e LEFT JOIN regimen r ON {_OF_REGIMEN}
               AND r.to_mofetil = e.to_mofetil)"""
-    low, high = _per_day(feature, heavy, light)
+    low, high = _per_day(feature)
     weighed = str(bool(feature.get("perKilogram"))).lower()
     return f"""{exposure_rows(name="every")}, e AS (SELECT * FROM every WHERE {where}),
     {_weights(bool(feature.get("perKilogram")))}, {dosed},
     q AS (
         SELECT f.* EXCLUDE (low, high), {low} AS low, {high} AS high,
                CASE WHEN {weighed} OR dose_unit = 'mg/kg' THEN coalesce(k.weights, []) ELSE [] END AS weights
-        FROM f LEFT JOIN (SELECT *, CASE WHEN distance = 0 THEN lightest ELSE heavy END AS reached FROM k) k
+        FROM f LEFT JOIN (
+            SELECT ask, row_id, weights, {light} AS light, millionths({light}) AS light_whole, {heavy} AS heavy,
+                   millionths({heavy}) AS heavy_whole
+            FROM (SELECT *, CASE WHEN distance = 0 THEN lightest ELSE heavy END AS reached FROM k) every_k) k
         ON k.ask = f.ask AND k.row_id = f.row_id)"""
 
 
