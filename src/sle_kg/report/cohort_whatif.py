@@ -40,7 +40,7 @@ AMOUNTS = {
 SIGNS = {">=": "≥", ">": ">", "<=": "≤", "<": "<"}
 CURVES = 6
 """Thresholds of a trial that are drawn."""
-PANEL, ACROSS, LEFT, TOP, HEIGHT, BELOW = 240, 3, 44, 34, 70, 26
+PANEL, ACROSS, LEFT, TOP, HEIGHT, BELOW = 360, 2, 44, 34, 70, 26
 """Units of the drawing: width of a panel, panels in a line, margins and height of a curve."""
 
 
