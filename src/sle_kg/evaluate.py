@@ -179,7 +179,7 @@ def row_truths(
     counted: dict[str, Truth] = {}
     for criterion in rules.order:
         row = criterion.id
-        truths[row] = given[row] if row in given else _row_truth(rules, row, bounds, attestations, counted)
+        truths[row] = given[row] if row in given else row_truth(rules, row, bounds, attestations, counted)
         counted[row] = counts_as(criterion, truths[row])
     return truths
 
@@ -233,9 +233,10 @@ def deciding_leaves(condition: Condition, bounds: Bounds, rows: Mapping[str, Tru
                     yield from deciding_leaves(operand, bounds, rows)
 
 
-def _row_truth(
+def row_truth(
     rules: RuleSet, row: str, bounds: Bounds, attestations: Attestations, counted: Mapping[str, Truth]
 ) -> RowTruth:
+    """The truth of one row; `counted` gives what each row that it refers to counts as."""
     data = evaluate(rules.conditions[row], bounds, counted)
     exempt = rules.not_applicable.get(row)
     attested = attestations.get(row, NOT_ATTESTED)
@@ -259,7 +260,7 @@ def _with(
     moved = {changed.id}
     for row, parts in above:
         if not parts.isdisjoint(moved):
-            result[row.id] = _row_truth(rules, row.id, bounds, attestations, counts)
+            result[row.id] = row_truth(rules, row.id, bounds, attestations, counts)
             counts[row.id] = counts_as(row, result[row.id])
             moved.add(row.id)
     return result

@@ -29,13 +29,21 @@ class OpenRow:
 
 
 class OpenRows:
-    """The open rows of one patient; `found` is what the engine says, which decides which rows are."""
+    """The open rows of one patient; `found` is what the engine says, which decides which rows are.
+
+    `truths` are those of all rows by the direct evaluator, where they are known already.
+    """
 
     def __init__(
-        self, rules: RuleSet, bounds: Bounds, attestations: Attestations, found: Mapping[str, RowStatus]
+        self,
+        rules: RuleSet,
+        bounds: Bounds,
+        attestations: Attestations,
+        found: Mapping[str, RowStatus],
+        truths: Mapping[str, RowTruth] | None = None,
     ) -> None:
         self.rules, self.bounds, self.attestations, self.found = rules, bounds, attestations, found
-        self.truths: Mapping[str, RowTruth] = row_truths(rules, bounds, attestations)
+        self.truths: Mapping[str, RowTruth] = truths or row_truths(rules, bounds, attestations)
         self.counted = {row.id: counts_as(row, self.truths[row.id]) for row in rules.order}
         self._criteria = {row.id: row for row in rules.order}
         self._opened: dict[str, OpenRow] = {}

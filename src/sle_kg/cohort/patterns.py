@@ -9,21 +9,18 @@ explains the verdicts of `screen`, on the first patient who shows it; the databa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sle_kg.cohort.family import Family, Found
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.criteria import Criterion, Leaf, Trial
-from sle_kg.engines import RowStatus
-from sle_kg.evaluate import Bound, RowTruth, RuleSet, decisive_rows, families, row_truths
+from sle_kg.evaluate import Bound, RuleSet, families
 from sle_kg.features.database import load_rows
 from sle_kg.features.wide import WIDE
-from sle_kg.open_rows import OpenRows
 from sle_kg.sql_plan import leaf_key
 from sle_kg.timeline import Case, changing_leaves, may_pass_later
-from sle_kg.verdict import OpenKind
-from sle_kg.verdicts import statuses
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,20 +38,6 @@ SHOWN = "shown"
 """Patterns of one trial: `number`, `top` (place among the top-level rows), its `status` and `pattern`."""
 MOST_KNOWN = 200_000
 """Patterns remembered; a cohort has a few thousand, and memory must not grow with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a pattern of one top-level row says.
-
-    `clear`: no decisive row fails, and what is open is a test, an agreement or a judgement. `open`: the open rows
-    without parts that decide, with whose move they are. `settling`: those of them of which either answer makes the
-    top-level row known.
-    """
-
-    clear: bool
-    open: tuple[tuple[str, OpenKind], ...]
-    settling: tuple[str, ...]
 
 
 class Memory(dict[tuple[int, str], Known]):
@@ -78,7 +61,9 @@ class Patterns:
         self._members = {top: [row for row in top_of if top_of[row] == top] for top in self.tops}
         self.reached = {top: set(self.rules.reached(rows)) for top, rows in self._members.items()}
         """Of each top-level row the rows on which it depends."""
-        self._families = {top: part(self.rules, self.reached[top], rows) for top, rows in self._members.items()}
+        self._families = {
+            top: Family(part(self.rules, self.reached[top], rows), top, rows) for top, rows in self._members.items()
+        }
         self.still = {top for top in self.tops if not changing_leaves(Case(0, self.rules, {}, {}), [top], True)}
         """Top-level rows that time alone never changes, whatever is known."""
         self._found: Memory[Found] = Memory()
@@ -247,22 +232,7 @@ class Patterns:
         return [may_pass_later(Case(0, self.rules, bounds, attested), top) for top in tops]
 
     def _found_of(self, tops: Sequence[str], bounds: Mapping[str, Bound], attested: Attested) -> list[Found]:
-        return [self._found_in(top, bounds, attested) for top in tops]
-
-    def _found_in(self, top: str, bounds: Mapping[str, Bound], attested: Attested) -> Found:
-        """What is found of one top-level row, from what it depends on."""
-        rules = self._families[top]
-        truths = row_truths(rules, bounds, attested)
-        found = {row: RowStatus(truth.met, truth.not_applicable) for row, truth in truths.items()}
-        status, opened = statuses(rules.trial, found), OpenRows(rules, bounds, attested, found)
-        parents = {row.parent for row in rules.trial.criteria}
-        deciding = decisive_rows(rules, bounds, attested)
-        decisive = [row for row in self._members[top] if row in deciding]
-        kinds = [(row, kind) for row in decisive if (kind := opened.kind(row)) is not None]
-        clear = not any(status[row] == "fail" for row in decisive) and all(kind != "data" for _, kind in kinds)
-        ends = tuple((row, kind) for row, kind in kinds if row not in parents)
-        settling = tuple(row for row, _ in ends if _settles(rules, row, top, bounds, attested))
-        return Found(clear, ends, settling)
+        return [self._families[top].look(bounds, attested) for top in tops]
 
 
 def part(rules: RuleSet, rows: Iterable[str], family: Iterable[str] = ()) -> RuleSet:
@@ -278,15 +248,6 @@ def part(rules: RuleSet, rows: Iterable[str], family: Iterable[str] = ()) -> Rul
         {row: condition for row, condition in rules.conditions.items() if row in kept},
         {row: condition for row, condition in rules.not_applicable.items() if row in kept},
     )
-
-
-def _settles(rules: RuleSet, row: str, top: str, bounds: Mapping[str, Bound], attested: Attested) -> bool:
-    """Whether the top-level row is known whichever way an open row is answered."""
-    for answer in (True, False):
-        truth = row_truths(rules, bounds, attested, {row: RowTruth(answer)})[top]
-        if truth.met is None and not truth.not_applicable:
-            return False
-    return True
 
 
 def _joined(parts: Sequence[str]) -> str:
