@@ -125,6 +125,19 @@ class SqlJudge:
         """The columns of bits of `SAID`."""
         return [f"{side}{first}" for first in range(0, len(self.place), BITS) for side in SIDES]
 
+    def attested(self, connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+        """The rows (trial, row) of which anybody in `SAID` attests anything."""
+        if not (columns := self.said_bits):
+            return set()
+        every = ", ".join(f"coalesce(bit_or({bits}), 0)" for bits in columns)
+        said = dict(zip(columns, connection.execute(f"SELECT {every} FROM {SAID}").fetchall()[0], strict=True))
+
+        def by_anybody(number: int) -> bool:
+            bit = number % BITS
+            return any(said[f"{side}{number - bit}"] >> bit & 1 for side in SIDES)
+
+        return {key for key, number in self._number.items() if by_anybody(number)}
+
     def judge(self, tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
         """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`.
 

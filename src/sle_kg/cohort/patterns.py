@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sle_kg.cohort.family import Family, Found
@@ -162,17 +161,7 @@ class Patterns:
 
     def attested_rows(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
         """The rows of which anybody attests anything."""
-        if not (rows := [row.id for row in self.trial.criteria]):
-            return set()
-        said = connection.execute(self._any_attested).fetchall()[0]
-        return {row for row, yes in zip(rows, said, strict=True) if yes}
-
-    @cached_property
-    def _any_attested(self) -> str:
-        """SQL: of each row whether anybody attests anything of it; bits of all patients are put together first."""
-        every = ", ".join(f"bit_or({bits}) AS {bits}" for bits in self.judge.said_bits)
-        some = ", ".join(" OR ".join(self.judge.said(self.trial.id, row.id)) for row in self.trial.criteria)
-        return f"SELECT {some} FROM (SELECT {every} FROM {SAID})"
+        return {row for trial, row in self.judge.attested(connection) if trial == self.trial.id}
 
     def bounds_of(
         self, connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]
