@@ -68,7 +68,7 @@ _DAY = "found_day"
 
 
 class FirstDays:
-    """The search for all trials; the places of `patterns` are those of their trials."""
+    """The search for all trials; the places of `patterns` are those of their trials. One thread searches at a time."""
 
     def __init__(self, judge: SqlJudge, patterns: Sequence[Patterns]) -> None:
         self._parsed = Parsed()

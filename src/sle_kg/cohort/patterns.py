@@ -49,7 +49,10 @@ class Memory(dict[tuple[int, str], Known]):
 
 
 class Patterns:
-    """The patterns of one trial, each looked into once for the whole cohort."""
+    """The patterns of one trial, each looked into once for the whole cohort.
+
+    Threads tell one at a time: they share what is known of patterns.
+    """
 
     def __init__(self, trial: Trial, judge: SqlJudge) -> None:
         self.trial, self.judge = trial, judge
