@@ -82,9 +82,12 @@ def run(
     `progress` is told how many patients are done, of how many; `judged` at the end how many were judged, not taken from
     a state. Raises InputError for options and tables that cannot be used.
     """
+    import pyarrow as pa
+
     from sle_kg.patients.codemap import read_code_map
     from sle_kg.terminology import terminology
 
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what a chunk gave back
     check_options(options)
     wanted = wanted or Wanted()
     code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
