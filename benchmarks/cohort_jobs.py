@@ -48,8 +48,9 @@ def _chunks(folder: str) -> list[tuple[str, str]]:
     import pyarrow.parquet as pq
 
     ids = pq.read_table(Path(folder) / "patient.parquet", columns=["patient"])["patient"]
-    starts = range(0, len(ids), CHUNK)
-    return [(ids[start].as_py(), ids[min(start + CHUNK, len(ids)) - 1].as_py()) for start in starts]
+    size = min(CHUNK, -(-len(ids) // AT_ONCE))
+    starts = range(0, len(ids), size)
+    return [(ids[start].as_py(), ids[min(start + size, len(ids)) - 1].as_py()) for start in starts]
 
 
 def _load(connection: Connection, folder: str, number: int, first: str, last: str) -> None:
@@ -128,7 +129,7 @@ def ready(folder: str) -> Work:
 
     connection = empty_database()
     judge = SqlJudge(list(screenable().values()), Options(on=ON), terminology())
-    _load(connection, folder, 0, *_chunks(folder)[0])
+    _load(connection, folder, 0, _chunks(folder)[0][0], _chunks(folder)[-1][1])
     connection.execute("SET search_path = 'chunk0,main'")
     concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
     load_references(connection, judge.references(concepts))
@@ -168,8 +169,8 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
         def each(own: Connection, _: int) -> None:
             concepts = [row[0] for row in own.execute(concepts_query("source_")).fetchall()]
             load_references(own, judge.references(concepts))
-            for statement in judge.statements:
-                own.execute(f"CREATE TABLE {statement.name} AS {statement.select}")
+            for _, statement in judge.parsed:
+                own.execute(statement)
 
         by_chunk(connection, chunks, each)
 

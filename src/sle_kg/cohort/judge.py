@@ -149,7 +149,7 @@ class SqlJudge:
             connection.register(f"source_{name}", tables[name])
         concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
         load_references(connection, self.references(concepts))
-        for name, statement in self._parsed:
+        for name, statement in self.parsed:
             connection.execute(statement)
             if name.startswith("fact_"):
                 connection.unregister(f"source_{name.removeprefix('fact_')}")
@@ -166,7 +166,7 @@ class SqlJudge:
         return [*self._wide.references(concepts), asked]
 
     @cached_property
-    def _parsed(self) -> list[tuple[str, duckdb.Statement]]:
+    def parsed(self) -> list[tuple[str, duckdb.Statement]]:
         """The script as DuckDB has parsed it, once for all chunks: names of tables, statements that make them."""
         with empty_database() as connection:
             made = [(one.name, f"CREATE TABLE {one.name} AS {one.select}") for one in self.statements]

@@ -24,7 +24,7 @@ UNSEEN = ("record", "adverse_event")
 """Tables that screening a cohort does not look at: evidence lines, adverse events."""
 CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
 """Tables whose rows have a concept."""
-MOST_PATIENTS = 30_000
+MOST_PATIENTS = 27_000
 MOST_ROWS = 2_000_000
 """Patients, and rows of all tables, that a chunk holds (on average)."""
 
