@@ -162,7 +162,8 @@ dated AS (SELECT *, day = max(day) OVER (PARTITION BY place) AS latest FROM near
 SELECT place,
        CASE WHEN bool_and(low IS NOT NULL) THEN min(low) END AS light, CASE WHEN bool_and(high IS NOT NULL)
            THEN max(high) END AS heavy,
-       CASE WHEN min(distance) = 0 THEN min(high) WHEN bool_and(high IS NOT NULL) THEN max(high) END AS reached,
+       CASE WHEN min(distance) = 0 THEN min(high) FILTER (WHERE high > 0)
+            WHEN bool_and(high IS NOT NULL) THEN max(high) END AS reached,
        CASE WHEN bool_and(low IS NOT NULL) FILTER (WHERE latest) THEN min(low) FILTER (WHERE latest) END AS light_last,
        CASE WHEN bool_and(high IS NOT NULL) FILTER (WHERE latest) THEN max(high) FILTER (WHERE latest) END AS heavy_last
 FROM dated GROUP BY place;
