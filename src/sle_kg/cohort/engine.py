@@ -79,7 +79,7 @@ class DuckEngine:
 
     def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
         """The patients in chunks that fit into memory."""
-        return self.tables.chunks(most)
+        return self.tables.chunks(self.sql.columns.count, most)
 
     def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
         """The database of neighbouring patients, fact tables included."""
@@ -111,7 +111,7 @@ class ShapesEngine(DuckEngine):
 
     def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
         """The patients in small chunks."""
-        return self.tables.chunks(most or SHACL_PATIENTS)
+        return self.tables.chunks(self.sql.columns.count, most or SHACL_PATIENTS)
 
     def _judge(self, patients: tuple[str, ...], tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
         connection = self.sql.judge(dict(tables))

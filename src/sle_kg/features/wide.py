@@ -62,6 +62,11 @@ class WideColumns:
 
     place: Mapping[tuple[str, str], str]
 
+    @property
+    def count(self) -> int:
+        """How many features there are, those shared by trials once."""
+        return len(set(self.place.values()))
+
     def bounds(self, trial: str, slug: str) -> tuple[str, str]:
         """The columns of the lower and of the upper bound."""
         stem = self.place[trial, slug]
