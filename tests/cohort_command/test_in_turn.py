@@ -15,8 +15,8 @@ CHUNKS = "abcdefgh"
 class Watched:
     """Makes a capital letter of a letter; keeps which were made, and by which threads."""
 
-    def __init__(self, broken: str = "") -> None:
-        self.broken, self.lock = broken, Lock()
+    def __init__(self, broken: str = "", waits: bool = False) -> None:
+        self.broken, self.waits, self.lock = broken, waits, Lock()
         self.made: list[str] = []
         self.threads: set[int] = set()
         self.second = Event()
@@ -33,12 +33,9 @@ class Watched:
             assert self.second.wait(timeout=30)
         return letter.upper()
 
-    waits = False
-
 
 def test_a_second_chunk_is_made_while_the_first_is() -> None:
-    make = Watched()
-    make.waits = True  # the first is not finished before the second is
+    make = Watched(waits=True)  # the first is not finished before the second is
     assert "".join(in_turn(make, CHUNKS, 2)) == CHUNKS.upper()
     assert get_ident() not in make.threads
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sle_kg.cohort.judge import SqlJudge, iso_date
 from sle_kg.criteria import Feature
-from sle_kg.features import QUERIES, batches
+from sle_kg.features import batches, query_of
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import COMPLETE, FEATURE_COLUMNS, feature_references, load_references
 from sle_kg.features.query import by_patient
@@ -124,7 +124,7 @@ class Probes:
         made = []
         for batch in batches(self.features):
             feature = self.features[batch[0]]
-            query = QUERIES[feature.kind](feature, self._options)
+            query = query_of(feature, self._options)
             query = by_patient(query) if isinstance(query, str) else query.by_ask()
             asks = f"""SELECT p.ask, p.ask // {len(self.features)} AS of, p.number AS patient,
                 ([{names}])[p.events + 1] AS trial, {self._on} + p.day AS on_date, {self._on} AS base,
