@@ -69,14 +69,14 @@ def column(table: str, name: str, values: Callable[[int], pa.Array]) -> Callable
     return change
 
 
-def backwards(table: str, first: str, last: str) -> Callable[[Path], None]:
-    """Adds a row with a day in one column, and the day before in another."""
+def backwards(table: str, first: str, last: str, **others: object) -> Callable[[Path], None]:
+    """Adds a row of a patient with a day in one column, and the day before in another."""
 
     def change(folder: Path) -> None:
         file = folder / f"{table}.parquet"
         found = pq.read_table(file)
-        row = dict.fromkeys(found.schema.names) | {"patient": NAME, "record": NAME}
-        row |= {first: dt.date(2020, 1, 2), last: dt.date(2020, 1, 1)}
+        row = dict.fromkeys(found.schema.names) | {"patient": found["patient"][0].as_py(), "record": NAME}
+        row |= others | {first: dt.date(2020, 1, 2), last: dt.date(2020, 1, 1)}
         pq.write_table(pa.concat_tables([found, pa.Table.from_pylist([row], found.schema)]), file)
 
     return change
@@ -123,7 +123,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a procedure that ends before it begins": (backwards("procedure", "from_from", "end_to"), "procedure: has a row"),
     "a result whose last possible day is before the first": (
-        backwards("measurement", "date_from", "date_to"),
+        backwards("measurement", "date_from", "date_to", test="serumCreatinine"),
         "measurement: has a row whose date_to is before its date_from",
     ),
     "an empty file": (replaced(Path.touch), "exposure.parquet: is no Parquet file"),

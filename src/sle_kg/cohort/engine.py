@@ -77,13 +77,17 @@ class DuckEngine:
         """How many there are."""
         return len(self.tables.patients)
 
+    @property
+    def _place(self) -> str:
+        return str(self.tables.folder)
+
     def chunks(self, most: int | None = None) -> Sequence[tuple[str, ...]]:
         """The patients in chunks that fit into memory."""
         return self.tables.chunks(self.sql.columns.count, most)
 
     def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
         """The database of neighbouring patients, fact tables included."""
-        return self._judge(patients, self.tables.read(patients, self.options.on, self.code_map))
+        return self.sql.judge(self.tables.sources(patients, self.options.on, self.code_map), self._place)
 
     def fingerprints(self) -> pa.Table:
         """See `CohortEngine`."""
@@ -100,7 +104,7 @@ class DuckEngine:
         """They are there."""
 
     def _judge(self, patients: tuple[str, ...], tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        return self.sql.judge(tables)
+        return self.sql.judge({**tables}, self._place)
 
 
 class ShapesEngine(DuckEngine):
@@ -113,8 +117,12 @@ class ShapesEngine(DuckEngine):
         """The patients in small chunks."""
         return self.tables.chunks(self.sql.columns.count, most or SHACL_PATIENTS)
 
+    def judge(self, patients: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+        """The database of neighbouring patients, fact tables included."""
+        return self._judge(patients, self.tables.read(patients, self.options.on, self.code_map))
+
     def _judge(self, patients: tuple[str, ...], tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        connection = self.sql.judge(dict(tables))
+        connection = self.sql.judge({**tables}, self._place)
         trials = self.sql.trials
         options = replace(self.options, trials=tuple(trial.id for trial in trials), code_map=None, engine=self.name)
         session = Session(PatientData(dict(tables), {}, list(patients)), options)

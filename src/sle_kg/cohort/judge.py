@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from sle_kg.cohort.sources import FACT, Source, check_order, open_sources, take
 from sle_kg.criteria import Feature, Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import RuleSet
@@ -22,7 +23,6 @@ from sle_kg.verdicts import overall, statuses
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
     from sle_kg.screening import Options
     from sle_kg.terminology import Terminology
@@ -138,22 +138,25 @@ class SqlJudge:
 
         return {key for key, number in self._number.items() if by_anybody(number)}
 
-    def judge(self, tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+    def judge(self, tables: dict[str, Source], place: str = "the tables") -> duckdb.DuckDBPyConnection:
         """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`.
 
         Each table is taken out of `tables` when its facts are in the database, so that memory holds them once.
-        One thread judges; a cohort has several chunks judged at once.
+        One thread judges; a cohort has several chunks judged at once. Raises InputError for files that cannot be read,
+        and for rows that end before they begin, naming the table in the folder `place`.
         """
-        connection = empty_database(threads=1)
-        for name in list(tables):
-            connection.register(f"source_{name}", tables[name])
-        concepts = [row[0] for row in connection.execute(concepts_query("source_")).fetchall()]
+        connection = open_sources(tables)
+        (_, person), *script = self.parsed
+        connection.execute(person)
+        for name, statement in script:
+            if name.startswith(FACT):
+                take(connection, statement, name.removeprefix(FACT), tables)
+        check_order(connection, place)
+        concepts = [row[0] for row in connection.execute(concepts_query(FACT)).fetchall()]
         load_references(connection, self.references(concepts))
-        for name, statement in self.parsed:
-            connection.execute(statement)
-            if name.startswith("fact_"):
-                connection.unregister(f"source_{name.removeprefix('fact_')}")
-                del tables[name.removeprefix("fact_")]
+        for name, statement in script:
+            if not name.startswith(FACT):
+                connection.execute(statement)
             if name == WIDE:
                 for passed in self._wide.passed:
                     connection.execute(f"DROP TABLE {passed}")

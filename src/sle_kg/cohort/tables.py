@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sle_kg.cohort.sources import ParquetRows, Source, files_of, first_line, unreadable
 from sle_kg.delta import LOG, dataset_of
 from sle_kg.errors import InputError
 from sle_kg.files import plain_path
-from sle_kg.patients.facts import COLUMNS, in_order, out_of_order, schema
+from sle_kg.patients.facts import COLUMNS, schema
 from sle_kg.terminology import UNMAPPED
 
 if TYPE_CHECKING:
@@ -73,10 +75,25 @@ class CohortTables:
 
         `code_map` settles records whose code the tables call unmapped.
         """
-        import pyarrow.compute as pc
+        return self._read(_neighbours(patients), on, code_map, UNSEEN)
 
-        mine = (pc.field("patient") >= patients[0]) & (pc.field("patient") <= patients[-1])
-        return self._read(mine, on, code_map, UNSEEN)
+    def sources(self, patients: tuple[str, ...], on: dt.date, code_map: CodeMap) -> dict[str, Source]:
+        """What `read` gives; of tables that DuckDB can read by itself, where they are.
+
+        Raises InputError for tables that cannot be read.
+        """
+        own = {} if code_map else self._own
+        rows = {
+            name: ParquetRows(name, f"{self.folder / name}", files, patients[0], patients[-1], on)
+            for name, files in own.items()
+        }
+        return {**self._read(_neighbours(patients), on, code_map, (*UNSEEN, *rows)), **rows}
+
+    @cached_property
+    def _own(self) -> dict[str, tuple[str, ...]]:
+        """The files of the tables that DuckDB can read by itself."""
+        found = {name: files_of(name, table) for name, table in self.tables.items() if name not in UNSEEN}
+        return {name: files for name, files in found.items() if files}
 
     def read_only(
         self, patients: Sequence[str], on: dt.date, code_map: CodeMap, evidence: bool = False
@@ -102,16 +119,18 @@ class CohortTables:
 
     def _table(self, name: str, wanted: ds.Expression) -> pa.Table:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         try:
-            table = self.tables[name].to_table(columns=schema(name).names, filter=wanted).cast(schema(name))
+            return self.tables[name].to_table(columns=schema(name).names, filter=wanted).cast(schema(name))
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{self.folder / name}: cannot be read ({_first_line(error)}); write it again") from error
-        for first, last in in_order(name):
-            if pc.any(pc.greater(table[first], table[last])).as_py():
-                raise out_of_order(f"{self.folder / name}", (first, last))
-        return table
+            raise unreadable(f"{self.folder / name}", error) from error
+
+
+def _neighbours(patients: Sequence[str]) -> ds.Expression:
+    """The rows of neighbouring patients."""
+    import pyarrow.compute as pc
+
+    return (pc.field("patient") >= patients[0]) & (pc.field("patient") <= patients[-1])
 
 
 def _files(folder: Path, name: str) -> tuple[Path, list[Path]]:
@@ -144,7 +163,7 @@ def _dataset(folder: Path, name: str) -> ds.Dataset | None:
         delta = (place / LOG).is_dir()
         found = dataset_of(str(place)) if delta else ds.dataset([str(file) for file in files], format="parquet")
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{place}: is no Parquet file ({_first_line(error)}); write it again") from error
+        raise InputError(f"{place}: is no Parquet file ({first_line(error)}); write it again") from error
     missing = [column for column in schema(name).names if column not in found.schema.names]
     if missing:
         raise InputError(f"{place}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
@@ -158,7 +177,7 @@ def _column(table: ds.Dataset, folder: Path) -> list[str | None]:
     try:
         ids: list[str | None] = table.to_table(columns=["patient"])["patient"].to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{folder / 'patient'}: cannot be read ({_first_line(error)}); write it again") from error
+        raise unreadable(f"{folder / 'patient'}", error) from error
     return ids
 
 
@@ -187,7 +206,3 @@ def _with_keys(table: pa.Table, keys: Mapping[tuple[str, str], str]) -> pa.Table
         for patient, record, concept in zip(*columns, strict=True)
     ]
     return table.set_column(table.schema.get_field_index("concept"), "concept", pa.array(concepts, pa.string()))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no reason given"])[0][:200]

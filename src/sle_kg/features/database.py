@@ -59,11 +59,14 @@ def open_database(
     return connection
 
 
-def empty_database(threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """An in-memory database that knows the macros and reaches neither disk nor network."""
+def empty_database(threads: int = 2, files: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that knows the macros and reaches neither network nor disk, but for these files."""
     import duckdb
 
-    connection = duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": str(threads)})
+    connection = duckdb.connect(":memory:", config={"threads": str(threads)})
+    if files:
+        connection.execute("SET allowed_paths = ?", [list(files)])
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
     connection.execute(f"SET disabled_optimizers = '{_costly_steps()}'")
     connection.execute("SET checkpoint_threshold = '1TB'")  # there is no file to bring up to date

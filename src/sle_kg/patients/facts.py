@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,18 @@ def in_order(table: str) -> tuple[tuple[str, str], ...]:
     """Columns of a table that hold dates, in pairs of which the first is never later than the second."""
     pairs = tuple((name, name.replace("_from", "_to")) for name in COLUMNS[table] if name.endswith("_from"))
     return (*pairs, *filter(None, [PERIODS.get(table)]))
+
+
+def order_query(prefix: str, tables: Iterable[str]) -> tuple[str, list[tuple[str, tuple[str, str]]]]:
+    """SELECT of the place of the first of some pairs of columns that has a row out of order, null where none has; the
+    pairs, with their tables. The tables are asked by their names with a `prefix`.
+    """
+    pairs = [(table, pair) for table in tables for pair in in_order(table)]
+    wrong = " UNION ALL ".join(
+        f"SELECT {place} AS pair FROM {prefix}{table} WHERE {first} > {last}"
+        for place, (table, (first, last)) in enumerate(pairs)
+    )
+    return f"SELECT min(pair) FROM ({wrong})", pairs
 
 
 def out_of_order(place: str, pair: tuple[str, str]) -> InputError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sle_kg.delta import LOG
 from sle_kg.errors import InputError
-from sle_kg.patients.facts import COLUMNS, in_order, out_of_order, schema
+from sle_kg.patients.facts import COLUMNS, order_query, out_of_order, schema
 from sle_kg.spark.files import Store, read_delta
 
 if TYPE_CHECKING:
@@ -148,12 +148,8 @@ def in_days(table: pa.Table, session: SparkSession) -> DataFrame:
 
 def check_order(names: Iterable[str], prefix: str, place: str, session: SparkSession) -> None:
     """Raises InputError where a row of the tables, which are views of this prefix, ends before it begins."""
-    pairs = [(name, pair) for name in names for pair in in_order(name)]
-    wrong = " UNION ALL ".join(
-        f"SELECT {number} AS pair FROM {prefix}{name} WHERE {first} > {last}"
-        for number, (name, (first, last)) in enumerate(pairs)
-    )
-    [(number,)] = session.sql(f"SELECT min(pair) FROM ({wrong})").collect()
+    query, pairs = order_query(prefix, names)
+    [(number,)] = session.sql(query).collect()
     if number is not None:
         name, pair = pairs[number]
         raise out_of_order(f"{place}: its table {name}", pair)
