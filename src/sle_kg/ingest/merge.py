@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 1 << 17
 """Rows of a row group of the final tables."""
+LARGEST = ("record", "measurement")
+"""The tables of most rows: they are written first, that no thread has one of them left at the end."""
 MEMORY = "200MB"
 """What DuckDB may hold before it writes to the folder of the ingest."""
 _BATCH = 1 << 14
@@ -145,7 +147,7 @@ class Merge:
         self._keys = sorted({*self._keys, *second})
         with ThreadPoolExecutor(self._threads) as pool:
             writing: dict[str, Future[int]] = {}
-            for table in COLUMNS:
+            for table in dict.fromkeys((*LARGEST, *COLUMNS)):
                 register(self._db, _facts(table), self._store.files(table, self._keys), part_schema(table))
                 if self._repeats:
                     self._note_versions(table)
@@ -154,7 +156,7 @@ class Merge:
                 running = [one for one in writing.values() if not one.done()]
                 if len(running) >= self._threads:
                     wait(running, return_when=FIRST_COMPLETED)
-            counts = {table: written.result() for table, written in writing.items()}
+            counts = {table: writing[table].result() for table in COLUMNS}
         counts["rejects"] = self._write_rejects(folder)
         return counts
 

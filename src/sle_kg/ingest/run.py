@@ -24,6 +24,7 @@ from sle_kg.ingest.pieces import Piece, Segment, piece_size, pieces, segments_of
 from sle_kg.ingest.sources import Sources, find
 from sle_kg.ingest.table_map import read_table_map, table_segments
 from sle_kg.ingest.work import Job, Readers
+from sle_kg.patients.read import no_search_for_cycles
 from sle_kg.terminology import terminology
 
 PARTS = "parts"
@@ -66,7 +67,7 @@ def ingest_cohort(
     how, folder = options or Options(), plain_path(folder)
     found = find(sources, how.table_map is not None)
     try:
-        with _in_hand(folder):
+        with no_search_for_cycles(), _in_hand(folder):
             return _ingest(found, folder, how, progress or (lambda done, total, what: None))
     except OSError as error:
         raise InputError(_no_room(folder, error.strerror or str(error))) from error

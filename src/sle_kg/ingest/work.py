@@ -19,7 +19,6 @@ from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.ingest.parts import PartBuilder, PartStore
 from sle_kg.ingest.pieces import Piece
-from sle_kg.patients.read import no_search_for_cycles
 from sle_kg.terminology import terminology
 
 if TYPE_CHECKING:
@@ -47,10 +46,9 @@ def read_piece(job: Job, piece: Piece, key: str) -> None:
     part = PartBuilder()
     resources = PieceReader(terminology(), job.code_map, part, _forms_of(job).fill)
     rows = RowReader(terminology(), job.code_map, part, job.maps)
-    with no_search_for_cycles():
-        for segment in piece.segments:
-            (rows if segment.form in ("rows", "patients") else resources).read(segment)
-        PartStore(job.folder).write(key, part, {"bytes": piece.size})
+    for segment in piece.segments:
+        (rows if segment.form in ("rows", "patients") else resources).read(segment)
+    PartStore(job.folder).write(key, part, {"bytes": piece.size})
 
 
 def read_once(job: Job, piece: Piece) -> str:
