@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,22 +53,28 @@ def _chunks(folder: str) -> list[tuple[str, str]]:
     return [(ids[start].as_py(), ids[min(start + size, len(ids)) - 1].as_py()) for start in starts]
 
 
-def _load(connection: Connection, folder: str, number: int, first: str, last: str) -> None:
-    """Load the patients of a chunk into its schema."""
-    import pyarrow.compute as pc
-    import pyarrow.dataset as ds
+def _load(
+    connection: Connection, folder: str, number: int, first: str, last: str, without: Collection[str] = ()
+) -> None:
+    """Load the patients of a chunk into its schema; the ids of records but for some tables.
 
+    DuckDB reads the files by itself, as `cohort` lets it.
+    """
     from sle_kg.patients.facts import COLUMNS, schema
 
-    mine = (pc.field("patient") >= first) & (pc.field("patient") <= last)
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS chunk{number}")
-    for name in COLUMNS:
-        file = Path(folder) / f"{name}.parquet"
-        read = name not in UNREAD
-        rows = ds.dataset(file).scanner(filter=mine).to_reader() if read else schema(name).empty_table()
-        connection.register("arrow_rows", rows)
-        connection.execute(f"CREATE TABLE chunk{number}.source_{name} AS FROM arrow_rows")
-        connection.unregister("arrow_rows")
+    for name, own in COLUMNS.items():
+        table = f"chunk{number}.source_{name}"
+        if name in UNREAD:
+            connection.register("arrow_rows", schema(name).empty_table())
+            connection.execute(f"CREATE TABLE {table} AS FROM arrow_rows")
+            connection.unregister("arrow_rows")
+            continue
+        columns = ", ".join(["patient", *([] if name in without else ["record"]), *own])
+        connection.execute(
+            f"CREATE TABLE {table} AS SELECT {columns} FROM read_parquet(?) WHERE patient BETWEEN ? AND ?",
+            [f"{folder}/{name}.parquet", first, last],
+        )
 
 
 def by_chunk(connection: Connection, count: int, work: Callable[[Connection, int], None]) -> None:
@@ -112,7 +118,7 @@ def grouped(folder: str) -> Work:
     chunks = _chunks(folder)
 
     def each(own: Connection, number: int) -> None:
-        _load(own, folder, number, *chunks[number])
+        _load(own, folder, number, *chunks[number], without=("measurement",))
         load_codes(own)
         judge(own, ON, verdicts=False)
 
