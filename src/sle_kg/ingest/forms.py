@@ -32,7 +32,7 @@ from sle_kg.ingest.layout import (
     is_text,
     layout_of,
 )
-from sle_kg.ingest.probe import MARK, YEAR, Probe, marks
+from sle_kg.ingest.probe import MARK, YEAR, Probe
 from sle_kg.patients.dates import interval
 
 if TYPE_CHECKING:
@@ -249,10 +249,7 @@ class Forms:
 
     def _learn(self, layout: Layout, left: Left, signature: Signature, kind: str, known: bool) -> bool:
         """Note the template of a form, or that it has none; with `known`, only if the probe knows what it says."""
-        if signature not in layout.marks:
-            layout.marks[signature] = marks(layout, signature)
-        marked, places = layout.marks[signature]
-        template = self._probe.template(layout.join(left, marked), kind, places, known)
+        template = self._probe.template(layout, left, signature, kind, known)
         if template is False:
             return False
         self._held += len(left)

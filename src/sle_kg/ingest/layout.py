@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, Literal
 
 from sle_kg.ingest.fill import DAYS
@@ -17,8 +16,6 @@ Signature = tuple[Any, ...]
 """Of the dates of a line: which of them have a time of day, and the order of all."""
 Left = bytes
 """What is left of a line between the texts that were cut out, without the markers; a SEPARATOR for each cut."""
-Marks = tuple[list[bytes], dict[date | str, int]]
-"""A mark for every text that is cut out, and which date of the line each of the days stands for."""
 SEPARATOR = b"\n"
 """Stands where a text was cut out: no line has it."""
 UNKNOWN = -1
@@ -49,7 +46,7 @@ class Layout:
 
     `steps` are the markers, and whether the text may have escapes; the others say which text is what; `templates` are
     the numbers of templates by forms cut in this way, and by signatures; None where such lines are read by themselves;
-    `marks` are those of `probe`, by signatures.
+    `marks` are those of the probe, by signatures.
     """
 
     steps: tuple[tuple[bytes, bool], ...]
@@ -58,7 +55,7 @@ class Layout:
     days: tuple[int, ...]
     unread: tuple[int, ...]
     templates: dict[Left, dict[Signature, int | None]] = field(default_factory=dict)
-    marks: dict[Signature, Marks] = field(default_factory=dict)
+    marks: dict[Signature, Any] = field(default_factory=dict)
 
     def cut(self, line: bytes) -> tuple[Left, list[bytes]] | None:
         """What is left of a line, and the texts cut out; None for a line that lacks a marker."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import LineProbe
 from sle_kg.ingest.fill import DATED, Template, TemplateRow
-from sle_kg.ingest.layout import Layout, Marks, Signature, is_utf8
+from sle_kg.ingest.layout import Layout, Left, Signature, is_utf8
 from sle_kg.ingest.parts import joined
 from sle_kg.patients.elements import exact_number
 from sle_kg.patients.facts import COLUMNS, FactBuilder
@@ -48,42 +48,43 @@ _MAY_BE_MARKED = {
 """Places of the columns of each table that may hold a mark, and their places among those of DATED."""
 _WHY = list(COLUMNS["unread"]).index("why")
 
-_SAID = re.compile(
-    rb""""(?:(?:valueQuantity|doseQuantity|dose)"\s*:\s*\{\s*"value"\s*:"""
-    rb"""\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,}])"""
-    rb"""|valueBoolean"\s*:\s*(true|false)(?=[\s,}])"""
-    rb"""|valueString"\s*:\s*"([^"\\\x00-\x1f]+)")"""
-)
-"""A value of an observation or a component, or a dose, that may be put in the place of another."""
+_SCALAR = rb"""((?<!")(?:true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,}])"""
+_SCALAR += rb"""|(?<=")[^"\\\x00-\x1f]+(?="))"""
+"""A number or flag, or a text behind its quote, whichever the name before it asks for."""
+_RESULT = rb"""value(?:Boolean"\s*:\s*(?=[tf])|Quantity"\s*:\s*\{\s*"value"\s*:\s*(?=[-\d])|String"\s*:\s*")"""
+"""What stands before the value of an observation or a component."""
+_DOSE = rb"""dose(?:Quantity)?"\s*:\s*\{\s*"value"\s*:\s*(?=[-\d])"""
+_CODE = rb"""(?:code|vaccineCode|medicationCodeableConcept|severity|route|clinicalStatus|verificationStatus)"\s*:"""
+_CODE += rb"""\s*\{\s*"coding"\s*:\s*\[\s*\{\s*"system"\s*:\s*"[^"\\\x00-\x1f]*"\s*,\s*"code"\s*:\s*\""""
+"""What stands before the first code of an element."""
+_DISPLAY = rb"""(?:("\s*,\s*"display"\s*:\s*")([^"\\\x00-\x1f]+)(?="))?"""
+_DATE = rb"""(?:\w*DateTime|\w*Instant|start|end|authoredOn|dateAsserted|recordedDate)"\s*:\s*"(?=\d{4}[\dT:.Z+-]*")"""
+"""What stands before a date that no layout cuts out, partial or beside a partial one; the reader takes it as it is."""
+_PARTIAL = re.compile(b'"' + _DATE + rb"""[^"]{,9}\"""")
 _HOLD_VALUES = frozenset({"measuredValue", "statedValue", "textValue", "doseValue"})
 """Properties of raw records that hold such a value."""
-_CODED = re.compile(
-    rb"""("(?:code|vaccineCode|medicationCodeableConcept|severity|route|clinicalStatus|verificationStatus)"\s*:"""
-    rb"""\s*\{\s*"coding"\s*:\s*\[\s*\{\s*"system"\s*:\s*"[^"\\\x00-\x1f]*"\s*,\s*"code"\s*:\s*")"""
-    rb"""([^"\\\x00-\x1f]+)(?:("\s*,\s*"display"\s*:\s*")([^"\\\x00-\x1f]+)(?="))?"""
-)
-"""The first code of an element, and its display, that may be put in the place of others."""
 _CARRIED = frozenset(
     """AllergyIntolerance Condition Immunization MedicationAdministration MedicationRequest MedicationStatement
     Procedure""".split()  # noqa: SIM905 (a table of names reads better in lines)
 )
 """Types whose reader takes these codes and displays as they are, except of what is `contained`."""
-_DATE = re.compile(
-    rb""""(?:\w*DateTime|\w*Instant|start|end|authoredOn|dateAsserted|recordedDate)"\s*:\s*"(\d{4}[\dT:.Z+-]*)\""""
-)
-"""A date that no layout cuts out, partial or beside a partial one; the reader takes it as it is."""
-_FULL = 10
-"""Signs of a date with its day."""
+_NOTHING = re.compile(rb"(?!)")
+_MOST_GIVEN = 20_000
+"""Raw records of which is remembered what the rules make of them."""
 _VALUE = re.compile(rf"(.*\|)?{re.escape(_SIGN)}-value-(\d+)")
 """A mark of a value, alone or behind the system of a code."""
 
+Parted = tuple[bytes | None, ...]
+"""What is left of a line, parted at its values: what stands before each, its name, None, and so on."""
+Values = list[bytes | None]
+"""The values of a line as they stand there; None for a display that is not there."""
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+
+class _Place(NamedTuple):
     """Where a value goes in a raw record: its property, which value of it, and what stands before; and which value."""
 
     name: str
-    index: int
+    rank: int
     before: str
     value: int
 
@@ -101,35 +102,47 @@ class _Given:
     skipped: Counter[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Said:
     """Raw records with marks, the places of values in each, whether they count as a record, what was passed over.
 
-    `several` are properties of more than one value, by number of the raw record; `given` is what the rules made of
-    those parts that hold nothing but an answer, by their number and the answer.
+    `several` are properties of more than one value, by number of the raw record; `scalars` are the values that are no
+    texts.
     """
 
     raws: list[RawRecord]
     places: list[list[_Place]]
     several: set[tuple[int, str]]
+    scalars: set[int]
     noted: bool
     skipped: Counter[str]
-    given: dict[tuple[Any, ...], _Given] = field(default_factory=dict)
 
-    def raw(self, number: int, values: Sequence[Scalar]) -> RawRecord:
+    def raw(self, number: int, values: Values) -> RawRecord:
         """The raw record of this number with these values."""
         raw = self.raws[number]
         told = raw.values.copy()
-        for place in self.places[number]:
-            held = [*told[place.name]]
-            held[place.index] = f"{place.before}{values[place.value]}" if place.before else values[place.value]
-            told[place.name] = tuple(held)
+        for name, rank, before, value in self.places[number]:
+            text = (values[value] or b"").decode()
+            held = [*told[name]]
+            held[rank] = _scalar(text) if value in self.scalars else f"{before}{text}"
+            told[name] = tuple(held)
         return RawRecord(raw.kind, raw.patient, raw.id, told)
 
-    def says_twice(self, values: Sequence[Scalar]) -> bool:
+    def says_twice(self, values: Values) -> bool:
         """Whether a property has a value twice, which the reader would have noted once."""
         held = (self.raw(number, values).values[name] for number, name in self.several)
         return any(len(set(one)) < len(one) for one in held)
+
+
+class Marked(NamedTuple):
+    """A mark for every text that a layout cuts out, and which date of the line each of the days stands for.
+
+    `said` is what lines with these marks say, by all that stands beside their values.
+    """
+
+    texts: list[bytes]
+    days: dict[date | str, int]
+    said: dict[Parted, _Said | None]
 
 
 class Probe:
@@ -139,54 +152,65 @@ class Probe:
         self._reader = reader
         self._facts = _Facts()
         self._interpreter = Interpreter(terminology, code_map, self._facts)
-        self._said: dict[bytes, _Said | None] = {}
+        self._marked: dict[tuple[Any, ...], Marked] = {}
+        self._given: dict[tuple[Any, ...], _Given] = {}
 
     def forget(self) -> None:
         """Start anew, when too much is remembered."""
-        self._said.clear()
+        self._marked.clear()
+        self._given.clear()
 
     def template(
-        self, line: bytes, kind: str, days: Mapping[date | str, int], only_known: bool
+        self, layout: Layout, left: Left, signature: Signature, kind: str, only_known: bool
     ) -> Template | Literal[False] | None:
-        """The template of a line with marks; None where such lines are to be read by themselves.
+        """The template of lines of a form and a signature; None where such lines are to be read by themselves.
 
-        `days` says of the marks of dates which date of the line they stand for. With `only_known`, False for a line
-        that differs in more than values from all that were read.
+        With `only_known`, False for a form that differs in more than values from all that were read.
         """
+        if not is_utf8(left):
+            return None
+        marked = self._marks(layout, signature)
         known = not only_known
-        for values in _markings(line, kind, not days):
-            if values.marked not in self._said:
+        is_partial = not marked.days and _PARTIAL.search(left) is not None
+        for pattern in _patterns(kind, b'"contained"' in left, is_partial):
+            parted, values = _parted(pattern, left)
+            if parted not in marked.said:
                 if not known:
                     return False
-                self._said[values.marked] = self._read(values.marked, kind, values)
+                marked.said[parted] = self._read(layout, marked, kind, _Marks(parted, pattern.groups))
             known = True
-            said = self._said[values.marked]
-            if said is not None and not said.says_twice(values.found):
-                return self._interpret(said, values.found, kind, days)
-        said = self._read(line, kind, _Values(line))
-        return None if said is None else self._interpret(said, (), kind, days)
+            said = marked.said[parted]
+            if said is not None and not (said.several and said.says_twice(values)):
+                return self._interpret(said, values, kind, marked.days)
+        return None
 
-    def _read(self, line: bytes, kind: str, values: _Values) -> _Said | None:
+    def _marks(self, layout: Layout, signature: Signature) -> Marked:
+        """The marks of a layout and a signature."""
+        marked: Marked | None = layout.marks.get(signature)
+        if marked is None:
+            key = (layout.steps, layout.id, layout.patient, layout.days, signature)
+            marked = layout.marks[signature] = self._marked.setdefault(key, _marks_of(layout, signature))
+        return marked
+
+    def _read(self, layout: Layout, marked: Marked, kind: str, marks: _Marks) -> _Said | None:
         """A line as raw records; None where it is no record by itself, or its values do not come out as they are."""
-        raws, books, skipped = self._reader.raws(line)
+        raws, books, skipped = self._reader.raws(layout.join(marks.left, marked.texts))
         notes = books.pop("source", [])
         if any(books.values()) or [note[:2] for note in notes] not in ([], [(_PATIENT, f"{kind}/{_ID}")]):
             return None
         places = [
             [
-                _Place(name, index, match[1] or "", int(match[2]))
+                _Place(name, rank, match[1] or "", int(match[2]))
                 for name, held in raw.values.items()
-                for index, text in enumerate(held)
+                for rank, text in enumerate(held)
                 if isinstance(text, str) and (match := _VALUE.fullmatch(text))
             ]
             for raw in raws
         ]
         found = list(chain.from_iterable(places))
-        for place in found:
-            if values.kinds[place.value] == "value" and (place.before or place.name not in _HOLD_VALUES):
-                return None
-        needed = {number for number, kind in enumerate(values.kinds) if kind != "display"}
-        if not needed <= {place.value for place in found}:
+        if any(place.value in marks.alone and (place.before or place.name not in _HOLD_VALUES) for place in found):
+            return None
+        if not marks.needed <= {place.value for place in found}:
             return None
         several = {
             (number, place.name)
@@ -194,14 +218,12 @@ class Probe:
             for place in places[number]
             if len(raw.values[place.name]) > 1
         }
-        return _Said(raws, places, several, bool(notes), skipped)
+        return _Said(raws, places, several, marks.scalars, bool(notes), skipped)
 
-    def _interpret(
-        self, said: _Said, values: Sequence[Scalar], kind: str, days: Mapping[date | str, int]
-    ) -> Template | None:
+    def _interpret(self, said: _Said, values: Values, kind: str, days: Mapping[date | str, int]) -> Template | None:
         """The template of raw records with these values; None where a mark came out changed."""
         self._facts.begin(f"{kind}/{_ID}", days)
-        every = [self._given(said, number, values) for number in range(len(said.raws))]
+        every = [self._given_by(said, number, values) for number in range(len(said.raws))]
         lines = [line for given in every for line in given.lines]
         for words in part_words(answer for given in every for answer in given.answers).values():
             lines.append((None, None, words.what, words.value, words.date))
@@ -221,15 +243,16 @@ class Probe:
                     reported.add(why)
         return Template(kind, said.noted, skipped, rows)
 
-    def _given(self, said: _Said, number: int, values: Sequence[Scalar]) -> _Given:
-        """What the rules make of a raw record by itself."""
-        told = [values[place.value] for place in said.places[number]]
-        if len(said.raws) == 1 or not all(isinstance(value, bool) for value in told):
+    def _given_by(self, said: _Said, number: int, values: Values) -> _Given:
+        """What the rules make of a raw record by itself, which is remembered where a line has several."""
+        if len(said.raws) == 1:
             return self._apply(said.raw(number, values))
-        key = (number, *told)
-        known = said.given.get(key)
+        key = (said, number, *[values[place.value] for place in said.places[number]])
+        known = self._given.get(key)
         if known is None:
-            known = said.given[key] = self._apply(said.raw(number, values))
+            if len(self._given) >= _MOST_GIVEN:
+                self._given.clear()
+            known = self._given[key] = self._apply(said.raw(number, values))
         return known
 
     def _apply(self, raw: RawRecord) -> _Given:
@@ -279,69 +302,62 @@ class _Facts(FactBuilder):
         return TemplateRow(told, repr(told))
 
 
-class _Values:
-    """A line with marks in the places of values: what they were, and each a `value`, a `text` or a `display`.
+class _Marks:
+    """Marks in the places of values: what is left of a line with them, and what each stands for, by its number.
 
-    A `value` comes out alone in a property for values, a `text` in any; a `display` may be passed over for another.
+    Those `alone` come out alone in a property for values, the others in any; all that are `needed` come out, but a
+    display may be passed over for another. `scalars` are no texts.
     """
 
-    def __init__(self, line: bytes) -> None:
-        self.marked = line
-        self.found: list[Scalar] = []
-        self.kinds: list[str] = []
-
-    def mark_values(self) -> None:
-        """Put marks in the places of numbers, flags and texts."""
-        self.marked = _SAID.sub(self._value, self.marked)
-
-    def mark_codes(self) -> None:
-        """Put marks in the places of codes and displays."""
-        self.marked = _CODED.sub(self._code, self.marked)
-
-    def mark_dates(self) -> None:
-        """Put marks in the places of dates."""
-        self.marked = _DATE.sub(self._date, self.marked)
-
-    def _date(self, match: re.Match[bytes]) -> bytes:
-        return match[0][: -len(match[1]) - 1] + self._mark("text", match[1].decode()) + b'"'
-
-    def _value(self, match: re.Match[bytes]) -> bytes:
-        number, flag, text = match.groups()
-        if text is not None:
-            if not is_utf8(text):
-                return match[0]
-            return match[0][: -len(text) - 1] + self._mark("value", text.decode()) + b'"'
-        if flag is not None:
-            return match[0][: -len(flag)] + b'"' + self._mark("value", flag == b"true") + b'"'
-        return match[0][: -len(number)] + b'"' + self._mark("value", exact_number(number.decode())) + b'"'
-
-    def _code(self, match: re.Match[bytes]) -> bytes:
-        before, code, between, shown = match.groups()
-        if not is_utf8(match[0]):
-            return match[0]
-        marked = before + self._mark("text", code.decode())
-        return marked if shown is None else marked + between + self._mark("display", shown.decode())
-
-    def _mark(self, kind: str, value: Scalar) -> bytes:
-        """The mark of the next value."""
-        self.found.append(value)
-        self.kinds.append(kind)
-        return _value_mark(len(self.found) - 1)
+    def __init__(self, parted: Parted, groups: int) -> None:
+        self.alone: set[int] = set()
+        self.scalars: set[int] = set()
+        size = groups + 1
+        several = (len(parted) - 1) // size
+        self.needed = set(range(several))
+        marked = []
+        for number in range(several):
+            before, name, _, *shown = parted[number * size : number * size + size]
+            assert before is not None and name is not None
+            is_text = name.endswith(b'"')
+            if not is_text:
+                self.scalars.add(number)
+            if not is_text or name.startswith(b"valueString"):
+                self.alone.add(number)
+            quote = b"" if is_text else b'"'
+            marked += [before, b'"', name, quote, _value_mark(number), quote]
+            if shown and shown[0] is not None:
+                marked += [shown[0], _value_mark(several + number)]
+        self.left = b"".join([*marked, parted[-1] or b""])
 
 
-def _markings(line: bytes, kind: str, is_dated: bool) -> Iterator[_Values]:
-    """A line with marks, first with those that leave least of what it says; `is_dated` where its dates were not cut."""
-    values = _Values(line)
-    values.mark_values()
-    if kind in _CARRIED and b'"contained"' not in line:
-        values.mark_codes()
-    if is_dated and any(len(told) < _FULL for told in _DATE.findall(line)):
-        values.mark_dates()
-    yield values
-    if "text" in values.kinds:
-        values = _Values(line)
-        values.mark_values()
-        yield values
+def _parted(pattern: re.Pattern[bytes], left: Left) -> tuple[Parted, Values]:
+    """What is left of a line, parted at its values, and these: first those of names, then their displays."""
+    parts = pattern.split(left)
+    size = pattern.groups + 1
+    values: list[bytes | None] = []
+    for place in range(2, size, 2):
+        values += parts[place::size]
+        parts[place::size] = [None] * (len(parts) // size)
+    return tuple(parts), values
+
+
+@cache
+def _patterns(kind: str, has_contained: bool, has_partial: bool) -> list[re.Pattern[bytes]]:
+    """What finds the values of lines of a type, first that which leaves least; with partial dates, dates are values."""
+    carried = kind in _CARRIED
+    values = [_DOSE if carried else _RESULT]
+    texts = [_CODE] if carried and not has_contained else []
+    if has_partial:
+        texts.append(_DATE)
+    sought = [[*values, *texts], values] if texts else [values]
+    shown = _DISPLAY if _CODE in texts else b""
+    return [*(re.compile(b'"(' + b"|".join(names) + b")" + _SCALAR + shown) for names in sought), _NOTHING]
+
+
+def _scalar(text: str) -> Scalar:
+    """A number or flag of JSON."""
+    return text == "true" if text in ("true", "false") else exact_number(text)
 
 
 @cache
@@ -349,8 +365,8 @@ def _value_mark(number: int) -> bytes:
     return f"{_SIGN}-value-{number}".encode()
 
 
-def marks(layout: Layout, signature: Signature) -> Marks:
-    """A mark for every text that a layout cuts out; which date of the line each of the days stands for."""
+def _marks_of(layout: Layout, signature: Signature) -> Marked:
+    """The marks of a layout and a signature, which nothing is known of yet."""
     texts = [_UNREAD] * len(layout.steps)
     texts[layout.id], texts[layout.patient] = _ID, f"Patient/{_PATIENT}"
     number = len(layout.days)
@@ -361,4 +377,4 @@ def marks(layout: Layout, signature: Signature) -> Marks:
         texts[place] = f"{day}T00:00:{which:02}Z" if timed else f"{day}"
         days.setdefault(day, which)
         days.setdefault(f"{day}", which)
-    return [text.encode() for text in texts], days
+    return Marked([text.encode() for text in texts], days, {})
