@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FACTS = tuple(f"fact_{name}" for name in COLUMNS if name not in UNUSED)
+PLANNED_SLOWLY = ("cte_inlining", "join_order", "statistics_propagation")
+"""Steps of DuckDB's optimizer that take longer than they save in many small queries."""
 _ROWS = 2**40
 """More than the rows of a fact table of a chunk: what keeps their ids apart."""
 
@@ -67,8 +69,7 @@ class WaitingPatients:
 
         Numbers are raised by those of all patients of the chunks before. The tables of the chunks are given up.
         """
-        connection = empty_database()
-        connection.execute("SET disabled_optimizers = 'cte_inlining,join_order,statistics_propagation'")  # plans faster
+        connection = empty_database(threads=1, without=PLANNED_SLOWLY)
         connection.execute(f"CREATE TABLE {FIRST_DAY}(number BIGINT, trial INTEGER, day DATE)")
         if any(chunk.count for chunk in chunks):
             self._load(connection, chunks)

@@ -59,8 +59,13 @@ def open_database(
     return connection
 
 
-def empty_database(threads: int = 2, files: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
-    """An in-memory database that knows the macros and reaches neither network nor disk, but for these files."""
+def empty_database(
+    threads: int = 2, files: Sequence[str] = (), without: Sequence[str] = ()
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that knows the macros and reaches neither network nor disk, but for these `files`.
+
+    `without`: further steps of the optimizer that it leaves out.
+    """
     import duckdb
 
     connection = duckdb.connect(":memory:", config={"threads": str(threads)})
@@ -68,7 +73,7 @@ def empty_database(threads: int = 2, files: Sequence[str] = ()) -> duckdb.DuckDB
         connection.execute("SET allowed_paths = ?", [list(files)])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET error_on_division_by_zero = false")  # by a weight that rounds to 0 kg: not known
-    connection.execute(f"SET disabled_optimizers = '{_costly_steps()}'")
+    connection.execute(f"SET disabled_optimizers = '{','.join((*_costly_steps(), *without))}'")
     connection.execute("SET checkpoint_threshold = '1TB'")  # there is no file to bring up to date
     for name, (parameters, body) in MACROS.items():
         connection.execute(f"CREATE MACRO {name}({', '.join(parameters)}) AS {body}")
@@ -76,13 +81,13 @@ def empty_database(threads: int = 2, files: Sequence[str] = ()) -> duckdb.DuckDB
 
 
 @cache
-def _costly_steps() -> str:
-    """Those of `COSTLY_STEPS` that this version of DuckDB has, as it takes them."""
+def _costly_steps() -> list[str]:
+    """Those of `COSTLY_STEPS` that this version of DuckDB has."""
     import duckdb
 
     with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
         known = {name for (name,) in connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()}
-    return ",".join(sorted(COSTLY_STEPS & known))
+    return sorted(COSTLY_STEPS & known)
 
 
 def load_references(connection: duckdb.DuckDBPyConnection, references: Iterable[Reference]) -> None:
