@@ -134,7 +134,7 @@ def _converted(value: Decimal, unit: str | None, test: LaboratoryTest) -> Decima
 
 
 def _check(number: Decimal, test: LaboratoryTest) -> None:
-    """Refuse what cannot be: beyond a score's range, half points of a counted score, negative, above 100 %, no weight."""
+    """Refuse what cannot be: beyond a score's range, half points of a counted score, negative, above 100 %, 0 kg."""
     if test.minimum is not None and number < test.minimum:
         raise UnreadableError(f"{plain(number)} is below the least possible value, {plain(test.minimum)}")
     if test.maximum is not None and number > test.maximum:
