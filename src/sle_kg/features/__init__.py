@@ -119,7 +119,7 @@ ONE_QUERY_BUT_FOR = {
     "AllergyCondition": {"valueSet"},
     "CumulativeDoseCondition": {"valueSet"},
     "DailyDoseCondition": {"valueSet", "equivalence"},
-    "HighestDoseCondition": {"valueSet", "when", "lookback"},
+    "HighestDoseCondition": {"anchor", "valueSet", "when", "lookback"},
     "DoseDurationCondition": {"valueSet", "lookback"},
     "RenalWorseningCondition": {"valueSet", "lookback"},
     "DonatedVolumeCondition": {"lookback"},
