@@ -36,11 +36,11 @@ def which_day(column: str) -> str:
 class TemplateRow(NamedTuple):
     """A row of a table without patient and record: its cells, and for each column of DATED which date of the line.
 
-    Dates count from 1, and their cells are None; `text` is the row as text, for the key of its template.
+    Dates count from 1, and their cells are None; `text` is the row with its table, for the key of its template.
     """
 
     cells: tuple[Any, ...]
-    text: str
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +54,7 @@ class Template:
 
     def key(self) -> Decimal:
         """The same for all templates that have the same rows."""
-        rows = (f"{table}{row.text}" for table, rows in self.rows.items() for row in rows)
-        told = "\n".join(rows).encode("utf-8", "surrogatepass")
+        told = b"\n".join([row.text for rows in self.rows.values() for row in rows])
         return Decimal(int.from_bytes(hashlib.blake2b(told, digest_size=KEY_BYTES).digest()))
 
 

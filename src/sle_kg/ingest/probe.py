@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from sle_kg.codes import CodeMap
 from sle_kg.ingest.fhir import LineProbe
 from sle_kg.ingest.fill import DATED, Template, TemplateRow
 from sle_kg.ingest.layout import Layout, Left, Signature, is_utf8
-from sle_kg.ingest.parts import joined
 from sle_kg.patients.elements import exact_number
-from sle_kg.patients.facts import COLUMNS, FactBuilder
+from sle_kg.patients.facts import COLUMNS, FactBuilder, one_line
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.patients.words import PartAnswer, part_words
@@ -89,7 +89,7 @@ class _Place(NamedTuple):
     value: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Given:
     """What the rules make of one raw record: rows with their tables, evidence, answers of parts, what was passed over.
 
@@ -107,7 +107,8 @@ class _Said:
     """Raw records with marks, the places of values in each, whether they count as a record, what was passed over.
 
     `several` are properties of more than one value, by number of the raw record; `scalars` are the values that are no
-    texts.
+    texts; `given` is what the rules made of each raw record that is not alone, by its own values, which the function
+    beside takes from those of the line.
     """
 
     raws: list[RawRecord]
@@ -116,6 +117,7 @@ class _Said:
     scalars: set[int]
     noted: bool
     skipped: Counter[str]
+    given: list[tuple[dict[Any, _Given], Callable[[Values], Any]]]
 
     def raw(self, number: int, values: Values) -> RawRecord:
         """The raw record of this number with these values."""
@@ -153,12 +155,12 @@ class Probe:
         self._facts = _Facts()
         self._interpreter = Interpreter(terminology, code_map, self._facts)
         self._marked: dict[tuple[Any, ...], Marked] = {}
-        self._given: dict[tuple[Any, ...], _Given] = {}
+        self._held = 0
 
     def forget(self) -> None:
         """Start anew, when too much is remembered."""
         self._marked.clear()
-        self._given.clear()
+        self._held = 0
 
     def template(
         self, layout: Layout, left: Left, signature: Signature, kind: str, only_known: bool
@@ -218,17 +220,18 @@ class Probe:
             for place in places[number]
             if len(raw.values[place.name]) > 1
         }
-        return _Said(raws, places, several, marks.scalars, bool(notes), skipped)
+        given = [(dict[Any, _Given](), _taking(own)) for own in places]
+        return _Said(raws, places, several, marks.scalars, bool(notes), skipped, given)
 
     def _interpret(self, said: _Said, values: Values, kind: str, days: Mapping[date | str, int]) -> Template | None:
         """The template of raw records with these values; None where a mark came out changed."""
         self._facts.begin(f"{kind}/{_ID}", days)
-        every = [self._given_by(said, number, values) for number in range(len(said.raws))]
+        every = self._given(said, values)
         lines = [line for given in every for line in given.lines]
-        for words in part_words(answer for given in every for answer in given.answers).values():
-            lines.append((None, None, words.what, words.value, words.date))
-        evidence = [self._facts.row("record", cells) for _, _, *cells in joined(lines)]
-        every.append(_Given([("record", row) for row in evidence]))
+        answers = [answer for given in every for answer in given.answers]
+        lines += [(words.what, words.value, words.date) for words in part_words(answers).values()]
+        if lines:
+            every.append(_Given([("record", self._facts.row("record", list(one_line(lines))))]))
         rows: dict[str, list[TemplateRow]] = {}
         reported = set()
         skipped = said.skipped
@@ -237,23 +240,34 @@ class Probe:
             for table, row in given.rows:
                 if row is None:
                     return None
-                why = row.cells[_WHY] if table == "unread" else None
-                if why is None or why not in reported:
-                    rows.setdefault(table, []).append(row)
-                    reported.add(why)
+                if table == "unread":
+                    if row.cells[_WHY] in reported:
+                        continue
+                    reported.add(row.cells[_WHY])
+                rows.setdefault(table, []).append(row)
         return Template(kind, said.noted, skipped, rows)
 
-    def _given_by(self, said: _Said, number: int, values: Values) -> _Given:
-        """What the rules make of a raw record by itself, which is remembered where a line has several."""
+    def _given(self, said: _Said, values: Values) -> list[_Given]:
+        """What the rules make of each raw record by itself, which is remembered where a line has several."""
         if len(said.raws) == 1:
-            return self._apply(said.raw(number, values))
-        key = (said, number, *[values[place.value] for place in said.places[number]])
-        known = self._given.get(key)
-        if known is None:
-            if len(self._given) >= _MOST_GIVEN:
-                self._given.clear()
-            known = self._given[key] = self._apply(said.raw(number, values))
-        return known
+            return [self._apply(said.raw(0, values))]
+        every = [known.get(own(values)) for known, own in said.given]
+        for number, given in enumerate(every):
+            if given is None:
+                if self._held >= _MOST_GIVEN:
+                    self._forget_given()
+                known, own = said.given[number]
+                every[number] = known[own(values)] = self._apply(said.raw(number, values))
+                self._held += 1
+        return [given for given in every if given is not None]
+
+    def _forget_given(self) -> None:
+        """Forget what the rules made of raw records."""
+        self._held = 0
+        for marked in self._marked.values():
+            for said in marked.said.values():
+                for known, _ in said.given if said is not None else ():
+                    known.clear()
 
     def _apply(self, raw: RawRecord) -> _Given:
         """Apply the rules to a raw record."""
@@ -282,7 +296,7 @@ class _Facts(FactBuilder):
         if raw.patient != _PATIENT or raw.record != self._record:
             self.given.rows.append((table, None))
         elif table == "record":
-            self.given.lines.append((None, None, *cells))
+            self.given.lines.append(tuple(cells))
         else:
             self.given.rows.append((table, self.row(table, cells)))
 
@@ -291,6 +305,8 @@ class _Facts(FactBuilder):
         days: list[int | None] = [None] * len(DATED[table])
         for place, dated in _MAY_BE_MARKED[table]:
             cell = cells[place]
+            if cell is None:
+                continue
             if cell in self._days:
                 if dated is None:
                     return None
@@ -299,7 +315,7 @@ class _Facts(FactBuilder):
             elif cell.__class__ is str and (_SIGN in cell or _YEAR in cell):
                 return None
         told = (*cells, *days)
-        return TemplateRow(told, repr(told))
+        return TemplateRow(told, f"{table}{told!r}".encode("utf-8", "surrogatepass"))
 
 
 class _Marks:
@@ -329,6 +345,11 @@ class _Marks:
             if shown and shown[0] is not None:
                 marked += [shown[0], _value_mark(several + number)]
         self.left = b"".join([*marked, parted[-1] or b""])
+
+
+def _taking(places: Sequence[_Place]) -> Callable[[Values], Any]:
+    """What takes the values of these places from those of a line."""
+    return itemgetter(*(place.value for place in places)) if places else lambda values: None
 
 
 def _parted(pattern: re.Pattern[bytes], left: Left) -> tuple[Parted, Values]:

@@ -183,11 +183,11 @@ def _joined(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     parts: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for row in rows:
         parts.setdefault(row[:2], []).append(row[2:])
-    return [(*record, *_one_line(lines)) for record, lines in parts.items()]
+    return [(*record, *one_line(lines)) for record, lines in parts.items()]
 
 
-def _one_line(lines: list[tuple[Any, ...]]) -> tuple[str, str, str | None]:
-    """What the first part is called, the different values of all, and the first date."""
+def one_line(lines: list[tuple[Any, ...]]) -> tuple[str, str, str | None]:
+    """Evidence of the parts of a record: what the first is called, the different values of all, and the first date."""
     if len(lines) == 1:
         what, value, date = lines[0]
         return what, value or "", date or None
