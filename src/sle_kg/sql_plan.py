@@ -105,6 +105,7 @@ def compile_plan(
     said: Said,
     *,
     truths: bool = True,
+    rows: bool = True,
     prefix: str = "",
     word: Callable[[str], exp.Expr] = exp.Literal.string,
 ) -> Plan:
@@ -112,10 +113,11 @@ def compile_plan(
 
     `key` are columns handed on; `bounds` names the lower and upper bound of a feature; `said` tells whether a
     row is attested true and attested false (not, where it is null). Without `truths` the query gives statuses,
-    comparisons and verdicts, but not the truths of rows (`met`, `exempt`). `prefix` begins the names of all columns
-    made, so that several plans can stand side by side; `word` makes the expression of a status or verdict.
+    comparisons and verdicts, but not the truths of rows (`met`, `exempt`); without `rows` it gives verdicts alone.
+    `prefix` begins the names of all columns made, so that several plans can stand side by side; `word` makes the
+    expression of a status or verdict.
     """
-    return _Compiler(source, tuple(key), bounds, said, truths, prefix, word).compile(rule_sets)
+    return _Compiler(source, tuple(key), bounds, said, truths, rows, prefix, word).compile(rule_sets)
 
 
 def comparison(columns: Pair, leaf: Leaf) -> str:
@@ -167,6 +169,7 @@ class _Compiler:
     bounds: Columns
     said: Said
     truths: bool
+    rows: bool
     prefix: str
     word: Callable[[str], exp.Expr]
     levels: list[dict[str, _Value]] = field(default_factory=list)
@@ -190,8 +193,9 @@ class _Compiler:
         for place, criterion in enumerate(rules.order):
             rows[criterion.id], truths[criterion.id] = self._row(rules, criterion, f"{stem}_r{place}")
         leaves = self._leaves(rules)
-        outputs.update((leaf.name, leaf) for leaf in leaves.values())
-        for criterion in trial.criteria:
+        if self.rows:
+            outputs.update((leaf.name, leaf) for leaf in leaves.values())
+        for criterion in trial.criteria if self.rows else ():
             met, exempt = truths[criterion.id]
             if self.truths:
                 outputs.update((one.name, one) for one in (met, exempt) if one is not None)
@@ -206,7 +210,8 @@ class _Compiler:
             rows, {key: leaf.name for key, leaf in leaves.items()}, f"{stem}_verdict", f"{stem}_unknown"
         )
         outputs[columns.verdict] = self._verdict(self._column(f"{stem}_passed", _all_of(passed)))
-        outputs[columns.unknown] = _number([_null(counted) for counted in every])
+        if self.rows:
+            outputs[columns.unknown] = _number([_null(counted) for counted in every])
         return columns
 
     def _chain(self, outputs: Mapping[str, _Value]) -> exp.Select:
