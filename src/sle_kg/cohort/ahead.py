@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sle_kg.cohort.hope import hopeful, may_change
 from sle_kg.cohort.judge import SAID, SqlJudge, iso_date
-from sle_kg.cohort.patterns import WAITING, Patterns, truth_digit
+from sle_kg.cohort.patterns import WAITING, Patterns, part, truth_digit
 from sle_kg.cohort.probes import FOUND, NO_EVENTS, PROBE, Parsed, Probes
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import RuleSet
@@ -231,10 +231,13 @@ class _TrialAhead:
         self.columns = {one: judge.columns.bounds(patterns.trial.id, one.slug) for one in self.compared}
         changing = {leaf.feature for leaf in changing_leaves(Case(0, rules, {}, {}), patterns.tops, True)}
         self.changing = [one for one in self.compared if one in changing]
+        moving = rules.reached(top for top in patterns.tops if top not in patterns.still)
+        moved = part(rules, moving, moving)  # whoever waits passes all that time never changes
+        self._judged_by = {leaf.feature for leaf in moved.leaves(moving)}
         self._said_bits = ", ".join(judge.said_bits)
         self._eligible = self._eligible_by(rules, judge)
-        self.find = self._find()
-        best = hopeful(rules, lambda leaf: leaf.feature in changing)
+        self.find = self._find(self._eligible_by(moved, judge))
+        best = hopeful(moved, lambda leaf: leaf.feature in changing)
         self.hopeless = None if best is None else self._hopeless(self._eligible_by(best, judge))
         """Statement: takes from `_ALIVE` whom the best of all changes would not let in; None where that is unknown."""
 
@@ -252,7 +255,7 @@ class _TrialAhead:
         def bounds(trial: str, slug: str) -> Pair:
             return (may[slug], may[slug]) if slug in may else judge.columns.bounds(trial, slug)
 
-        plan = compile_plan([rules], "asked", ["number", "day"], bounds, judge.said)
+        plan = compile_plan([rules], "asked", ["number", "day"], bounds, judge.said, rows=False)
         return f"SELECT number, day FROM ({plan.sql()}) WHERE {plan.trials[rules.trial.id].verdict} = 'eligible'"
 
     def _hopeless(self, eligible: str) -> str:
@@ -260,7 +263,7 @@ class _TrialAhead:
             f"CASE WHEN bool_or(feature = {self._probes.number[one]}) THEN 1 ELSE 0 END AS {self._may(one)}"
             for one in self.changing
         )
-        bounds = ", ".join(name for pair in self.columns.values() for name in pair)
+        bounds = ", ".join(name for one, pair in self.columns.items() if one in self._judged_by for name in pair)
         return f"""DELETE FROM {_ALIVE} WHERE trial = {self.place} AND number NOT IN (
             WITH may AS (SELECT number, {may} FROM {self._known()} GROUP BY number),
             asked AS (SELECT may.*, 0 AS day, {bounds}, {self._said_bits}
@@ -273,7 +276,7 @@ class _TrialAhead:
         return f"""(SELECT k.* FROM {_KNOWN} k SEMI JOIN (FROM {_ALIVE} WHERE trial = {self.place}) USING (number)
             WHERE feature IN ({features}) AND events IN ({NO_EVENTS}, {self.place}))"""
 
-    def _find(self) -> str:
+    def _find(self, eligible: str) -> str:
         """Statement: adds to `_DAY` the first day on which all rows pass, by the days on which comparisons change."""
         moved = ", ".join(
             f"arg_max({{'low': low, 'high': high}}, k.day) FILTER (WHERE feature = {self._probes.number[one]})"
@@ -285,6 +288,7 @@ class _TrialAhead:
             if one in self.changing
             else was
             for one, pair in self.columns.items()
+            if one in self._judged_by
             for side, was in zip(("low", "high"), pair, strict=True)
         )
         return f"""INSERT INTO {_DAY}
@@ -298,7 +302,7 @@ class _TrialAhead:
                       FROM day d JOIN changed k ON k.number = d.number AND k.day <= d.day GROUP BY d.number, d.day),
             asked AS (SELECT number, day, {bounds}, {self._said_bits}
                       FROM later JOIN {WIDE} USING (number) LEFT JOIN {SAID} USING (number))
-            SELECT number, {self.place}, min(day) FROM ({self._eligible}) GROUP BY number"""
+            SELECT number, {self.place}, min(day) FROM ({eligible}) GROUP BY number"""
 
     def confirm(self, on: str) -> str:
         """Statement: adds to `FIRST_DAY` the days of `_DAY` on which all rows pass by what was `FOUND` of them."""
