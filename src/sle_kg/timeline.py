@@ -189,16 +189,20 @@ def may_pass_later(case: Case, row: str) -> bool:
 
 def changing_leaves(case: Case, rows: Sequence[str], repeat: bool) -> list[Leaf]:
     """The leaves of the rows whose truth time alone can change."""
-    still = UNCHANGING | EXPIRING if repeat else UNCHANGING
+    leaves = case.rules.leaves(case.rules.reached(rows))
+    return [
+        leaf for leaf in leaves if changes(leaf, compare(leaf, case.bounds.get(leaf.feature.slug, UNBOUNDED)), repeat)
+    ]
 
-    def changes(leaf: Leaf) -> bool:
-        kind = leaf.feature.kind
-        if kind in still or (kind == "DiagnosisCondition" and leaf.feature.get("when") == "ever"):
-            return False
-        absent = compare(leaf, case.bounds.get(leaf.feature.slug, UNBOUNDED)) is False
-        return not (kind in RUNNING_OUT and leaf.operator in (">=", ">") and absent)
 
-    return [leaf for leaf in case.rules.leaves(case.rules.reached(rows)) if changes(leaf)]
+def changes(leaf: Leaf, truth: Truth, repeat: bool) -> bool:
+    """Whether time alone can change a leaf whose truth is this today, results taken as repeated or not."""
+    kind = leaf.feature.kind
+    if kind in UNCHANGING or (repeat and kind in EXPIRING):
+        return False
+    if kind == "DiagnosisCondition" and leaf.feature.get("when") == "ever":
+        return False
+    return not (kind in RUNNING_OUT and leaf.operator in (">=", ">") and truth is False)
 
 
 class _Search:

@@ -111,12 +111,15 @@ class SqlJudge:
         yes, no = (one.sql("duckdb") for one in self._said_bit(trial, row))
         return yes, no
 
-    def _said_bit(self, trial: str, row: str) -> tuple[exp.Expr, exp.Expr]:
+    def said_place(self, trial: str, row: str) -> tuple[tuple[str, str], int]:
+        """Where `SAID` tells whether a row is attested true, and attested false: two columns, and the bit in both."""
         bit = self._number[trial, row] % BITS
-        first = self._number[trial, row] - bit
-        both = (
-            exp.BitwiseAnd(this=exp.column(f"{side}{first}"), expression=exp.Literal.number(1 << bit)) for side in SIDES
-        )
+        yes, no = (f"{side}{self._number[trial, row] - bit}" for side in SIDES)
+        return (yes, no), bit
+
+    def _said_bit(self, trial: str, row: str) -> tuple[exp.Expr, exp.Expr]:
+        columns, bit = self.said_place(trial, row)
+        both = (exp.BitwiseAnd(this=exp.column(name), expression=exp.Literal.number(1 << bit)) for name in columns)
         yes, no = (exp.NEQ(this=exp.paren(one, copy=False), expression=exp.Literal.number(0)) for one in both)
         return yes, no
 

@@ -2,27 +2,31 @@
 time alone could help.
 
 All of it depends on which comparisons of a top-level row and its parts are true, false or unknown, and on what is
-attested of them: on their pattern. A cohort has few patterns, so each is looked into once, by the same Python that
-explains the verdicts of `screen`, on the first patient who shows it; the database then tells every patient of it.
+attested of them; that is asked of columns of truths (`family.py`). What would be gained by a change is looked into once
+for each pattern of them (`whatif.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sle_kg.cohort.family import Family, Found
-from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
+import numpy as np
+
+from sle_kg.cohort.columns import Columns
+from sle_kg.cohort.family import CLOSED, Family
+from sle_kg.cohort.judge import SAID, SqlJudge
 from sle_kg.criteria import Criterion, Leaf, Trial
 from sle_kg.evaluate import Bound, RuleSet, families
-from sle_kg.features.database import load_rows
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import leaf_key
-from sle_kg.timeline import Case, changing_leaves, may_pass_later
+from sle_kg.timeline import Case, changing_leaves
+from sle_kg.verdicts import KINDS
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy.typing as npt
 
 Attested = dict[str, frozenset[bool]]
 Known = TypeVar("Known")
@@ -33,8 +37,6 @@ OPEN = "open_row"
 """Open rows of undetermined patients: `number`, `trial`, `row` (its place), `kind`, and whether it `settles` him."""
 WAITING = "waiting"
 """Patients for whom time alone could help: `number`, `trial` (its place)."""
-SHOWN = "shown"
-"""Patterns of one trial: `number`, `top` (place among the top-level rows), its `status` and `pattern`."""
 MOST_KNOWN = 200_000
 """Patterns remembered; a cohort has a few thousand, and memory must not grow with it."""
 
@@ -49,10 +51,7 @@ class Memory(dict[tuple[int, str], Known]):
 
 
 class Patterns:
-    """The patterns of one trial, each looked into once for the whole cohort.
-
-    Threads tell one at a time: they share what is known of patterns.
-    """
+    """The top-level rows of one trial with their parts: what is told of them, and the patterns in which they occur."""
 
     def __init__(self, trial: Trial, judge: SqlJudge) -> None:
         self.trial, self.judge = trial, judge
@@ -68,60 +67,54 @@ class Patterns:
         }
         self.still = {top for top in self.tops if not changing_leaves(Case(0, self.rules, {}, {}), [top], True)}
         """Top-level rows that time alone never changes, whatever is known."""
-        self._found: Memory[Found] = Memory()
-        self._later: Memory[bool] = Memory()
 
     # ── What is told of every patient ────────────────────────────────────────────────────────────────────
 
-    def tell_open(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
-        """Add to `CLEAR` and `OPEN` the patients whom no row excludes; `trial` is the place of this trial."""
-        verdict = self.judge.status_columns(self.trial.id).verdict
-        grouped = [place for place, top in enumerate(self.tops) if len(self._members[top]) > 1]
-        or_grouped = f" OR top IN ({', '.join(map(str, grouped))})" if grouped else ""
-        said = self.attested_rows(connection)
-        patterns = [self._standing(top, said) for top in self.tops]
-        self._show(connection, patterns, f"{verdict} <> 'ineligible'", f"status = 'unknown'{or_grouped}")
-        found = self._look(connection, self._found, self._found_of)
-        clear = [(*key, one.clear) for key, one in found.items()]
-        load_rows(connection, "pattern_clear", {"top": "whole", "pattern": "text", "clear": "flag"}, clear)
-        ends = [
-            (*key, self.place[row], kind, row in one.settling) for key, one in found.items() for row, kind in one.open
-        ]
-        kinds = {"top": "whole", "pattern": "text", "row": "whole", "kind": "text", "settles": "flag"}
-        load_rows(connection, "pattern_open", kinds, ends)
-        connection.execute(
-            f"""INSERT INTO {CLEAR}
-            SELECT number, {trial} FROM {JUDGED} WHERE {verdict} <> 'ineligible' AND number NOT IN (
-                SELECT number FROM {SHOWN} JOIN pattern_clear USING (top, pattern) WHERE NOT clear);
-            INSERT INTO {OPEN}
-            WITH unknown AS (
-                SELECT *, count(*) OVER (PARTITION BY number) = 1 AS alone FROM {SHOWN} WHERE status = 'unknown')
-            SELECT number, {trial}, row, kind, settles AND alone FROM unknown JOIN pattern_open USING (top, pattern)
-            ORDER BY number, row"""
-        )
+    def tell(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
+        """Add to `CLEAR`, `OPEN` and `WAITING`; `trial` is the place of this trial."""
+        chunk = Columns(connection, self.judge, self.trial)
+        self._tell_open(connection, chunk, trial)
+        self._tell_waiting(connection, chunk, trial)
 
-    def tell_waiting(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
+    def _tell_open(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> None:
+        """Add to `CLEAR` and `OPEN` the patients whom no row excludes."""
+        here = np.flatnonzero(~chunk.verdict_is("ineligible"))
+        unknown = {top: chunk.status_is(top, "unknown")[here] for top in self.tops}
+        alone = np.sum(list(unknown.values()), axis=0) == 1
+        clear = np.ones(len(here), np.bool_)
+        parts = []
+        for top, family in self._families.items():
+            of = np.flatnonzero(unknown[top]) if len(family.members) == 1 else np.arange(len(here))
+            found = family.look(chunk.patients(here[of], self.reached[top]))
+            clear[of] &= found.clear
+            for row, kinds, settles in found.open:
+                who = np.flatnonzero((kinds != CLOSED) & unknown[top][of])
+                parts.append((chunk.numbers[here[of[who]]], self.place[row], kinds[who], settles[who] & alone[of[who]]))
+        _insert(connection, CLEAR, trial, {"number": chunk.numbers[here[clear]]})
+        if parts:
+            numbers, rows, kinds_of, settle = zip(*parts, strict=True)
+            columns = {
+                "number": np.concatenate(numbers),
+                "row": np.repeat(rows, [len(some) for some in numbers]),
+                "kind": np.concatenate(kinds_of),
+                "settles": np.concatenate(settle),
+            }
+            _insert(connection, OPEN, trial, columns)
+
+    def _tell_waiting(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> None:
         """Add to `WAITING` who is not eligible, and of whom every top-level row against him may pass later.
 
         So asks `screening` before it looks for dates.
         """
-        columns = self.judge.status_columns(self.trial.id)
-        moved = [f"{columns.rows[top]} NOT IN ('fail', 'unknown')" for top in sorted(self.still)]
-        where = " AND ".join([f"{columns.verdict} <> 'eligible'", *moved])
-        said = self.attested_rows(connection)
-        patterns = [self.pattern(top, said) for top in self.tops]
-        self._show(connection, patterns, where, "status IN ('fail', 'unknown')")
-        later = self._look(connection, self._later, self._later_of)
-        load_rows(
-            connection,
-            "pattern_later",
-            {"top": "whole", "pattern": "text", "later": "flag"},
-            [(*key, yes) for key, yes in later.items()],
-        )
-        connection.execute(
-            f"""INSERT INTO {WAITING} SELECT number, {trial}
-            FROM {SHOWN} JOIN pattern_later USING (top, pattern) GROUP BY number HAVING bool_and(later)"""
-        )
+        against = {top: chunk.status_is(top, "fail") | chunk.status_is(top, "unknown") for top in self.tops}
+        may = ~chunk.verdict_is("eligible")
+        for top in self.still:
+            may &= ~against[top]
+        for top, family in self._families.items():
+            if top not in self.still:
+                of = np.flatnonzero(may & against[top])
+                may[of] = family.may_pass_later(chunk.patients(of, self.reached[top]))
+        _insert(connection, WAITING, trial, {"number": chunk.numbers[may]})
 
     # ── What the database gives ──────────────────────────────────────────────────────────────────────────
 
@@ -132,24 +125,6 @@ class Patterns:
         """
         digits = self._digits(self.rules.leaves(self.rules.reached(self._members[top])))
         return _joined([*digits, *(mark for row in sorted(self.reached[top] & set(said)) for mark in self._marks(row))])
-
-    def _standing(self, top: str, said: Iterable[str]) -> str:
-        """SQL: what decides which parts of a top-level row are open, and with whose move, as text.
-
-        A row that refers to no other is known by its status; only where it is unknown does it matter which of its
-        comparisons are. That makes far fewer patterns than all comparisons do.
-        """
-        status, attested = self.judge.status_columns(self.trial.id).rows, set(said)
-        parts: list[str] = []
-        for row in sorted(self.reached[top]):
-            own = self._digits(self.rules.leaves([row]))
-            own += self._marks(row) if row in attested else []
-            if self.rules.parts(row):
-                parts += own
-            else:
-                letters = " ".join(f"WHEN '{word}' THEN '{word[0]}'" for word in ("pass", "fail", "not-applicable"))
-                parts.append(f"CASE {status[row]} {letters} ELSE {_joined(own)} END")
-        return _joined(parts)
 
     def _digits(self, leaves: Iterable[Leaf]) -> list[str]:
         """SQL: a digit for each comparison of the leaves, each once."""
@@ -188,44 +163,6 @@ class Patterns:
             found[number] = (bounds, {row: some for row, some in attested.items() if some})
         return found
 
-    def _show(self, connection: duckdb.DuckDBPyConnection, patterns: Sequence[str], patients: str, rows: str) -> None:
-        """`SHOWN` with the patterns (SQL) of the patients and top-level rows that two SQL conditions pick."""
-        status = self.judge.status_columns(self.trial.id).rows
-        words = ", ".join(status[top] for top in self.tops)
-        connection.execute(
-            f"""CREATE OR REPLACE TABLE {SHOWN} AS SELECT * FROM (
-                SELECT number, unnest(range({len(self.tops)})) AS top, unnest([{words}]) AS status,
-                       unnest([{", ".join(patterns)}]) AS pattern
-                FROM {JUDGED} LEFT JOIN {SAID} USING (number) WHERE {patients}) WHERE {rows}"""
-        )
-
-    def _look(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        known: Memory[Known],
-        look: Callable[[Sequence[str], Mapping[str, Bound], Attested], list[Known]],
-    ) -> dict[tuple[int, str], Known]:
-        """What is known of each pattern of `SHOWN`; those not met before are looked into."""
-        known.make_room()
-        shown = connection.execute(f"SELECT top, pattern, min(number) FROM {SHOWN} GROUP BY ALL ORDER BY ALL")
-        first = {(top, pattern): number for top, pattern, number in shown.fetchall()}
-        new: dict[int, list[tuple[int, str]]] = {}
-        for key, number in first.items():
-            if key not in known:
-                new.setdefault(number, []).append(key)
-        for number, (bounds, attested) in self.bounds_of(connection, list(new)).items() if new else ():
-            answers = look([self.tops[top] for top, _ in new[number]], bounds, attested)
-            known |= dict(zip(new[number], answers, strict=True))
-        return {key: known[key] for key in first}
-
-    # ── What Python says of a pattern ────────────────────────────────────────────────────────────────────
-
-    def _later_of(self, tops: Sequence[str], bounds: Mapping[str, Bound], attested: Attested) -> list[bool]:
-        return [may_pass_later(Case(0, self.rules, bounds, attested), top) for top in tops]
-
-    def _found_of(self, tops: Sequence[str], bounds: Mapping[str, Bound], attested: Attested) -> list[Found]:
-        return [self._families[top].look(bounds, attested) for top in tops]
-
 
 def part(rules: RuleSet, rows: Iterable[str], family: Iterable[str] = ()) -> RuleSet:
     """The rules of some rows of a trial only; those that are not of the family stand without parents."""
@@ -258,3 +195,15 @@ def _rows(
     """The columns of some patients, by their number."""
     query = f"SELECT number, {', '.join(columns)} FROM {table} WHERE number IN (SELECT unnest(?))"
     return {number: tuple(values) for number, *values in connection.cursor().execute(query, [list(numbers)]).fetchall()}
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, name: str, trial: int, columns: Mapping[str, npt.NDArray[Any]]
+) -> None:
+    """Add rows of a trial to a table."""
+    import pyarrow as pa
+
+    kinds = {"kind": pa.DictionaryArray.from_arrays(columns["kind"], list(KINDS))} if "kind" in columns else {}
+    connection.register("arrow_rows", pa.table({**columns, **kinds}))
+    connection.execute(f"INSERT INTO {name} BY NAME SELECT *, {trial} AS trial FROM arrow_rows")
+    connection.unregister("arrow_rows")

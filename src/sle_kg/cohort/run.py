@@ -12,7 +12,7 @@ from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.changes import further_features
 from sle_kg.cohort.engine import CohortEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
-from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns
+from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
 from sle_kg.cohort.waiting import Waiting, WaitingPatients
@@ -22,7 +22,6 @@ from sle_kg.features.sql import texts
 from sle_kg.features.wide import PERSON
 from sle_kg.screening import Options, check_options, chosen_trials
 from sle_kg.sql_plan import Plan
-from sle_kg.verdicts import KINDS
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -150,8 +149,7 @@ class _Cohort:
         for name, columns in TOLD.items():
             connection.execute(f"CREATE TABLE {name}({columns})")
         for place, patterns in enumerate(self.patterns):
-            patterns.tell_open(connection, place)
-            patterns.tell_waiting(connection, place)
+            patterns.tell(connection, place)
         for place, what_if in enumerate(self.what_if):
             what_if.tell_gains(connection, place)
         if connection.execute(f"SELECT 1 FROM {WAITING} LIMIT 1").fetchall():
@@ -178,17 +176,10 @@ class _Cohort:
         words = [name for columns in self.columns for name in (*columns.rows.values(), columns.verdict)]
         casts = [f"word({name}) AS {name}" for name in words]
         counts = [columns.unknown for columns in self.columns]
-        small = ", ".join(f"CAST({name} AS SMALLINT) AS {name}" for name in ("trial", "row"))
-        kind = f"CAST(kind AS ENUM({texts(KINDS)})) AS kind"
-        made = {
-            JUDGED: ", ".join(["number", *casts, *counts]),
-            OPEN: f"CAST(number AS INTEGER) AS number, {small}, {kind}, settles",
-        }
-        for name, selected in made.items():
-            connection.execute(
-                f"""CREATE TABLE slim AS SELECT {selected} FROM {name};
-                DROP TABLE {name}; ALTER TABLE slim RENAME TO {name}"""
-            )
+        connection.execute(
+            f"""CREATE TABLE slim AS SELECT {", ".join(["number", *casts, *counts])} FROM {JUDGED};
+            DROP TABLE {JUDGED}; ALTER TABLE slim RENAME TO {JUDGED}"""
+        )
 
     def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
         """`AHEAD`: what every row of the verdict table needs beside statuses."""
