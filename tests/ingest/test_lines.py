@@ -219,6 +219,7 @@ def test_hostile_lines_give_the_same_filled_in_or_alone(seed, tmp_path, monkeypa
     work._forms.cache_clear()
     monkeypatch.setattr(pieces, "PIECE", 200_000)
     monkeypatch.setattr(forms, "_SAMPLE", 1)
+    monkeypatch.setattr(forms, "_SEVERAL", 1)
     monkeypatch.setattr(forms, "_MOST_LAYOUTS", 200)
     by_columns = []
     columns_of = blocks.columns_of

@@ -14,9 +14,11 @@ order.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from sle_kg.ingest.blocks import columns_of, lines_of
@@ -59,6 +61,8 @@ _SHORTEST_BLOCK, _LONGEST_BLOCK = 1 << 8, 1 << 13
 """Lines that are filled in together: few as long as most are of new forms."""
 _SAMPLE = 64
 """Of so many lines of a block one is looked at to know their layouts."""
+_SEVERAL = 1 << 9
+"""Lines of one layout that are worth to be filled in together, about; fewer are filled in one by one."""
 _MOST_TEXTS = 200_000
 """Dates as recorded that are remembered."""
 
@@ -124,12 +128,13 @@ class Forms:
         return layout.templates[left][signature] if known else None
 
     def _layouts_of(self, sample: Sequence[bytes]) -> list[Layout]:
-        """The layouts by which the forms of these lines are known, those that cut most first; no escaped ones."""
-        found: list[Layout] = []
+        """The layouts by which the forms of several lines are known, those that cut most first; no escaped ones."""
+        found: Counter[Layout] = Counter()
         for line in sample:
-            if not any(_knows(layout, line) for layout in found):
-                found += [layout for layout in self._layouts.get(_head(line), ()) if _knows(layout, line)][:1]
-        return sorted((one for one in found if not one.is_escaped), key=lambda one: len(one.steps), reverse=True)
+            known = (layout for layout in chain(found, self._layouts.get(_head(line), ())) if _knows(layout, line))
+            found.update(islice(known, 1))
+        often = (layout for layout, lines in found.items() if lines * _SAMPLE >= _SEVERAL and not layout.is_escaped)
+        return sorted(often, key=lambda one: len(one.steps), reverse=True)
 
     def _one_by_one(self, lines: pa.Array, numbers: pa.Array, fill: Fill) -> Iterator[Line]:
         """Fill in the rows of lines; gives those that are to be read by themselves."""
