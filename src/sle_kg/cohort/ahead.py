@@ -21,7 +21,7 @@ from sle_kg.features.database import load_rows
 from sle_kg.features.presence import anchored
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import Pair, comparison, compile_plan, leaf_key
-from sle_kg.timeline import GRID, HORIZON, PARTS, RISING, RUNNING_OUT, Case, changing_leaves
+from sle_kg.timeline import GRID, HORIZON, RISING, RUNNING_OUT, Case, changing_leaves
 
 if TYPE_CHECKING:
     import duckdb
@@ -106,45 +106,46 @@ class FirstDays:
 
     def _know_today(self, connection: duckdb.DuckDBPyConnection) -> None:
         """`_KNOWN` on day 0: the features of those alive that time may change."""
-        parts = []
-        for feature, events, pair, places in self._slots():
-            low, high = pair
-            parts.append(
-                f"""SELECT number, {events} AS events, {self._number(feature)} AS feature,
-                       CAST(low AS DECIMAL(38, 12)) AS low, CAST(high AS DECIMAL(38, 12)) AS high,
-                       {_truths(self._leaves(feature))} AS truths
-                FROM (SELECT number, {low} AS low, {high} AS high FROM {WIDE}
-                      WHERE number IN (SELECT number FROM {_ALIVE} WHERE trial IN ({_numbers(places)}))) w
-                WHERE {self._changes(feature)}"""
-            )
-        coded = [one for one in self._changing if one.kind in OF_CODES and not anchored(one)]
+        coded = (one for one in self._changing if one.kind in OF_CODES and not anchored(one))
+        numbers = _numbers(map(self._number, coded))
         self._parsed.run(
             connection,
             f"""CREATE TABLE {_KNOWN} AS
             WITH fact AS ({" UNION ALL ".join(f"SELECT patient, concept FROM fact_{name}" for name in _CODED)}),
-            concerned AS (
-                SELECT DISTINCT f.patient AS number, s.feature
-                FROM fact f JOIN membership m ON m.concept = f.concept
-                JOIN wanted_set s ON s.value_set = m.value_set AND s.parameter = 'valueSet')
-            SELECT number, events, feature, 0 AS day, low, high, truths FROM ({" UNION ALL ".join(parts)}) today
-            WHERE CASE WHEN feature IN ({_numbers(map(self._number, coded))}) THEN (number, feature) IN (FROM concerned)
-                       ELSE true END""",
+            asking AS (
+                SELECT DISTINCT m.concept, s.feature FROM membership m JOIN wanted_set s ON s.value_set = m.value_set
+                WHERE s.parameter = 'valueSet' AND s.feature IN ({numbers})),
+            concerned AS (SELECT f.patient AS number, a.feature FROM fact f JOIN asking a ON a.concept = f.concept)
+            SELECT DISTINCT number, events, feature, 0 AS day, low, high, truths
+            FROM ({" UNION ALL ".join(self._today_of(trial) for trial in self.trials if trial.changing)}) today
+            WHERE changes AND CASE WHEN feature IN ({numbers}) THEN (number, feature) IN (FROM concerned)
+                                   ELSE true END""",
         )
 
-    def _slots(self) -> list[tuple[Feature, int, Pair, list[int]]]:
-        """The features that time changes: by whose events, with the columns of their bounds, and the trials asking."""
-        found: dict[tuple[Feature, int], tuple[Pair, list[int]]] = {}
-        for trial in self.trials:
-            for feature in trial.changing:
-                key = feature, self.probes.events(feature, trial.place)
-                found.setdefault(key, (trial.columns[feature], []))[1].append(trial.place)
-        return [(*key, *value) for key, value in found.items()]
+    def _today_of(self, trial: _TrialAhead) -> str:
+        """SELECT of the features of a trial that time changes, of those alive, and whether it `changes` each."""
+        several: dict[str, list[str]] = {}
+        for feature in trial.changing:
+            low, high = trial.columns[feature]
+            values = {
+                "events": str(self.probes.events(feature, trial.place)),
+                "feature": str(self._number(feature)),
+                "low": f"CAST({low} AS DECIMAL(38, 12))",
+                "high": f"CAST({high} AS DECIMAL(38, 12))",
+                "truths": _truths(self._leaves(feature), (low, high)),
+                "changes": self._changes(feature, (low, high)),
+            }
+            for name, value in values.items():
+                several.setdefault(name, []).append(value)
+        columns = ", ".join(f"unnest([{', '.join(values)}]) AS {name}" for name, values in several.items())
+        return f"""SELECT number, {columns} FROM {WIDE}
+            WHERE number IN (SELECT number FROM {_ALIVE} WHERE trial = {trial.place})"""
 
-    def _changes(self, feature: Feature) -> str:
-        """SQL over `low` and `high` of today: whether time may change what is compared with a feature."""
+    def _changes(self, feature: Feature, today: Pair) -> str:
+        """SQL over the bounds of today: whether time may change what is compared with a feature."""
         leaves = self._leaves(feature)
         if feature.kind in RUNNING_OUT and all(leaf.operator in (">=", ">") for leaf in leaves):
-            return " OR ".join(f"coalesce({comparison(('low', 'high'), leaf)}, true)" for leaf in leaves)
+            return " OR ".join(f"coalesce({comparison(today, leaf)}, true)" for leaf in leaves)
         return "true"
 
     def _keep_hopeful(self, connection: duckdb.DuckDBPyConnection, news: set[int]) -> None:
@@ -185,14 +186,12 @@ class FirstDays:
         """Add to `_KNOWN` what a query asks for (number, events, feature, day); the features that it asks for."""
         probed = self.probes.compute(connection, query)
         if probed:
-            known = " ".join(
-                f"WHEN {self._number(feature)} THEN {_truths(self._leaves(feature))}" for feature in self._changing
+            truths = " ".join(
+                f"WHEN {number} THEN {_truths(self._leaves(self.probes.features[number]))}" for number in sorted(probed)
             )
-            self._parsed.run(
-                connection,
-                f"""INSERT INTO {_KNOWN}
-                SELECT number, events, feature, day, low, high, CASE feature {known} END
-                FROM {PROBE} LEFT JOIN {FOUND} USING (ask)""",
+            connection.execute(
+                f"""INSERT INTO {_KNOWN} SELECT number, events, feature, day, low, high, CASE feature {truths} END
+                FROM {PROBE} LEFT JOIN {FOUND} USING (ask)"""
             )
         return probed
 
@@ -335,10 +334,13 @@ _BETWEEN = f"""
         SELECT number, events, feature, day AS before, lead(day) OVER course AS after,
                truths <> lead(truths) OVER course AS differ
         FROM {_KNOWN} WINDOW course AS (PARTITION BY number, events, feature ORDER BY day)),
-    part AS (SELECT *, (after - before + {PARTS - 1}) // {PARTS} AS step FROM gap
-             WHERE differ AND after - before > 1 LIMIT {MOST_PROBED // PARTS})
+    part AS (SELECT *, (after - before + {GRID - 1}) // {GRID} AS step FROM gap
+             WHERE differ AND after - before > 1 LIMIT {MOST_PROBED // GRID})
     SELECT number, events, feature, unnest(range(before + step, after, step)) AS day FROM part"""
-"""SELECT of probes between two days on which a comparison differs."""
+"""SELECT of probes between two days on which a comparison differs: between two of the grid on every day.
+
+More parts than `PARTS`: here a round costs as much as thousands of probes.
+"""
 _CODED = ("exposure", "condition", "procedure", "immunization")
 """Fact tables of what `OF_CODES` asks about."""
 
@@ -348,9 +350,9 @@ def _numbers(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers)) or "NULL"
 
 
-def _truths(leaves: Sequence[Leaf]) -> str:
-    """SQL: the truths of the leaves of one feature, whose bounds are in the columns `low` and `high`, as text."""
-    digits = [truth_digit(f"({comparison(('low', 'high'), leaf)})") for leaf in leaves]
+def _truths(leaves: Sequence[Leaf], bounds: Pair = ("low", "high")) -> str:
+    """SQL: the truths of the leaves of one feature, whose bounds are in these columns, as text."""
+    digits = [truth_digit(f"({comparison(bounds, leaf)})") for leaf in leaves]
     return f"concat({', '.join(digits)})"
 
 
