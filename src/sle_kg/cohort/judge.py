@@ -175,8 +175,7 @@ class SqlJudge:
     def parsed(self) -> list[tuple[str, duckdb.Statement]]:
         """The script as DuckDB has parsed it, once for all chunks: names of tables, statements that make them."""
         with empty_database() as connection:
-            made = [(one.name, f"CREATE TABLE {one.name} AS {one.select}") for one in self.statements]
-            return [(name, connection.extract_statements(query)[0]) for name, query in made]
+            return [(one.name, connection.extract_statements(one.sql)[0]) for one in self.statements]
 
     @cached_property
     def statements(self) -> Sequence[Statement]:

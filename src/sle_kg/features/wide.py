@@ -50,10 +50,19 @@ UNUSED = ("record", "adverse_event")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One table of a script, made by a SELECT (DuckDB's SQL, with the macros of `features.sql`)."""
+    """One table of a script, made by a SELECT (DuckDB's SQL, with the macros of `features.sql`).
+
+    `view`: it is cheaper computed where it is read than written; other engines may make a table of it.
+    """
 
     name: str
     select: str
+    view: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The statement for DuckDB."""
+        return f"CREATE {'VIEW' if self.view else 'TABLE'} {self.name} AS {self.select}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +202,9 @@ class WideScript:
 
     @property
     def passed(self) -> list[str]:
-        """The tables that only `WIDE` is made of."""
-        return [*self.found, *(statement.name for statement in self._wide()[:-1])]
+        """The tables of which nothing is read once `WIDE` is there."""
+        *parts, wide = self._wide()
+        return self.found if wide.view else [*self.found, *(part.name for part in parts)]
 
     def _found(self, batch: Sequence[_Slot], query: str | Query) -> str:
         """SELECT: for each patient with facts what they say for a batch of features; null where they say nothing."""
@@ -255,7 +265,7 @@ class WideScript:
             return [Statement(WIDE, self._wide_part(several[0]))]
         parts = [Statement(f"{WIDE}{number}", self._wide_part(made)) for number, made in enumerate(several)]
         joins = " ".join(f"JOIN {part.name} USING (number)" for part in parts[1:])
-        return [*parts, Statement(WIDE, f"SELECT * FROM {parts[0].name} {joins}")]
+        return [*parts, Statement(WIDE, f"SELECT * FROM {parts[0].name} {joins}", view=len(parts) <= JOINED_LATER)]
 
     def _wide_part(self, made: Sequence[_Made]) -> str:
         """SELECT of the bounds of some batches, with the number of every patient."""
@@ -385,6 +395,8 @@ SLOTS = 40
 """Features that one query computes at most: each has an aggregate of its own, which sees the rows of all."""
 TABLES = 14
 """Tables that one query joins at most: each join of a database takes memory for the columns of all before it."""
+JOINED_LATER = 6
+"""Parts of `WIDE` at most that are joined wherever it is read: few joins cost less than to write all columns again."""
 BITS = 60
 """Flags of different features that a column holds, one bit each."""
 
