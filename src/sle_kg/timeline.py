@@ -21,8 +21,8 @@ HORIZON = 731
 """Two years of days: no date further ahead is given for a row that fails, or for a patient."""
 GRID = 28
 """Days between the first probes: no window of the trials that closes and opens again is shorter."""
-PARTS = 6
-"""Into so many parts a gap is divided: fewer rounds than by halves, since each costs as much as many days."""
+PARTS = GRID
+"""Into so many parts a gap is divided, so that days between two of the grid are asked for at once: rounds cost most."""
 AGE_YEARS = 100
 """Upper age limits lie further ahead; they are probed year by year up to here."""
 

@@ -21,7 +21,7 @@ from sle_kg.features.database import load_rows
 from sle_kg.features.presence import anchored
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import Pair, comparison, compile_plan, leaf_key
-from sle_kg.timeline import GRID, HORIZON, RISING, RUNNING_OUT, Case, changing_leaves
+from sle_kg.timeline import GRID, HORIZON, PARTS, RISING, RUNNING_OUT, Case, changing_leaves
 
 if TYPE_CHECKING:
     import duckdb
@@ -334,13 +334,10 @@ _BETWEEN = f"""
         SELECT number, events, feature, day AS before, lead(day) OVER course AS after,
                truths <> lead(truths) OVER course AS differ
         FROM {_KNOWN} WINDOW course AS (PARTITION BY number, events, feature ORDER BY day)),
-    part AS (SELECT *, (after - before + {GRID - 1}) // {GRID} AS step FROM gap
-             WHERE differ AND after - before > 1 LIMIT {MOST_PROBED // GRID})
+    part AS (SELECT *, (after - before + {PARTS - 1}) // {PARTS} AS step FROM gap
+             WHERE differ AND after - before > 1 LIMIT {MOST_PROBED // PARTS})
     SELECT number, events, feature, unnest(range(before + step, after, step)) AS day FROM part"""
-"""SELECT of probes between two days on which a comparison differs: between two of the grid on every day.
-
-More parts than `PARTS`: here a round costs as much as thousands of probes.
-"""
+"""SELECT of probes between two days on which a comparison differs."""
 _CODED = ("exposure", "condition", "procedure", "immunization")
 """Fact tables of what `OF_CODES` asks about."""
 
