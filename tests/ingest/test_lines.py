@@ -190,11 +190,6 @@ def told(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "ingest.json"}
 
 
-def every_line(content, first):
-    """All lines, with their numbers."""
-    return enumerate(content.split(b"\n"), first)
-
-
 def compared(source, folder, monkeypatch):
     """How many lines are read by themselves; the tables are those of an ingest that reads every line so."""
     alone = []
@@ -208,7 +203,7 @@ def compared(source, folder, monkeypatch):
         patched.setattr(fhir.PieceReader, "_read_text", reading)
         summary = ingest_cohort([str(source)], folder / "filled", Options(workers=1))
     with monkeypatch.context() as patched:
-        patched.setattr(forms.Forms, "fill", lambda self, name, first, content, fill: every_line(content, first))
+        patched.setattr(forms.Forms, "fill", lambda self, texts, fill: fhir.each_line(texts))
         assert ingest_cohort([str(source)], folder / "alone", Options(workers=1)) == summary
     assert told(folder / "filled") == told(folder / "alone")
     return len(alone)
@@ -226,7 +221,7 @@ def test_hostile_lines_give_the_same_filled_in_or_alone(seed, tmp_path, monkeypa
 
     def counted(*arguments):
         found = columns_of(*arguments)
-        by_columns.append(len(found.numbers))
+        by_columns.append(len(found.places))
         return found
 
     monkeypatch.setattr(forms, "columns_of", counted)

@@ -38,33 +38,33 @@ def lines_of(content: bytes) -> pa.Array:
 def columns_of(
     layout: Layout,
     lines: pa.Array,
-    numbers: pa.Array,
+    places: pa.Array,
     day: Told,
     patient: Told,
     template: Tell,
 ) -> Columns:
-    """Those of the lines, with these numbers, that a layout cuts and that have a template, as columns.
+    """Those of the lines, with these places, that a layout cuts and that have a template, as columns.
 
     `day` tells a text that is a full date (see `Forms`), `patient` the place of the patient whom a reference names,
     `template` the number of the template of a form and a signature.
     """
     import pyarrow.compute as pc
 
-    left, texts, numbers = _cut(layout, lines, numbers)
+    left, texts, places = _cut(layout, lines, places)
     days, timed = _days([texts[place] for place in layout.days], day)
-    places = _each(texts[layout.patient], patient)
+    patients = _each(texts[layout.patient], patient)
     templates = _templates(layout, left, days, timed, template)
     identifiers = texts[layout.id]
-    good = pc.and_(places.is_valid(), templates.is_valid())
+    good = pc.and_(patients.is_valid(), templates.is_valid())
     good = pc.and_(good, pc.greater(pc.binary_length(identifiers), 0))
     good = _only(good, identifiers, PLAIN_ID, lambda text: False)
     for unread in layout.unread:
         good = _only(good, texts[unread], PLAIN_TEXT, is_text)
-    return Columns(templates, numbers, places, identifiers, days).filter(good)
+    return Columns(templates, places, patients, identifiers, days).filter(good)
 
 
-def _cut(layout: Layout, lines: pa.Array, numbers: pa.Array) -> tuple[pa.Array, list[pa.Array], pa.Array]:
-    """What is left of those lines that have all markers, the texts cut out, and the numbers of the lines.
+def _cut(layout: Layout, lines: pa.Array, places: pa.Array) -> tuple[pa.Array, list[pa.Array], pa.Array]:
+    """What is left of those lines that have all markers, the texts cut out, and the places of the lines.
 
     The last marker comes first, for what is before it is shorter. It is looked for in the whole line: where it stands
     before the place that the layout means, one of the others is missing.
@@ -72,7 +72,7 @@ def _cut(layout: Layout, lines: pa.Array, numbers: pa.Array) -> tuple[pa.Array, 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    cut: list[pa.Array] = [numbers]
+    cut: list[pa.Array] = [places]
     rest = lines
     for marker, _ in reversed(layout.steps):
         parts = pc.split_pattern(rest, marker, max_splits=1)
@@ -82,8 +82,8 @@ def _cut(layout: Layout, lines: pa.Array, numbers: pa.Array) -> tuple[pa.Array, 
         text, left = _halves(parts, cut)
         rest = cut.pop()
         cut += [left, text]
-    numbers, *cut = cut
-    return pc.binary_join_element_wise(rest, *cut[-2::-2], pa.scalar(SEPARATOR, rest.type)), cut[::-2], numbers
+    places, *cut = cut
+    return pc.binary_join_element_wise(rest, *cut[-2::-2], pa.scalar(SEPARATOR, rest.type)), cut[::-2], places
 
 
 def _halves(parts: pa.Array, others: list[pa.Array]) -> tuple[pa.Array, pa.Array]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -46,10 +46,10 @@ _SELF = {"resourceType": "Patient", "id": "self"}
 _OWN = {"reference": "Patient/self"}
 
 Resource = dict[str, Any]
-Line = tuple[int, bytes]
-"""A line with its number."""
-LineFilter = Callable[[str, int, bytes, Fill], Iterable[Line]]
-"""Fills in the rows of those lines of a source that it knows, from the line of this number on, and gives the others."""
+Line = tuple[str, int, bytes]
+"""A line with its source and its number."""
+LineFilter = Callable[[Iterable[Line], Fill], Iterable[Line]]
+"""Fills in the rows of those lines of texts that it knows, each from its first number on, and gives the others."""
 _T = TypeVar("_T")
 
 
@@ -91,25 +91,33 @@ class PieceReader:
 
     def read(self, segment: Segment) -> None:
         """All resources of a segment, each line or document by itself; what cannot be read is rejected."""
-        for place, reason in segment.rejects:
-            self._part.reject(segment.source, place, None, reason)
+        if segment.form == "lines":
+            return self.read_lines([segment])
+        self._reject(segment)
         content = segment.read()
         match segment.form:
             case "document":
                 self._read_text(content, segment.source, segment.first)
-            case "lines":
-                lines: Iterable[Line]
-                if self._forms is not None:
-                    lines = self._forms(segment.source, segment.first, content, self._part.fill)
-                else:
-                    lines = enumerate(content.split(b"\n"), segment.first)
-                for number, line in lines:
-                    self._read_text(line, segment.source, number)
             case "medicines":
                 self._read_medicines(content)
             case "events":
                 self._read_events(content)
         self.count()
+
+    def read_lines(self, segments: Sequence[Segment]) -> None:
+        """All resources of segments of lines, those of known forms together, whatever their source."""
+        for segment in segments:
+            self._reject(segment)
+        texts = ((segment.source, segment.first, segment.read()) for segment in segments)
+        lines = self._forms(texts, self._part.fill) if self._forms is not None else each_line(texts)
+        for source, number, line in lines:
+            self._read_text(line, source, number)
+        self.count()
+
+    def _reject(self, segment: Segment) -> None:
+        """Note what of a segment could not be read."""
+        for place, reason in segment.rejects:
+            self._part.reject(segment.source, place, None, reason)
 
     def count(self) -> None:
         """Tell the part what the interpreter passed over."""
@@ -298,6 +306,13 @@ class LineProbe(PieceReader):
             raw.patient = patient
         self._read_into.skipped.update(reader.skipped)
         return bool(self._raws), []
+
+
+def each_line(texts: Iterable[Line]) -> Iterator[Line]:
+    """All lines of texts of several."""
+    for source, first, content in texts:
+        for number, line in enumerate(content.split(b"\n"), first):
+            yield source, number, line
 
 
 def named_patient(reference: str) -> str | None:

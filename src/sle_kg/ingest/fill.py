@@ -24,6 +24,9 @@ DATED = {table: [name for name, kind in columns.items() if kind == "date"] for t
     "record": ["value", "date"]
 }
 """Columns of each table that may hold a date of the line."""
+_NUMBER_BITS = 40
+_NUMBER = (1 << _NUMBER_BITS) - 1
+"""The bits of a line's place that are its number in the source; those above are the number of the source."""
 KEY_BYTES = 15
 """A key is a hash of what a template says, of less than 38 digits."""
 
@@ -125,13 +128,13 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Lines with templates: number of the template, number in the source, place of the patient, id, and dates.
+    """Lines with templates: number of the template, place (see `Fill`), place of the patient, id, and dates.
 
     The dates are in days since 1970, in the order of DAYS; null, or no column, where a line has fewer.
     """
 
     templates: pa.Array
-    numbers: pa.Array
+    places: pa.Array
     patients: pa.Array
     identifiers: pa.Array
     days: list[pa.Array]
@@ -140,7 +143,7 @@ class Columns:
         """The lines that a mask names."""
         return Columns(
             self.templates.filter(mask),
-            self.numbers.filter(mask),
+            self.places.filter(mask),
             self.patients.filter(mask),
             self.identifiers.filter(mask),
             [day.filter(mask) for day in self.days],
@@ -150,9 +153,9 @@ class Columns:
 class Fill:
     """Lines with their templates, for the tables of a part.
 
-    `lines` are those of the source in hand that were filled in one by one: the number of the template, the number in
-    the source, the place of the patient, the id, and the dates in days since 1970; `patients` are places of patients by
-    the references that name them.
+    The place of a line is its source and its number there, in one number. `lines` are those that were filled in one by
+    one: the number of the template, the place, the place of the patient, the id, and the dates in days since 1970;
+    `patients` are places of patients by the references that name them.
     """
 
     def __init__(self) -> None:
@@ -160,18 +163,25 @@ class Fill:
         self.patients: dict[bytes, int] = {}
         self._templates = Templates()
         self._names: list[str] = []
-        self._source = ""
-        self._columns: list[tuple[str, Columns]] = []
+        self._sources: list[str] = []
+        self._columns: list[Columns] = []
 
-    def begin(self, source: str, templates: Templates) -> None:
-        """The lines that follow are of this source, and by these templates."""
-        self._collect()
+    def begin(self, templates: Templates) -> None:
+        """The lines that follow are by these templates."""
         self._templates = templates
-        self._source = source
+
+    def begin_of(self, source: str) -> int:
+        """What is added to the numbers of the lines of a source to make their places."""
+        self._sources.append(source)
+        return len(self._sources) - 1 << _NUMBER_BITS
+
+    def found(self, place: int) -> tuple[str, int]:
+        """The source and the number of a line."""
+        return self._sources[place >> _NUMBER_BITS], place & _NUMBER
 
     def add(self, columns: Columns) -> None:
-        """Many lines of the source in hand."""
-        self._columns.append((self._source, columns))
+        """Many lines."""
+        self._columns.append(columns)
 
     def any(self) -> bool:
         """Whether there are lines."""
@@ -198,9 +208,10 @@ class Fill:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        template, number, patient, identifier = (
-            pa.concat_arrays(self._each(name)) for name in ("templates", "numbers", "patients", "identifiers")
+        template, place, patient, identifier = (
+            pa.concat_arrays(self._each(name)) for name in ("templates", "places", "patients", "identifiers")
         )
+        source = pc.shift_right(place, pa.scalar(_NUMBER_BITS, pa.int64()))
         used = template.dictionary_encode()
         different = used.dictionary.to_pylist()
         told = [self._templates.all[one] for one in different]
@@ -209,8 +220,8 @@ class Fill:
         columns = [
             pa.array(self._names, pa.string()).take(patient),
             pc.binary_join_element_wise(kinds, identifier.cast(pa.string()), ""),
-            pa.concat_arrays([pa.repeat(source, len(one.numbers)) for source, one in self._columns]),
-            number,
+            pa.array(self._sources, pa.string()).take(source),
+            pc.bit_wise_and(place, pa.scalar(_NUMBER, pa.int64())),
             keys.take(used.indices),
             *(pa.concat_arrays(list(days)).cast(pa.date32()) for days in self._days()),
         ]
@@ -229,15 +240,15 @@ class Fill:
         import pyarrow as pa
 
         if self.lines:
-            templates, numbers, patients, identifiers, days = zip(*self.lines, strict=True)
+            templates, places, patients, identifiers, days = zip(*self.lines, strict=True)
             told = [
-                pa.array([one[place] if place < len(one) else None for one in days], pa.int32())
-                for place in range(max(map(len, days)))
+                pa.array([one[which] if which < len(one) else None for one in days], pa.int32())
+                for which in range(max(map(len, days)))
             ]
             self.add(
                 Columns(
                     pa.array(templates, pa.int32()),
-                    pa.array(numbers, pa.int64()),
+                    pa.array(places, pa.int64()),
                     pa.array(patients, pa.int32()),
                     pa.array(identifiers, pa.large_binary()),
                     told,
@@ -248,7 +259,7 @@ class Fill:
     def _each(self, column: str) -> list[pa.Array]:
         """A column of all lines."""
         self._collect()
-        return [getattr(one, column) for _, one in self._columns]
+        return [getattr(one, column) for one in self._columns]
 
     def _days(self) -> Iterator[list[pa.Array]]:
         """The columns of dates of all lines."""
@@ -256,8 +267,8 @@ class Fill:
 
         for place in range(len(DAYS)):
             yield [
-                one.days[place] if place < len(one.days) else pa.nulls(len(one.numbers), pa.int32())
-                for _, one in self._columns
+                one.days[place] if place < len(one.days) else pa.nulls(len(one.places), pa.int32())
+                for one in self._columns
             ]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from itertools import chain, islice
@@ -40,8 +40,8 @@ from sle_kg.patients.dates import interval
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Line = tuple[int, bytes]
-"""A line with its number."""
+Line = tuple[str, int, bytes]
+"""A line with its source and its number."""
 Days = tuple[int, ...]
 
 SHARED = frozenset(
@@ -88,38 +88,52 @@ class Forms:
         self._held = 0
         self._block = _SHORTEST_BLOCK
 
-    def fill(self, source: str, first: int, content: bytes, fill: Fill) -> Iterator[Line]:
+    def fill(self, texts: Iterable[Line], fill: Fill) -> Iterator[Line]:
         """Fill in the rows of lines by their templates; gives those lines that are to be read by themselves.
 
-        `first` is the number of the first line in the source.
+        Each text is some lines of a source, with the number of the first of them.
         """
-        import pyarrow as pa
-
         if self._held > _ROOM and not fill.any():
             self._forget()
-        fill.begin(source, self._templates)
-        lines = lines_of(content)
-        start = 0
-        while start < len(lines):
-            block = lines.slice(start, self._block)
-            numbers = pa.arange(first + start, first + start + len(block))
-            start += len(block)
-            self._block = min(2 * self._block, _LONGEST_BLOCK)
-            yield from self._one_by_one(*self._by_columns(block, numbers, fill), fill)
+        fill.begin(self._templates)
+        for lines, places in self._blocks(texts, fill):
+            for place, line in self._one_by_one(*self._by_columns(lines, places, fill), fill):
+                yield *fill.found(place), line
 
-    def _by_columns(self, lines: pa.Array, numbers: pa.Array, fill: Fill) -> tuple[pa.Array, pa.Array]:
-        """Fill in the lines of known forms; gives the others, with their numbers."""
+    def _blocks(self, texts: Iterable[Line], fill: Fill) -> Iterator[tuple[pa.Array, pa.Array]]:
+        """The lines of all texts with their places, many at a time."""
+        import pyarrow as pa
+
+        waiting: list[tuple[pa.Array, pa.Array]] = []
+        missing = self._block
+        for source, first, content in texts:
+            lines, begin = lines_of(content), fill.begin_of(source) + first
+            start = 0
+            while start < len(lines):
+                some = lines.slice(start, missing)
+                waiting.append((some, pa.arange(begin + start, begin + start + len(some))))
+                start += len(some)
+                missing -= len(some)
+                if not missing:
+                    yield _together(waiting)
+                    waiting, self._block = [], min(2 * self._block, _LONGEST_BLOCK)
+                    missing = self._block
+        if waiting:
+            yield _together(waiting)
+
+    def _by_columns(self, lines: pa.Array, places: pa.Array, fill: Fill) -> tuple[pa.Array, pa.Array]:
+        """Fill in the lines of known forms; gives the others, with their places."""
         import pyarrow.compute as pc
 
         patient = fill.patients, partial(self._patient_of, fill)
         for layout in self._layouts_of(lines[::_SAMPLE].to_pylist()):
             template = partial(self._template, layout)
-            columns = columns_of(layout, lines, numbers, (self._days, self._day), patient, template)
-            if len(columns.numbers):
+            columns = columns_of(layout, lines, places, (self._days, self._day), patient, template)
+            if len(columns.places):
                 fill.add(columns)
-                others = pc.invert(pc.is_in(numbers, columns.numbers))
-                lines, numbers = lines.filter(others), numbers.filter(others)
-        return lines, numbers
+                others = pc.invert(pc.is_in(places, columns.places))
+                lines, places = lines.filter(others), places.filter(others)
+        return lines, places
 
     def _template(self, layout: Layout, left: Left, signature: Signature) -> int | None:
         """The number of the template of a new form, if the probe knows what it says; None where it has none."""
@@ -136,16 +150,16 @@ class Forms:
         often = (layout for layout, lines in found.items() if lines * _SAMPLE >= _SEVERAL and not layout.is_escaped)
         return sorted(often, key=lambda one: len(one.steps), reverse=True)
 
-    def _one_by_one(self, lines: pa.Array, numbers: pa.Array, fill: Fill) -> Iterator[Line]:
-        """Fill in the rows of lines; gives those that are to be read by themselves."""
+    def _one_by_one(self, lines: pa.Array, places: pa.Array, fill: Fill) -> Iterator[tuple[int, bytes]]:
+        """Fill in the rows of lines; gives those that are to be read by themselves, with their places."""
         last: Layout | None = None
-        for number, line in zip(numbers.to_pylist(), lines.to_pylist(), strict=True):
+        for place, line in zip(places.to_pylist(), lines.to_pylist(), strict=True):
             cut = self._cut(last, line) if last is not None else None
-            known = self._fill_by(cut, number, fill) if cut is not None else None
+            known = self._fill_by(cut, place, fill) if cut is not None else None
             if known is None:
-                known, last = self._by_another(number, line, fill)
+                known, last = self._by_another(place, line, fill)
             if not known:
-                yield number, line
+                yield place, line
 
     def _forget(self) -> None:
         """Start anew, when too much is remembered."""
@@ -154,19 +168,19 @@ class Forms:
         self._templates.forget()
         self._held = 0
 
-    def _by_another(self, number: int, line: bytes, fill: Fill) -> tuple[bool, Layout | None]:
+    def _by_another(self, place: int, line: bytes, fill: Fill) -> tuple[bool, Layout | None]:
         """Fill in a line by any layout of its type, which is given; False where it is to be read by itself."""
         head = _head(line)
         cuts = []
         for layout in self._layouts.get(head, ()):
             cut = self._cut(layout, line)
             if cut is not None:
-                known = self._fill_by(cut, number, fill)
+                known = self._fill_by(cut, place, fill)
                 if known is not None:
                     return known, layout
                 cuts.append(cut)
         new = self._new(head, line, cuts)
-        return (False, None) if new is None else (bool(self._fill_by(new, number, fill)), new.layout)
+        return (False, None) if new is None else (bool(self._fill_by(new, place, fill)), new.layout)
 
     def _cut(self, layout: Layout, line: bytes) -> _Cut | None:
         """A line as a layout cuts it; None where it does not, or where a date is none."""
@@ -187,7 +201,7 @@ class Forms:
             signature += [order.index(day) for day in days]
         return _Cut(layout, left, texts, days, tuple(signature))
 
-    def _fill_by(self, cut: _Cut, number: int, fill: Fill) -> bool | None:
+    def _fill_by(self, cut: _Cut, place: int, fill: Fill) -> bool | None:
         """Fill in a line of a known form; False where it is known to need reading by itself, None where unknown."""
         layout, left, texts, days, signature = cut
         template = layout.templates.get(left, _NONE).get(signature, UNKNOWN)
@@ -202,7 +216,7 @@ class Forms:
         patient = self._patient_of(fill, texts[layout.patient])
         if patient is None:
             return False
-        fill.lines.append((template, number, patient, identifier, days))
+        fill.lines.append((template, place, patient, identifier, days))
         return True
 
     def _patient_of(self, fill: Fill, reference: bytes) -> int | None:
@@ -271,6 +285,16 @@ class _Cut(NamedTuple):
     texts: list[bytes]
     days: Days
     signature: Signature
+
+
+def _together(parts: Sequence[tuple[pa.Array, pa.Array]]) -> tuple[pa.Array, pa.Array]:
+    """Lines and their places, of several texts or of one."""
+    import pyarrow as pa
+
+    if len(parts) == 1:
+        return parts[0]
+    lines, places = zip(*parts, strict=True)
+    return pa.concat_arrays(list(lines)), pa.concat_arrays(list(places))
 
 
 def _knows(layout: Layout, line: bytes) -> bool:

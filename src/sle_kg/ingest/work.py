@@ -46,8 +46,10 @@ def read_piece(job: Job, piece: Piece, key: str) -> None:
     part = PartBuilder()
     resources = PieceReader(terminology(), job.code_map, part, _forms_of(job).fill)
     rows = RowReader(terminology(), job.code_map, part, job.maps)
+    resources.read_lines([segment for segment in piece.segments if segment.form == "lines"])
     for segment in piece.segments:
-        (rows if segment.form in ("rows", "patients") else resources).read(segment)
+        if segment.form != "lines":
+            (rows if segment.form in ("rows", "patients") else resources).read(segment)
     PartStore(job.folder).write(key, part, {"bytes": piece.size})
 
 
