@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ def ingest_cohort(
     An ingest that was interrupted goes on when the same command is given again. Records that cannot be used are listed
     in rejects.csv, each with its place and the reason.
     """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # others keep more than is in use
     from sle_kg.ingest import Options
     from sle_kg.ingest import ingest_cohort as ingest
     from sle_kg.patients.codemap import read_code_map

@@ -1,13 +1,16 @@
 """Rows of lines by their templates, in the order of the final tables, together with rows that were read one by one.
 
-The lines of all parts are sorted once, by patient and record. Then each table goes through them: the rows of a line's
-template are taken as columns, thousands of lines at a time, and rows that were read one by one stand where their record
-belongs. Templates beyond those that may be held, and records that the sources hold twice, become such rows in DuckDB.
+The lines of all parts are sorted some patients at a time, by patient and record, and every table takes its rows from
+them: the rows of a line's template are taken as columns, thousands of lines at a time, and rows that were read one by
+one stand where their record belongs. Templates beyond those that may be held, and records that the sources hold twice,
+become such rows in DuckDB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sle_kg.ingest.fill import DATED, DAYS, template_schema, which_day
@@ -22,13 +25,14 @@ HELD = 300_000
 """Templates that are held in memory, those of most lines: about 150 MB."""
 BATCH = 1 << 15
 """Lines that are filled in at a time."""
-SORTED = 1 << 18
+SORTED = 1 << 17
 """Lines that are sorted at a time, about: all of some patients."""
+_ORDER = [("place", "ascending"), ("record", "ascending")]
 _PATIENTS_TOGETHER = """
-    SELECT min(place), max(place)
-    FROM (SELECT place, sum(count(*)) OVER (ORDER BY place) // ? AS part FROM unordered GROUP BY place)
+    SELECT max(place)
+    FROM (SELECT place, sum(count(*)) OVER (ORDER BY place) // ? AS part FROM line GROUP BY place)
     GROUP BY part ORDER BY part"""
-"""The first and the last of the patients whose lines are sorted together."""
+"""The last of the patients whose lines are sorted together."""
 
 
 def quoted(name: str) -> str:
@@ -36,8 +40,18 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The lines of some patients, in order, with the place of the first and of the last patient, and their names."""
+
+    first: int
+    last: int
+    names: pa.Array
+    lines: pa.Table
+
+
 class Filling:
-    """The lines of some parts, of known patients, in order.
+    """The lines of some parts, of known patients.
 
     The connection has the tables `source`, `twice` and `known` of the merge.
     """
@@ -47,29 +61,18 @@ class Filling:
         for table in COLUMNS:
             register(db, "told", store.files(template_name(table), keys), template_schema(table))
             db.execute(f"CREATE TABLE {_rows_of(table)} AS SELECT DISTINCT * FROM told")
-        says = " UNION ALL ".join(
-            f"SELECT DISTINCT template, {1 << place} AS bit FROM {_rows_of(table)}"
-            for place, table in enumerate(COLUMNS)
-        )
         db.execute(
             f"""
             CREATE TABLE template AS
-              SELECT s.template, f.tables,
-                     (row_number() OVER (ORDER BY s.lines DESC, s.template) - 1)::INTEGER AS number
-              FROM (SELECT template, count(*) AS lines FROM source WHERE template IS NOT NULL GROUP BY template) s
-              LEFT JOIN (SELECT template, bit_or(bit) AS tables FROM ({says}) GROUP BY template) f USING (template);
-            CREATE TABLE unordered AS
-              SELECT k.place, s.record, t.number, {", ".join(DAYS)}, t.tables,
-                     w.record IS NOT NULL OR t.number >= {HELD} AS alone
+              SELECT template, (row_number() OVER (ORDER BY count(*) DESC, template) - 1)::INTEGER AS number
+              FROM source WHERE template IS NOT NULL GROUP BY template;
+            CREATE TABLE line AS
+              SELECT k.place, s.record, t.number, {", ".join(DAYS)}, w.record IS NOT NULL OR t.number >= {HELD} AS alone
               FROM source s JOIN template t USING (template)
               JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
-              LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record;
-            CREATE TABLE line AS FROM unordered LIMIT 0;
+              LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record
             """
         )
-        for places in db.execute(_PATIENTS_TOGETHER, [SORTED]).fetchall():
-            db.execute("INSERT INTO line FROM unordered WHERE place BETWEEN ? AND ? ORDER BY place, record", places)
-        db.execute("DROP TABLE unordered")
         [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
 
     def one_by_one(self, table: str) -> str | None:
@@ -77,38 +80,30 @@ class Filling:
         if not self._alone:
             return None
         cells = ", ".join(f"{_cell(table, name)} AS {quoted(name)}" for name in COLUMNS[table])
-        return f"""SELECT k.patient, l.record, {cells}, t.{ORDINAL} FROM line l
+        return f"""SELECT k.patient, l.record, {cells}, t.{ORDINAL}, k.place FROM line l
                    JOIN known k USING (place) JOIN template USING (number) JOIN {_rows_of(table)} t USING (template)
                    WHERE l.alone"""
 
-    def batches(self, table: str, rows: str) -> Iterator[pa.RecordBatch]:
-        """The rows of a final table in order; `rows` is the query of those that were read one by one, in order.
-
-        What needs this connection is done at once, the rest as batches are asked for, perhaps in another thread.
-        """
+    def table(self, table: str, rows: str) -> FilledTable:
+        """A final table; `rows` is the query of its rows that were read one by one, in order, with their `place`."""
         self._db.execute(f"CREATE TABLE {_plain(table)} AS {rows}")
-        return _batches(table, self._db.cursor(), self._db.cursor())
+        return FilledTable(table, self._db)
 
+    def groups(self) -> Iterator[Group]:
+        """The lines that are taken as columns."""
+        bounds = [last for (last,) in self._db.execute(_PATIENTS_TOGETHER, [SORTED]).fetchall()]
+        for before, last in pairwise([-1, *bounds]):
+            names = self._of("SELECT patient FROM known WHERE place BETWEEN ? AND ? ORDER BY place", before + 1, last)
+            yield Group(before + 1, last, names["patient"].combine_chunks(), self._lines(before + 1, last))
 
-def _batches(table: str, db: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
-    """The rows of a final table in order, by connections of their own."""
-    with db, other:
-        plain = other.sql(f"FROM {_plain(table)}").to_arrow_reader(BATCH)
-        held = db.sql(
-            f"""SELECT number, r.* EXCLUDE (template)
-                FROM {_rows_of(table)} r JOIN template USING (template)
-                WHERE number < {HELD} ORDER BY number, {ORDINAL}"""
-        ).to_arrow_table()
-        if held.num_rows:
-            names = db.sql("SELECT patient FROM known ORDER BY place").to_arrow_table()["patient"].combine_chunks()
-            templates, rest = _Templates(table, held, names), _Rest(plain, schema(table))
-            with db.cursor() as third:
-                others = third.sql(_others(table)).to_arrow_reader(BATCH)
-                for batch in _in_order(db.sql(_lines(table)).to_arrow_reader(BATCH), others):
-                    yield from templates.filled(batch, rest)
-        else:
-            yield from plain
-        db.execute(f"DROP TABLE {_plain(table)}")
+    def _lines(self, first: int, last: int) -> pa.Table:
+        """The lines of some patients that are taken as columns, in order."""
+        columns = ", ".join(("place", "record", "number", *DAYS))
+        query = f"SELECT {columns} FROM line WHERE NOT alone AND place BETWEEN ? AND ?"
+        return self._of(query, first, last).sort_by(_ORDER)
+
+    def _of(self, query: str, *places: int) -> pa.Table:
+        return self._db.sql(query, params=places).to_arrow_table()
 
 
 def _rows_of(table: str) -> str:
@@ -119,20 +114,6 @@ def _rows_of(table: str) -> str:
 def _plain(table: str) -> str:
     """Name of the table with rows that were read one by one."""
     return quoted(f"plain-{table}")
-
-
-def _lines(table: str) -> str:
-    """The query of the lines with rows in a table; they are in order as they are."""
-    bit = 1 << list(COLUMNS).index(table)
-    return f"""SELECT place, record, number, {", ".join(DAYS)}, 0 AS rows FROM line
-               WHERE NOT alone AND tables & {bit} <> 0"""
-
-
-def _others(table: str) -> str:
-    """The query of records with rows that were read one by one, in order, with the columns of `_lines`."""
-    nothing = ", ".join(f"NULL::DATE AS {day}" for day in DAYS)
-    return f"""SELECT place, record, NULL::INTEGER AS number, {nothing}, count(*)::INTEGER AS rows
-               FROM {_plain(table)} JOIN known USING (patient) GROUP BY place, record ORDER BY place, record"""
 
 
 def _in_order(*sources: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -159,13 +140,13 @@ def _up_to(batch: pa.RecordBatch, place: int, record: str) -> int:
 
 
 def _sorted(batches: Sequence[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-    """Batches, each in order, as one in order."""
+    """Batches, each in order, as one in order; a column that one does not have is null there."""
     import pyarrow as pa
 
     if len(batches) == 1:
         return batches
-    both = pa.Table.from_batches(batches).sort_by([("place", "ascending"), ("record", "ascending")])
-    found: list[pa.RecordBatch] = both.combine_chunks().to_batches()
+    both = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
+    found: list[pa.RecordBatch] = both.sort_by(_ORDER).to_batches()
     return found
 
 
@@ -180,81 +161,140 @@ def _cell(table: str, column: str) -> str:
     return f"CASE WHEN t.{quoted(which_day(column))} IS NULL THEN t.{quoted(column)} ELSE {day} END"
 
 
-class _Rest:
-    """Rows that were read one by one, taken in order."""
+class _Others:
+    """Rows that were read one by one, with their `place`, in order: told of first, then taken."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch], columns: pa.Schema) -> None:
-        self._batches = batches
+        self._batches = (batch for batch in batches if batch.num_rows)
+        self._next = next(self._batches, None)
         self._held = columns.empty_table()
 
-    def take(self, number: int) -> pa.Table:
-        """The next rows."""
+    def up_to(self, place: int | None = None) -> Iterator[pa.RecordBatch]:
+        """Place and record of the rows of patients up to a place; all that are left without one."""
+        import pyarrow.compute as pc
+
+        while (batch := self._next) is not None:
+            count = batch.num_rows if place is None else pc.sum(pc.less_equal(batch["place"], place)).as_py()
+            if count:
+                yield self._held_back(batch.slice(0, count))
+            if count < batch.num_rows:
+                self._next = batch.slice(count)
+                return
+            self._next = next(self._batches, None)
+
+    def _held_back(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Place and record of rows that are to be taken."""
         import pyarrow as pa
 
-        while self._held.num_rows < number:
-            more = pa.Table.from_batches([next(self._batches)]).cast(self._held.schema)
-            self._held = pa.concat_tables([self._held, more])
+        rows = pa.Table.from_batches([batch.select(self._held.column_names)]).cast(self._held.schema)
+        self._held = pa.concat_tables([self._held, rows])
+        return batch.select(["place", "record"])
+
+    def take(self, number: int) -> pa.Table:
+        """The next of the rows that were told of."""
         taken = self._held.slice(0, number)
         self._held = self._held.slice(number)
         return taken
 
 
-class _Templates:
-    """The rows of templates for a table as columns, those of a template together.
+class FilledTable:
+    """A final table, group by group of patients.
 
-    `starts` and `counts` say where those of each template are, by its number; `names` are the patients by place.
+    `_starts` and `_counts` say where the rows of each template are among `_cells`, by its number.
     """
 
-    def __init__(self, table: str, rows: pa.Table, names: pa.Array) -> None:
+    def __init__(self, table: str, db: duckdb.DuckDBPyConnection) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        counts = [0] * (1 + pc.max(rows["number"]).as_py())
+        self.schema = schema(table)
+        self._plain = _plain(table)
+        self._db = db.cursor()
+        [(templates,)] = self._db.execute(f"SELECT least(count(*), {HELD}) FROM template").fetchall()
+        rows = self._db.sql(
+            f"""SELECT number, r.* EXCLUDE (template)
+                FROM {_rows_of(table)} r JOIN template USING (template)
+                WHERE number < {HELD} ORDER BY number, {ORDINAL}"""
+        ).to_arrow_table()
+        counts = [0] * templates
         for found in pc.value_counts(rows["number"]).to_pylist():
             counts[found["values"]] = found["counts"]
-        self.schema = schema(table)
-        self.names = names
-        self.number = rows.num_rows
-        self.counts = pa.array(counts, pa.int32())
-        self.starts = pc.subtract(pc.cumulative_sum(self.counts), self.counts)
-        self.cells = {name: rows[name].combine_chunks().cast(self.schema.field(name).type) for name in COLUMNS[table]}
-        self.which = {name: rows[which_day(name)].combine_chunks().fill_null(0) for name in DATED[table]}
+        self._counts = pa.array(counts, pa.int32())
+        self._starts = pc.subtract(pc.cumulative_sum(self._counts), self._counts)
+        self._number = rows.num_rows
+        self.has_lines = rows.num_rows > 0
+        self._cells = {name: rows[name].combine_chunks().cast(self.schema.field(name).type) for name in COLUMNS[table]}
+        self._which = {name: rows[which_day(name)].combine_chunks().fill_null(0) for name in DATED[table]}
+        self._places = {name: sorted({*pc.unique(which).to_pylist()} - {0}) for name, which in self._which.items()}
+        self._others = _Others(self._db.sql(f"FROM {self._plain}").to_arrow_reader(BATCH), self.schema)
 
-    def filled(self, lines: pa.RecordBatch, rest: _Rest) -> Iterator[pa.RecordBatch]:
-        """The rows of a batch of lines: of its template where a line has one, else its number of the other rows."""
+    def of(self, group: Group) -> Iterator[pa.RecordBatch]:
+        """The rows of the patients of a group, in order."""
+        import pyarrow.compute as pc
+
+        batches = group.lines.to_batches(BATCH)
+        lines = (batch.filter(pc.greater(self._counts.take(batch["number"]), 0)) for batch in batches)
+        for batch in _in_order(lines, self._others.up_to(group.last)):
+            yield self._filled(batch, group)
+
+    def rest(self) -> Iterator[pa.RecordBatch]:
+        """The rows of all patients of whom there was no group."""
+        for batch in self._others.up_to():
+            yield from self._others.take(batch.num_rows).to_batches()
+        self._db.execute(f"DROP TABLE {self._plain}")
+        self._db.close()
+
+    def _filled(self, lines: pa.RecordBatch, group: Group) -> pa.RecordBatch:
+        """The rows of lines: of its template where a line has one, else the next of the others."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        number, rows = lines["number"], lines["rows"]
-        others = rest.take(pc.sum(rows).as_py() or 0)
-        counts = pc.coalesce(self.counts.take(number), rows)
-        total = pc.sum(counts).as_py()
-        if not total:
-            return
-        before = pc.subtract(pc.cumulative_sum(counts), counts)
-        start = pc.add(pc.subtract(pc.cumulative_sum(rows), rows), pa.scalar(self.number, pa.int32()))
-        shift = pc.subtract(pc.coalesce(self.starts.take(number), start), before)
-        ends = pa.concat_arrays([before, pa.array([total], pa.int32())])
-        line = pc.list_parent_indices(pa.ListArray.from_arrays(ends, pa.nulls(total)))
-        row = pc.add(pa.arange(0, total).cast(pa.int32()), shift.take(line))
-        columns = [self.names.take(lines["place"]).take(line), lines["record"].take(line)]
-        for name, cells in self.cells.items():
+        if "number" not in lines.schema.names:
+            return self._others.take(lines.num_rows).combine_chunks().to_batches()[0]
+        number = lines["number"]
+        others = self._others.take(number.null_count)
+        other = pc.cast(pc.is_null(number), pa.int32())
+        start = pc.add(pc.subtract(pc.cumulative_sum(other), other), pa.scalar(self._number, pa.int32()))
+        row, line = _rows(pc.coalesce(self._starts.take(number), start), pc.coalesce(self._counts.take(number), other))
+        patient = group.names.take(pc.subtract(lines["place"], group.first))
+        columns = [_along(patient, line), _along(lines["record"], line)]
+        for name, cells in self._cells.items():
             every = pa.concat_arrays([cells, *others[name].chunks]) if others.num_rows else cells
             column = every.take(row)
-            if name in self.which:
-                column = self._with_days(name, column, lines, line, row)
+            if self._places.get(name):
+                which = self._which[name]
+                nothing = pa.repeat(pa.scalar(0, pa.int32()), others.num_rows)
+                which = (pa.concat_arrays([which, nothing]) if others.num_rows else which).take(row)
+                for place in self._places[name]:
+                    day = _along(_as(column.type, lines[DAYS[place - 1]]), line)
+                    column = pc.if_else(pc.equal(which, place), day, column)
             columns.append(column)
-        yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
-    def _with_days(self, name: str, column: pa.Array, lines: pa.RecordBatch, line: pa.Array, row: pa.Array) -> pa.Array:
-        """A column with the dates of the lines in the places that are theirs."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
 
-        others = pa.repeat(pa.scalar(0, pa.int32()), max(0, (pc.max(row).as_py() or 0) + 1 - self.number))
-        which = pa.concat_arrays([self.which[name], others]).take(row)
-        for place, day in enumerate(DAYS, 1):
-            if pc.any(pc.equal(self.which[name], place)).as_py():
-                told = lines[day].take(line).cast(column.type)
-                column = pc.if_else(pc.equal(which, place), told, column)
-        return column
+def _rows(starts: pa.Array, counts: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    """Of lines with their first row and their number of rows: all rows, and the line of each, None for one row each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    total = pc.sum(counts).as_py()
+    if total == len(counts):
+        return starts, None
+    before = pc.subtract(pc.cumulative_sum(counts), counts)
+    ends = pa.concat_arrays([before, pa.array([total], pa.int32())])
+    line = pc.list_parent_indices(pa.ListArray.from_arrays(ends, pa.nulls(total)))
+    shift = pc.subtract(starts, before)
+    return pc.add(pa.arange(0, total).cast(pa.int32()), shift.take(line)), line
+
+
+def _along(column: pa.Array, line: pa.Array | None) -> pa.Array:
+    """What a column of lines says of each row."""
+    return column if line is None else column.take(line)
+
+
+def _as(kind: pa.DataType, days: pa.Array) -> pa.Array:
+    """Dates as dates or as text, each different one written once."""
+    if days.type == kind:
+        return days
+    different = days.dictionary_encode()
+    return different.dictionary.cast(kind).take(different.indices)

@@ -9,25 +9,27 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.ingest.filling import Filling, quoted
 from sle_kg.ingest.parts import BOOKS, ORDINAL, PartStore, book_schema, part_schema, register
 from sle_kg.ingest.pieces import Segment
-from sle_kg.patients.facts import COLUMNS, schema
+from sle_kg.patients.facts import COLUMNS
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from sle_kg.ingest.filling import FilledTable, Group
+
 ROW_GROUP = 1 << 17
 """Rows of a row group of the final tables."""
 LARGEST = ("record", "measurement")
 """The tables of most rows: they are written first, that no thread has one of them left at the end."""
-MEMORY = "200MB"
-"""What DuckDB may hold before it writes to the folder of the ingest."""
+MEMORY, THREADS = "120MB", 4
+"""What DuckDB may hold before it writes to the folder of the ingest; each of its threads needs some of it."""
 _BATCH = 1 << 14
 SECOND = 1 << 20
 """Bytes of a piece of the second pass, about: what it reads takes longer than lines that are known."""
@@ -46,11 +48,11 @@ class Merge:
 
         self._store = store
         self._keys = sorted(keys)
-        self._threads = threads
+        self._threads = min(threads, THREADS)
         spill = store.folder / "spill"
         spill.mkdir(exist_ok=True)
         self._db: duckdb.DuckDBPyConnection = duckdb.connect(
-            config={"temp_directory": str(spill), "memory_limit": MEMORY, "threads": threads}
+            config={"temp_directory": str(spill), "memory_limit": MEMORY, "threads": self._threads}
         )
         self._db.execute("SET enable_progress_bar = false")  # it would go to standard output
         for book in BOOKS:
@@ -146,19 +148,33 @@ class Merge:
         """Write every fact table, with the parts of the second pass, and rejects; rows by table."""
         self._keys = sorted({*self._keys, *second})
         with ThreadPoolExecutor(self._threads) as pool:
-            writing: dict[str, Future[int]] = {}
-            for table in dict.fromkeys((*LARGEST, *COLUMNS)):
-                register(self._db, _facts(table), self._store.files(table, self._keys), part_schema(table))
-                if self._repeats:
-                    self._note_versions(table)
-                batches = self._filling.batches(table, self._final(table))
-                writing[table] = pool.submit(_write, folder / f"{table}.parquet", schema(table), batches)
-                running = [one for one in writing.values() if not one.done()]
-                if len(running) >= self._threads:
-                    wait(running, return_when=FIRST_COMPLETED)
-            counts = {table: writing[table].result() for table in COLUMNS}
+            tables: dict[str, _Final] = {}
+            finished: dict[str, Future[int]] = {}
+            for name in dict.fromkeys((*LARGEST, *COLUMNS)):
+                table = self._table(folder, name)
+                if table.has_lines:
+                    tables[name] = table
+                else:
+                    finished[name] = pool.submit(table.finish)
+                    wait([*finished.values()][: -self._threads])
+            written: list[Future[None]] = []
+            for group in self._filling.groups():
+                for one in written:
+                    one.result()
+                written = [pool.submit(table.write, group) for table in tables.values()]
+            for one in written:
+                one.result()
+            finished |= {name: pool.submit(table.finish) for name, table in tables.items()}
+            counts = {name: finished[name].result() for name in COLUMNS}
         counts["rejects"] = self._write_rejects(folder)
         return counts
+
+    def _table(self, folder: Path, name: str) -> _Final:
+        """A final table, with its rows that were read one by one."""
+        register(self._db, _facts(name), self._store.files(name, self._keys), part_schema(name))
+        if self._repeats:
+            self._note_versions(name)
+        return _Final(self._filling.table(name, self._final(name)), folder / f"{name}.parquet")
 
     def _write_rejects(self, folder: Path) -> int:
         """Write the rejects as Parquet and CSV; how many there are."""
@@ -189,25 +205,25 @@ class Merge:
         )
 
     def _kept(self, table: str) -> str:
-        """The rows of all parts that belong to a known patient, under the patient's id."""
+        """The rows of all parts that belong to a known patient, under the patient's id, with ordinal and place."""
         columns = ", ".join(f"t.{quoted(name)}" for name in ("record", *COLUMNS[table], ORDINAL))
         patient, join = "t.patient", ""
         if self._aliases:
             patient, join = "coalesce(a.patient, t.patient)", "LEFT JOIN alias a ON a.alias = t.patient"
         rows = f"SELECT {patient} AS patient, {columns} FROM {_facts(table)} t {join}"
-        kept = f"SELECT * FROM ({rows}) SEMI JOIN (FROM known WHERE NOT contradictory) USING (patient)"
+        kept = f"SELECT r.*, k.place FROM ({rows}) r JOIN known k USING (patient) WHERE NOT k.contradictory"
         filled = self._filling.one_by_one(table)
         return f"{kept} UNION ALL {filled}" if filled else kept
 
     def _final(self, table: str) -> str:
-        """The rows of a final table: each record once, in order."""
+        """The rows of a final table that were read one by one: each record once, in order, with the patient's place."""
         facts = [quoted(name) for name in COLUMNS[table]]
         every = self._kept(table)
         if self._repeats:
             every = f"""WITH kept AS ({every}), repeated AS (FROM kept SEMI JOIN twice USING (patient, record))
                         FROM kept ANTI JOIN twice USING (patient, record) UNION ALL BY NAME ({_once(table)})"""
-        return f"""SELECT patient, record, {", ".join(facts)} FROM ({every})
-                   ORDER BY {", ".join(["patient", "record", ORDINAL, *facts])}"""
+        return f"""SELECT patient, record, {", ".join(facts)}, place FROM ({every})
+                   ORDER BY {", ".join(["place", "record", ORDINAL, *facts])}"""
 
     def _rejects(self) -> str:
         """The rows of the table of rejects, in order."""
@@ -262,7 +278,8 @@ def _once(table: str) -> str:
     match table:
         case "record":
             return f"""SELECT patient, record, min(what) what, string_agg(DISTINCT value, '; ' ORDER BY value) "value",
-                         min("date") "date", 0 AS {ORDINAL} FROM repeated GROUP BY patient, record"""
+                         min("date") "date", 0 AS {ORDINAL}, min(place) place
+                       FROM repeated GROUP BY patient, record"""
         case "unread":
             order = ", ".join(quoted(name) for name in (*COLUMNS[table], ORDINAL))
             return f"""SELECT * FROM repeated
@@ -285,19 +302,59 @@ def _segments(form: Any, rows: Iterable[tuple[Any, ...]]) -> Iterator[Segment]:
         yield Segment(form, "", first, b"".join(lines))
 
 
-def _write(file: Path, columns: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write a table in row groups of one size, so that the same rows give the same bytes; how many rows."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+class _Table:
+    """A table in row groups of one size, so that the same rows give the same bytes."""
 
-    count, held = 0, columns.empty_table()
-    with pq.ParquetWriter(file, columns, compression="zstd") as writer:
+    def __init__(self, file: Path, columns: pa.Schema) -> None:
+        import pyarrow.parquet as pq
+
+        self._writer = pq.ParquetWriter(file, columns, compression="zstd")
+        self._held = columns.empty_table()
+        self._count = 0
+
+    def write(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Add rows."""
+        import pyarrow as pa
+
         for batch in batches:
-            count += batch.num_rows
-            held = pa.concat_tables([held, pa.Table.from_batches([batch]).cast(columns)])
-            while held.num_rows >= ROW_GROUP:
-                writer.write_table(held.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
-                held = held.slice(ROW_GROUP)
-        if held.num_rows:
-            writer.write_table(held.combine_chunks(), row_group_size=ROW_GROUP)
-    return count
+            self._held = pa.concat_tables([self._held, pa.Table.from_batches([batch]).cast(self._held.schema)])
+            while self._held.num_rows >= ROW_GROUP:
+                self._write_group()
+
+    def finish(self) -> int:
+        """End the table; how many rows it has."""
+        if self._held.num_rows:
+            self._write_group()
+        self._writer.close()
+        return self._count
+
+    def _write_group(self) -> None:
+        group, self._held = self._held.slice(0, ROW_GROUP), self._held.slice(ROW_GROUP)
+        group = group.combine_chunks()  # what it was made of need not be held while it is written
+        self._writer.write_table(group, row_group_size=ROW_GROUP)
+        self._count += group.num_rows
+
+
+def _write(file: Path, columns: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write a table; how many rows it has."""
+    table = _Table(file, columns)
+    table.write(batches)
+    return table.finish()
+
+
+class _Final:
+    """A final table on its way to its file."""
+
+    def __init__(self, rows: FilledTable, file: Path) -> None:
+        self._rows = rows
+        self._table = _Table(file, rows.schema)
+        self.has_lines = rows.has_lines
+
+    def write(self, group: Group) -> None:
+        """Write the rows of the patients of a group."""
+        self._table.write(self._rows.of(group))
+
+    def finish(self) -> int:
+        """Write the rows of the other patients; how many rows there are."""
+        self._table.write(self._rows.rest())
+        return self._table.finish()
