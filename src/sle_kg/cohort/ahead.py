@@ -71,12 +71,17 @@ class FirstDays:
     """The search for all trials; the places of `patterns` are those of their trials. One thread searches at a time."""
 
     def __init__(self, judge: SqlJudge, patterns: Sequence[Patterns]) -> None:
-        self._parsed = Parsed()
+        self.judge, self._parsed = judge, Parsed()
         self.probes = Probes(judge, self._parsed)
         self.trials = [_TrialAhead(one, place, self.probes) for place, one in enumerate(patterns)]
         changing = {feature for trial in self.trials for feature in trial.changing}
         self._changing = [feature for feature in self.probes.features if feature in changing]
         self._on = iso_date(judge.options.on)
+
+    @property
+    def bounds(self) -> list[str]:
+        """The columns of `WIDE` that are read."""
+        return list(dict.fromkeys(name for trial in self.trials for name in trial.bounds))
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Add to `FIRST_DAY` the patients of `WAITING` for whom there is such a day.
@@ -232,13 +237,20 @@ class _TrialAhead:
         self.changing = [one for one in self.compared if one in changing]
         moving = rules.reached(top for top in patterns.tops if top not in patterns.still)
         moved = part(rules, moving, moving)  # whoever waits passes all that time never changes
-        self._judged_by = {leaf.feature for leaf in moved.leaves(moving)}
+        judged_by = {leaf.feature for leaf in moved.leaves(moving)}
+        self._bounds = {one: pair for one, pair in self.columns.items() if one in judged_by}
+        """Of features of rows that time may move the columns of `WIDE`."""
         self._said_bits = ", ".join(judge.said_bits)
         self._eligible = self._eligible_by(rules, judge)
         self.find = self._find(self._eligible_by(moved, judge))
         best = hopeful(moved, lambda leaf: leaf.feature in changing)
         self.hopeless = None if best is None else self._hopeless(self._eligible_by(best, judge))
         """Statement: takes from `_ALIVE` whom the best of all changes would not let in; None where that is unknown."""
+
+    @property
+    def bounds(self) -> list[str]:
+        """The columns of `WIDE` by which rows are judged that time may move."""
+        return [name for pair in self._bounds.values() for name in pair]
 
     def asked(self) -> list[tuple[int, int, int, bool]]:
         """The rows of `_ASKED_BY`."""
@@ -262,7 +274,7 @@ class _TrialAhead:
             f"CASE WHEN bool_or(feature = {self._probes.number[one]}) THEN 1 ELSE 0 END AS {self._may(one)}"
             for one in self.changing
         )
-        bounds = ", ".join(name for one, pair in self.columns.items() if one in self._judged_by for name in pair)
+        bounds = ", ".join(self.bounds)
         return f"""DELETE FROM {_ALIVE} WHERE trial = {self.place} AND number NOT IN (
             WITH may AS (SELECT number, {may} FROM {self._known()} GROUP BY number),
             asked AS (SELECT may.*, 0 AS day, {bounds}, {self._said_bits}
@@ -286,8 +298,7 @@ class _TrialAhead:
             f"CASE WHEN {self._moved(one)} IS NULL THEN {was} ELSE {self._moved(one)}.{side} END AS {was}"
             if one in self.changing
             else was
-            for one, pair in self.columns.items()
-            if one in self._judged_by
+            for one, pair in self._bounds.items()
             for side, was in zip(("low", "high"), pair, strict=True)
         )
         return f"""INSERT INTO {_DAY}

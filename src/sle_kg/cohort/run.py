@@ -12,7 +12,7 @@ from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.changes import further_features
 from sle_kg.cohort.engine import CohortEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
-from sle_kg.cohort.patterns import CLEAR, WAITING, Patterns
+from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns, open_schema
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
 from sle_kg.cohort.waiting import Waiting, WaitingPatients
@@ -137,7 +137,7 @@ class _Cohort:
         self.columns = [judge.status_columns(trial.id) for trial in self.trials]
         self.patterns = [Patterns(trial, judge) for trial in self.trials]
         self.first_days = FirstDays(judge, self.patterns)
-        self.waiting = WaitingPatients(judge)
+        self.waiting = WaitingPatients(self.first_days)
         self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
         changes = [one.every for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
         self.counts = Counts(self.trials, self.columns, changes, wanted.candidates)
@@ -146,10 +146,13 @@ class _Cohort:
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> _Part:
         """Add to the database of a judged chunk what statuses do not tell, in the tables of `TOLD`; but no days."""
+        import pyarrow as pa
+
         for name, columns in TOLD.items():
-            connection.execute(f"CREATE TABLE {name}({columns})")
-        for place, patterns in enumerate(self.patterns):
-            patterns.tell(connection, place)
+            if name != OPEN:
+                connection.execute(f"CREATE TABLE {name}({columns})")
+        rows = [one for place, patterns in enumerate(self.patterns) for one in patterns.tell(connection, place)]
+        connection.register(OPEN, pa.Table.from_batches(rows, open_schema()).combine_chunks())
         for place, what_if in enumerate(self.what_if):
             what_if.tell_gains(connection, place)
         if connection.execute(f"SELECT 1 FROM {WAITING} LIMIT 1").fetchall():
@@ -158,7 +161,7 @@ class _Cohort:
 
     def tell_days(self, parts: Sequence[_Part]) -> None:
         """Add `FIRST_DAY` and `AHEAD` to some parts; days are searched for together."""
-        days, first = self.waiting.first_days([part.waiting for part in parts], self.first_days), 0
+        days, first = self.waiting.first_days([part.waiting for part in parts]), 0
         for part in parts:
             part.connection.register("found_days", days)
             part.connection.execute(
@@ -169,17 +172,10 @@ class _Cohort:
             self._tell_ahead(part.connection)
 
     def slim(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Drop all that days, counts and the verdict table do not need of a chunk; words take one byte."""
+        """Drop all that days, counts and the verdict table do not need of a chunk."""
         kept = {PERSON, JUDGED, *TOLD}
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         connection.execute(";".join(f"DROP TABLE {name}" for (name,) in tables if name not in kept))
-        words = [name for columns in self.columns for name in (*columns.rows.values(), columns.verdict)]
-        casts = [f"word({name}) AS {name}" for name in words]
-        counts = [columns.unknown for columns in self.columns]
-        connection.execute(
-            f"""CREATE TABLE slim AS SELECT {", ".join(["number", *casts, *counts])} FROM {JUDGED};
-            DROP TABLE {JUDGED}; ALTER TABLE slim RENAME TO {JUDGED}"""
-        )
 
     def _tell_ahead(self, connection: duckdb.DuckDBPyConnection) -> None:
         """`AHEAD`: what every row of the verdict table needs beside statuses."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
-from sle_kg.cohort.judge import SAID, SqlJudge
+from sle_kg.cohort.judge import SAID
 from sle_kg.cohort.patterns import WAITING
 from sle_kg.features.database import concepts_query, empty_database, load_references
 from sle_kg.features.doses import PREPARED
@@ -40,12 +40,9 @@ class Waiting:
 class WaitingPatients:
     """Copies out of chunks the patients in `WAITING`, and has their days searched for."""
 
-    def __init__(self, judge: SqlJudge) -> None:
-        self._judge = judge
-        bounds = (
-            name for trial, some in judge.wanted.items() for f in some for name in judge.columns.bounds(trial, f.slug)
-        )
-        self._bounds = ", ".join(dict.fromkeys(bounds))
+    def __init__(self, search: FirstDays) -> None:
+        self._search, self._judge = search, search.judge
+        self._bounds = ", ".join(search.bounds)
 
     def of(self, connection: duckdb.DuckDBPyConnection) -> Waiting:
         """The patients in `WAITING` of a chunk.
@@ -64,7 +61,7 @@ class WaitingPatients:
         asked |= {name: f"FROM {name} SEMI JOIN gathered USING (number)" for name in (SAID, WAITING)}
         return Waiting(patients, count, {name: connection.sql(query).to_arrow_table() for name, query in asked.items()})
 
-    def first_days(self, chunks: Sequence[Waiting], search: FirstDays) -> pa.Table:
+    def first_days(self, chunks: Sequence[Waiting]) -> pa.Table:
         """The first days (`FIRST_DAY`) of all who wait in some chunks.
 
         Numbers are raised by those of all patients of the chunks before. The tables of the chunks are given up.
@@ -73,7 +70,7 @@ class WaitingPatients:
         connection.execute(f"CREATE TABLE {FIRST_DAY}(number BIGINT, trial INTEGER, day DATE)")
         if any(chunk.count for chunk in chunks):
             self._load(connection, chunks)
-            search.tell(connection)
+            self._search.tell(connection)
         return connection.sql(f"FROM {FIRST_DAY}").to_arrow_table()
 
     def _load(self, connection: duckdb.DuckDBPyConnection, chunks: Sequence[Waiting]) -> None:
