@@ -233,7 +233,8 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
     return f"""{name}_member AS (
         SELECT ws.feature, m.concept, min(m.status) AS member
         FROM wanted_set ws JOIN membership m ON m.value_set = ws.value_set
-        WHERE ws.parameter = {text(parameter)} AND m.status <> 'outside' GROUP BY ws.feature, m.concept),
+        WHERE ws.parameter = {text(parameter)} AND m.status <> 'outside' AND ws.feature IN (SELECT feature FROM a)
+        GROUP BY ws.feature, m.concept),
     {name}_raw AS (
         SELECT {ask_of("x")} AS ask, x.patient, {", ".join(f"w.{column}" for column in OF_ASK)},
                x.record, x.concept, x.taken, x.ongoing, x.row_id,
