@@ -18,6 +18,8 @@ from sle_kg.verdict import Status, VerdictWord
 if TYPE_CHECKING:
     import duckdb
 
+Numbers = npt.NDArray[np.int64]
+"""Numbers of patients in `PERSON`."""
 Places = npt.NDArray[np.intp]
 """Some patients of a chunk, by their place in its columns."""
 
@@ -30,7 +32,7 @@ class Columns:
         self._status, self._leaves = judge.status_columns(trial.id), judge.trial_columns(trial.id).leaves
         names = dict.fromkeys(["number", *self._status.rows.values(), self._status.verdict, *self._leaves.values()])
         self._judged = connection.sql(f"SELECT {', '.join(names)} FROM {JUDGED}").to_arrow_table().combine_chunks()
-        self.numbers: npt.NDArray[np.int64] = self._judged["number"].to_numpy().astype(np.int64)
+        self.numbers: Numbers = self._judged["number"].to_numpy().astype(np.int64)
         """The number of each patient."""
         self._truths: dict[str, Truths] = {}
         self._words: dict[str, npt.NDArray[np.integer]] = {}

@@ -69,7 +69,7 @@ class Family:
             fails, kinds = case.truths[row].fails(self._criteria[row]), case.kinds(row)
             if row != self.top and (fails | (kinds != CLOSED)).any():
                 decisive = self._decides(case, row)
-                fails, kinds = fails & decisive, np.where(decisive, kinds, CLOSED).astype(np.int8)
+                fails, kinds = fails & decisive, np.where(decisive, kinds, np.int8(CLOSED))
             clear &= ~fails & (kinds != _PLACE["data"])
             if row not in self._parents and (kinds != CLOSED).any():
                 open_rows.append((row, kinds, self._settles(case, row)))
@@ -88,7 +88,7 @@ class Family:
         def still(leaf: Leaf) -> Truths:
             truths = patients.compared(leaf)
             if (moves := moving.get(leaf.feature.slug)) is not None:
-                truths = np.where(moves, UNKNOWN, truths).astype(np.int8)
+                truths = np.where(moves, np.int8(UNKNOWN), truths)
             return truths
 
         then = all_truths(self.rules, replace(patients, compared=still))[self.top]
@@ -147,8 +147,9 @@ class _Case:
             kinds = self._opened(self._criteria[row])
             if row in self.patients.attested:
                 yes, no = self.patients.attested[row]
-                kinds = np.where(yes | no, _PLACE["data"], kinds)
-            self._kinds[row] = np.where(self.truths[row].known, CLOSED, kinds).astype(np.int8)
+                kinds[yes | no] = _PLACE["data"]
+            kinds[self.truths[row].known] = CLOSED
+            self._kinds[row] = kinds
         return self._kinds[row]
 
     def _opened(self, criterion: Criterion) -> Kinds:
@@ -170,7 +171,8 @@ class _Case:
         for node, unknown, _ in self._nodes(exempt, everybody, everybody) if exempt is not None else ():
             if isinstance(node, Leaf) and node.feature.kind == "SexCondition":
                 np.minimum(found, _PLACE[leaf_open_kind(node)], out=found, where=unknown)
-        return np.where(judged, _PLACE["judgement"], found).astype(np.int8)
+        found[judged] = _PLACE["judgement"]
+        return found
 
     def _nodes(
         self, condition: Condition, among: Flags, ripe: Flags

@@ -93,14 +93,14 @@ def row_truths(rules: RuleSet, row: Criterion, patients: Patients, counted: Mapp
     met = evaluate(rules.conditions[row.id], patients, counted)
     if row.id in patients.attested:
         yes, no = patients.attested[row.id]
-        one_way = np.where(yes == no, UNKNOWN, np.where(yes, TRUE, FALSE))
-        against = np.where(met == TRUE, no, yes)
-        met = np.where(met == UNKNOWN, one_way, np.where(against, UNKNOWN, met)).astype(np.int8)
+        contrary = (met == TRUE) & no | (met == FALSE) & yes
+        met = np.where(met == UNKNOWN, UNKNOWN + yes.view(np.int8) - no.view(np.int8), met)
+        met[contrary] = UNKNOWN
     if row.id not in rules.not_applicable:
         return RowTruths(met, patients.flags(False), met)
     exempt = evaluate(rules.not_applicable[row.id], patients, counted) == TRUE
     speaking = TRUE if row.kind == "inclusion" else FALSE
-    return RowTruths(met, exempt, np.where(exempt, speaking, met).astype(np.int8))
+    return RowTruths(met, exempt, np.where(exempt, np.int8(speaking), met))
 
 
 def all_truths(rules: RuleSet, patients: Patients) -> dict[str, RowTruths]:

@@ -8,15 +8,16 @@ for each pattern of them (`whatif.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from sle_kg.cohort.columns import Columns
-from sle_kg.cohort.family import CLOSED, Family
+from sle_kg.cohort.columns import Columns, Numbers
+from sle_kg.cohort.family import CLOSED, Family, Kinds
 from sle_kg.cohort.judge import SAID, SqlJudge
+from sle_kg.cohort.kleene import Flags
 from sle_kg.criteria import Criterion, Leaf, Trial
 from sle_kg.evaluate import Bound, RuleSet, families
 from sle_kg.features.wide import WIDE
@@ -26,7 +27,7 @@ from sle_kg.verdicts import KINDS
 
 if TYPE_CHECKING:
     import duckdb
-    import numpy.typing as npt
+    import pyarrow as pa
 
 Attested = dict[str, frozenset[bool]]
 Known = TypeVar("Known")
@@ -70,36 +71,29 @@ class Patterns:
 
     # ── What is told of every patient ────────────────────────────────────────────────────────────────────
 
-    def tell(self, connection: duckdb.DuckDBPyConnection, trial: int) -> None:
-        """Add to `CLEAR`, `OPEN` and `WAITING`; `trial` is the place of this trial."""
+    def tell(self, connection: duckdb.DuckDBPyConnection, trial: int) -> list[pa.RecordBatch]:
+        """Add to `CLEAR` and `WAITING`, and give the rows of `OPEN`; `trial` is the place of this trial."""
         chunk = Columns(connection, self.judge, self.trial)
-        self._tell_open(connection, chunk, trial)
         self._tell_waiting(connection, chunk, trial)
+        return self._tell_open(connection, chunk, trial)
 
-    def _tell_open(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> None:
-        """Add to `CLEAR` and `OPEN` the patients whom no row excludes."""
+    def _tell_open(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> list[pa.RecordBatch]:
+        """Add to `CLEAR` the patients whom no row excludes; their rows of `OPEN`."""
         here = np.flatnonzero(~chunk.verdict_is("ineligible"))
         unknown = {top: chunk.status_is(top, "unknown")[here] for top in self.tops}
         alone = np.sum(list(unknown.values()), axis=0) == 1
         clear = np.ones(len(here), np.bool_)
-        parts = []
+        open_rows = []
         for top, family in self._families.items():
             of = np.flatnonzero(unknown[top]) if len(family.members) == 1 else np.arange(len(here))
             found = family.look(chunk.patients(here[of], self.reached[top]))
             clear[of] &= found.clear
             for row, kinds, settles in found.open:
                 who = np.flatnonzero((kinds != CLOSED) & unknown[top][of])
-                parts.append((chunk.numbers[here[of[who]]], self.place[row], kinds[who], settles[who] & alone[of[who]]))
-        _insert(connection, CLEAR, trial, {"number": chunk.numbers[here[clear]]})
-        if parts:
-            numbers, rows, kinds_of, settle = zip(*parts, strict=True)
-            columns = {
-                "number": np.concatenate(numbers),
-                "row": np.repeat(rows, [len(some) for some in numbers]),
-                "kind": np.concatenate(kinds_of),
-                "settles": np.concatenate(settle),
-            }
-            _insert(connection, OPEN, trial, columns)
+                settling = settles[who] & alone[of[who]]
+                open_rows.append(_open_rows(chunk.numbers[here[of[who]]], trial, self.place[row], kinds[who], settling))
+        _insert(connection, CLEAR, trial, chunk.numbers[here[clear]])
+        return open_rows
 
     def _tell_waiting(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> None:
         """Add to `WAITING` who is not eligible, and of whom every top-level row against him may pass later.
@@ -114,7 +108,7 @@ class Patterns:
             if top not in self.still:
                 of = np.flatnonzero(may & against[top])
                 may[of] = family.may_pass_later(chunk.patients(of, self.reached[top]))
-        _insert(connection, WAITING, trial, {"number": chunk.numbers[may]})
+        _insert(connection, WAITING, trial, chunk.numbers[may])
 
     # ── What the database gives ──────────────────────────────────────────────────────────────────────────
 
@@ -197,13 +191,25 @@ def _rows(
     return {number: tuple(values) for number, *values in connection.cursor().execute(query, [list(numbers)]).fetchall()}
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection, name: str, trial: int, columns: Mapping[str, npt.NDArray[Any]]
-) -> None:
-    """Add rows of a trial to a table."""
+def open_schema() -> pa.Schema:
+    """The columns of `OPEN`."""
     import pyarrow as pa
 
-    kinds = {"kind": pa.DictionaryArray.from_arrays(columns["kind"], list(KINDS))} if "kind" in columns else {}
-    connection.register("arrow_rows", pa.table({**columns, **kinds}))
-    connection.execute(f"INSERT INTO {name} BY NAME SELECT *, {trial} AS trial FROM arrow_rows")
-    connection.unregister("arrow_rows")
+    place, word = pa.int32(), pa.dictionary(pa.int8(), pa.string())
+    return pa.schema({"number": pa.int64(), "trial": place, "row": place, "kind": word, "settles": pa.bool_()})
+
+
+def _open_rows(numbers: Numbers, trial: int, row: int, kinds: Kinds, settling: Flags) -> pa.RecordBatch:
+    """An open row of some patients."""
+    import pyarrow as pa
+
+    same = (np.full(len(numbers), place, np.int32) for place in (trial, row))
+    words = pa.DictionaryArray.from_arrays(kinds, list(KINDS))
+    return pa.record_batch([numbers, *same, words, settling], schema=open_schema())
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, name: str, trial: int, numbers: Numbers) -> None:
+    """Add patients of a trial to a table."""
+    connection.register("these_numbers", {"number": numbers})
+    connection.execute(f"INSERT INTO {name} SELECT number, {trial} FROM these_numbers")
+    connection.unregister("these_numbers")

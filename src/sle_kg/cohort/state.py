@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +33,8 @@ if TYPE_CHECKING:
 
 CONTEXT = b"sle_kg.context"
 """Key of the context in the metadata of the file."""
-_LISTS = {
-    OPEN: {"trial": "INTEGER", "row": "INTEGER", "kind": "VARCHAR", "settles": "BOOLEAN"},
-    GAIN: {"trial": "INTEGER", "change": "INTEGER", "step": "INTEGER", "verdict": "VARCHAR"},
-}
-"""Tables kept as a list of structures in each patient's row, and their columns as the file has them."""
+_LISTS = {OPEN: ("trial", "row", "kind", "settles"), GAIN: ("trial", "change", "step", "verdict")}
+"""Tables kept as a list of structures in each patient's row, and their columns."""
 
 
 def context(options: Options, trials: Sequence[str], engine: str, what_if: bool) -> str:
@@ -173,5 +170,5 @@ def _kept(columns: Sequence[StatusColumns]) -> list[str]:
     return [*(f"CAST({name} AS VARCHAR) AS {name}" for name in words), *(one.unknown for one in columns)]
 
 
-def _struct(fields: Mapping[str, str]) -> str:
-    return ", ".join(f"'{name}': CAST({name} AS {kind})" for name, kind in fields.items())
+def _struct(fields: Sequence[str]) -> str:
+    return ", ".join(f"'{name}': {name}" for name in fields)

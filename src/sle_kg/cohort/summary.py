@@ -20,10 +20,9 @@ from sle_kg.cohort.judge import JUDGED, StatusColumns
 from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING
 from sle_kg.cohort.whatif import GAIN
 from sle_kg.criteria import Operator, Trial
-from sle_kg.features.sql import text, texts
+from sle_kg.features.sql import text
 from sle_kg.features.wide import PERSON
 from sle_kg.verdict import OpenKind, Verdict, VerdictWord
-from sle_kg.verdicts import KINDS
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 AHEAD = "ahead"
 """The table of what statuses do not tell: `number`, `trial` (its place), `clear`, `earliest`."""
 TOLD = {
-    CLEAR: "number INTEGER, trial SMALLINT",
-    OPEN: f"number INTEGER, trial SMALLINT, row SMALLINT, kind ENUM({texts(KINDS)}), settles BOOLEAN",
+    CLEAR: "number BIGINT, trial INTEGER",
+    OPEN: "number BIGINT, trial INTEGER, row INTEGER, kind VARCHAR, settles BOOLEAN",
     WAITING: "number BIGINT, trial INTEGER",
     FIRST_DAY: "number BIGINT, trial INTEGER, day DATE",
     GAIN: "number BIGINT, trial INTEGER, change INTEGER, step INTEGER, verdict VARCHAR",
