@@ -26,7 +26,7 @@ COSTLY_STEPS = frozenset(
     {
         "projection_placement",  # its time is quadratic in columns
         "cte_filter_pusher",  # asks every row whether any reader of a common table wants it: all rows are wanted
-        *("partial_aggregate_pushdown", "projection_pullup", "common_subplan"),  # find nothing in these queries
+        *("partial_aggregate_pushdown", "common_subplan"),  # find nothing in these queries
         "compressed_materialization",  # to make keys narrow takes longer than to read them
     }
 )
