@@ -1,11 +1,13 @@
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import units_table
 from sle_kg import units
 from sle_kg.units import UnitError, convert, per_kilogram
 
@@ -111,3 +113,19 @@ def test_what_is_no_unit_is_parsed_once(monkeypatch):
         with pytest.raises(UnitError, match="'IE/once' is no UCUM unit"):
             convert(Decimal(value), "IE/once", "mg/dL")
     assert Parser.parse.call_count == 1
+
+
+def test_the_table_of_common_units_is_what_pint_says():
+    assert Path(units.__file__).with_suffix(".toml").read_text(encoding="utf-8") == units_table.text()
+    assert {"mg/dL", "umol/L", "mg/g{creat}", "[in_i]", "%", "10*9/L", "mL/min/{1.73_m2}"} < units._common().keys()
+    assert not {"Cel", "[degF]", "[pH]", "g/{unknown}"} & units._common().keys()
+
+
+@pytest.mark.parametrize("mass", [None, CREATININE])
+@pytest.mark.parametrize("target", ["mg/dL", "umol/L", "%", "10*9/L", "U/L", "mg"])
+def test_common_units_convert_as_by_pint(target, mass):
+    for unit in units._common():
+        told, expected = units._by_table(unit, target, mass), units._by_pint(unit, target, mass)
+        assert (told is None) == (expected is None), unit
+        if told is not None:
+            assert told[1] == expected[1] == 0 and abs(told[0] / expected[0] - 1) < Fraction(1, 10**15), unit

@@ -1,5 +1,7 @@
 """Exact conversion of UCUM units, by ucumvert and pint; a unit that does not convert is refused, never guessed.
 
+What these say of common units stands in a table (`units.toml`, made and checked by the tests).
+
 Every conversion is affine (a factor, and for temperatures an offset), so it is found once for a pair of units and kept
 as exact fractions; values are decimals with at most twelve places, as in the fact tables.
 """
@@ -7,6 +9,8 @@ as exact fractions; values are decimals with at most twelve places, as in the fa
 from __future__ import annotations
 
 import re
+import tomllib
+from collections import Counter
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -97,13 +101,40 @@ def _affine(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fractio
         raise UnitError(f"there is no unit, and {target!r} is needed")
     if bool(_SURFACE_AREA.search(unit)) != bool(_SURFACE_AREA.search(target)):
         raise UnitError(f"the unit {unit!r} does not convert into {target!r} (body surface area)")
+    convertible = _by_table if unit in _common() and target in _common() else _by_pint
+    found = convertible(unit, target, molar_mass)
+    if found is None:
+        raise UnitError(f"the unit {unit!r} does not convert into {target!r}")
+    return found
+
+
+@cache
+def _common() -> dict[str, dict[str, Any]]:
+    """Size and dimension of common units; pint knows the same, but takes longer to load than thousands of records."""
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
+
+def _by_table(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fraction, Fraction] | None:
+    """Factor and offset of a conversion between common units; None where their dimensions differ."""
+    source, goal = Counter(_common()[unit]), Counter(_common()[target])
+    factor = Fraction(source.pop("size")) / Fraction(goal.pop("size"))
+    amounts = source["substance"] - goal["substance"]
+    if amounts and molar_mass is not None:
+        factor *= Fraction(molar_mass) ** amounts
+        source["substance"] -= amounts
+        source["mass"] += amounts
+    return (factor.limit_denominator(10**18), Fraction(0)) if source == goal else None
+
+
+def _by_pint(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fraction, Fraction] | None:
+    """Factor and offset of any conversion; None where the dimensions differ. Raises UnitError for what is no unit."""
     registry = _registry()
     source, goal = _quantity(unit), _quantity(target)
     amounts = source.dimensionality.get("[substance]", 0) - goal.dimensionality.get("[substance]", 0)
     if amounts and (molar_mass is not None):
         source = source * (registry.Quantity(molar_mass, "gram / mole") ** int(amounts))
     if source.dimensionality != goal.dimensionality:
-        raise UnitError(f"the unit {unit!r} does not convert into {target!r}")
+        return None
     with localcontext() as context:
         context.prec = 60
         at_zero, at_one = (_scaled(registry, source, goal, Decimal(number)) for number in (0, 1))
@@ -167,15 +198,17 @@ def _registry() -> Any:
     import ucumvert
     from pint import UnitRegistry
 
-    registry: Any = UnitRegistry(non_int_type=Decimal)
-    registry.load_definitions(Path(ucumvert.__file__).with_name("pint_ucum_defs.txt"))
     logger = logging.getLogger("pint.util")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        registry.define("international_unit = [international_unit] = _ = i.U. = IU = iU")
-        registry.define("arbitrary_unit = [arbitrary_unit] = _ = arb_U")
-        registry.define("high_power_field = [high_power_field] = _ = HPF")
+        with localcontext() as context:
+            context.prec = 60
+            registry: Any = UnitRegistry(non_int_type=Decimal)
+            registry.load_definitions(Path(ucumvert.__file__).with_name("pint_ucum_defs.txt"))
+            registry.define("international_unit = [international_unit] = _ = i.U. = IU = iU")
+            registry.define("arbitrary_unit = [arbitrary_unit] = _ = arb_U")
+            registry.define("high_power_field = [high_power_field] = _ = HPF")
     finally:
         logger.setLevel(level)
     return registry
