@@ -116,7 +116,7 @@ class FirstDays:
         self._parsed.run(
             connection,
             f"""CREATE TABLE {_KNOWN} AS
-            WITH fact AS ({" UNION ALL ".join(f"SELECT patient, concept FROM fact_{name}" for name in _CODED)}),
+            WITH fact AS ({" UNION ALL ".join(f"SELECT patient, concept FROM fact_{name}" for name in FACTS_OF_CODES)}),
             asking AS (
                 SELECT DISTINCT m.concept, s.feature FROM membership m JOIN wanted_set s ON s.value_set = m.value_set
                 WHERE s.parameter = 'valueSet' AND s.feature IN ({numbers})),
@@ -349,7 +349,7 @@ _BETWEEN = f"""
              WHERE differ AND after - before > 1 LIMIT {MOST_PROBED // PARTS})
     SELECT number, events, feature, unnest(range(before + step, after, step)) AS day FROM part"""
 """SELECT of probes between two days on which a comparison differs."""
-_CODED = ("exposure", "condition", "procedure", "immunization")
+FACTS_OF_CODES = ("exposure", "condition", "procedure", "immunization")
 """Fact tables of what `OF_CODES` asks about."""
 
 
