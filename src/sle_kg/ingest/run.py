@@ -19,6 +19,7 @@ from sle_kg import __version__
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.files import plain_path, text_of_path
+from sle_kg.ingest.merge import SECOND, Merge
 from sle_kg.ingest.parts import PartStore
 from sle_kg.ingest.pieces import Piece, Segment, piece_size, pieces, segments_of
 from sle_kg.ingest.sources import Sources, find
@@ -75,10 +76,6 @@ def ingest_cohort(
 
 def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> Summary:
     """The ingest into a folder of one's own. Raises OSError where it cannot be written."""
-    import duckdb
-
-    from sle_kg.ingest.merge import SECOND, Merge
-
     workers = how.workers or os.cpu_count() or 1
     store = PartStore(folder / PARTS)
     total = found.size
@@ -90,7 +87,7 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
         return _done_before(folder, context, pieces(segments, room))
     try:
         with Readers(job, workers) as readers:
-            first = readers.read(pieces(segments, room))
+            first = readers.read(pieces(segments, room), _load_merge)
             progress(0, 0, "Merging")
             with closing(Merge(store, first, workers)) as merge:
                 if not merge.patients():
@@ -100,13 +97,29 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
                 final.mkdir(exist_ok=True)
                 rows = merge.write(final, second)
                 rejects, patients = merge.reasons(), merge.patients()
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        raise InputError(_no_room(folder, str(error).splitlines()[0])) from error
+    except Exception as error:
+        if _found_no_room(error):
+            raise InputError(_no_room(folder, str(error).splitlines()[0])) from error
+        raise
     rows.pop("rejects")
     skipped = Counter(found.skipped) + store.skipped([*first, *second])
     summary = Summary(rows, rejects, dict(sorted(skipped.items())), patients)
     _finish(folder, final, summary, _fingerprint(context, first))
     return summary
+
+
+def _load_merge() -> None:
+    """Load what the merge needs; no process may be forked after this."""
+    import duckdb  # noqa: F401
+    import pyarrow.compute
+    import pyarrow.parquet  # noqa: F401
+
+
+def _found_no_room(error: Exception) -> bool:
+    """Whether DuckDB found too little room, on disk or in memory."""
+    import duckdb
+
+    return isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException)
 
 
 def _segments(found: Sources, how: Options, read: _Read, room: int) -> tuple[Iterator[Segment], dict[str, Any]]:

@@ -6,7 +6,7 @@ import gc
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -96,26 +96,28 @@ class Readers:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def read(self, pieces: Iterable[Piece]) -> list[str]:
-        """The keys of all pieces, each read once, in any order.
+    def read(self, pieces: Iterable[Piece], meanwhile: Callable[[], None] = lambda: None) -> list[str]:
+        """The keys of all pieces, each read once, in any order; `meanwhile` is called when all processes have work.
 
         At most `workers` + 1 pieces are held at a time. Raises InputError where a process ends unexpectedly or a file
         cannot be read any more, and OSError where a part cannot be written.
         """
         try:
-            return self._read(iter(pieces))
+            return self._read(iter(pieces), meanwhile)
         finally:
             self._may_fork = False
 
-    def _read(self, waiting: Iterator[Piece]) -> list[str]:
+    def _read(self, waiting: Iterator[Piece], meanwhile: Callable[[], None]) -> list[str]:
         begin = list(islice(waiting, 2))
         if self._workers == 1 or len(begin) < 2:
             return list(dict.fromkeys(read_once(self._job, piece) for piece in chain(begin, waiting)))
         keys: dict[str, None] = {}
         running: set[Future[str]] = set()
         try:
-            for piece in chain(begin, waiting):
+            for number, piece in enumerate(chain(begin, waiting)):
                 running.add(self._processes().submit(_read_once, piece))
+                if number == self._workers:
+                    meanwhile()
                 if len(running) > self._workers:
                     keys |= dict.fromkeys(_collected(running))
             while running:
