@@ -316,19 +316,20 @@ class _TrialAhead:
 
     def confirm(self, on: str) -> str:
         """Statement: adds to `FIRST_DAY` the days of `_DAY` on which all rows pass by what was `FOUND` of them."""
+        ordered = sorted(self.columns, key=lambda one: self._probes.number[one])
         bounds = ", ".join(
-            f"max(f.{side}) FILTER (WHERE feature = {self._probes.number[one]}) AS {name}"
-            for one, pair in self.columns.items()
-            for side, name in zip(("low", "high"), pair, strict=True)
+            f"{side}s[{place}] AS {name}"
+            for place, one in enumerate(ordered, 1)
+            for side, name in zip(("low", "high"), self.columns[one], strict=True)
         )
         return f"""INSERT INTO {FIRST_DAY}
             WITH later AS (
-                SELECT d.number, d.day, {bounds}
+                SELECT d.number, d.day, list(f.low ORDER BY p.feature) AS lows, list(f.high ORDER BY p.feature) AS highs
                 FROM {_DAY} d JOIN {PROBE} p ON p.number = d.number AND p.day = d.day
-                     AND p.events IN ({NO_EVENTS}, {self.place})
+                SEMI JOIN (FROM {_ASKED_BY} WHERE trial = {self.place}) a ON a.feature = p.feature AND a.events = p.events
                 LEFT JOIN {FOUND} f USING (ask)
                 WHERE d.trial = {self.place} GROUP BY d.number, d.day),
-            asked AS (SELECT later.*, {self._said_bits} FROM later LEFT JOIN {SAID} USING (number))
+            asked AS (SELECT number, day, {bounds}, {self._said_bits} FROM later LEFT JOIN {SAID} USING (number))
             SELECT number, {self.place}, {on} + day FROM ({self._eligible}) ORDER BY number"""
 
     def _may(self, feature: Feature) -> str:
