@@ -326,7 +326,7 @@ class _TrialAhead:
             WITH later AS (
                 SELECT d.number, d.day, list(f.low ORDER BY p.feature) AS lows, list(f.high ORDER BY p.feature) AS highs
                 FROM {_DAY} d JOIN {PROBE} p ON p.number = d.number AND p.day = d.day
-                SEMI JOIN (FROM {_ASKED_BY} WHERE trial = {self.place}) a ON a.feature = p.feature AND a.events = p.events
+                JOIN {_ASKED_BY} a ON a.trial = d.trial AND a.feature = p.feature AND a.events = p.events
                 LEFT JOIN {FOUND} f USING (ask)
                 WHERE d.trial = {self.place} GROUP BY d.number, d.day),
             asked AS (SELECT number, day, {bounds}, {self._said_bits} FROM later LEFT JOIN {SAID} USING (number))
