@@ -232,9 +232,8 @@ class FilledTable:
         """The rows of the patients of a group, in order."""
         import pyarrow.compute as pc
 
-        batches = group.lines.to_batches(BATCH)
-        lines = (batch.filter(pc.greater(self._counts.take(batch["number"]), 0)) for batch in batches)
-        for batch in _in_order(lines, self._others.up_to(group.last)):
+        lines = group.lines.filter(pc.greater(self._counts.take(group.lines["number"]), 0))
+        for batch in _in_order(lines.combine_chunks().to_batches(BATCH), self._others.up_to(group.last)):
             yield self._filled(batch, group)
 
     def rest(self) -> Iterator[pa.RecordBatch]:
