@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +12,13 @@ from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
 from sle_kg.cohort.kleene import FALSE, TRUE, UNKNOWN, Flags, Patients, Truths
 from sle_kg.criteria import Leaf, Trial
 from sle_kg.features.sql import WORDS
-from sle_kg.sql_plan import leaf_key
+from sle_kg.features.wide import WIDE
+from sle_kg.sql_plan import LeafKey, leaf_key
 from sle_kg.verdict import Status, VerdictWord
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 Numbers = npt.NDArray[np.int64]
 """Numbers of patients in `PERSON`."""
@@ -34,7 +36,9 @@ class Columns:
         self._judged = connection.sql(f"SELECT {', '.join(names)} FROM {JUDGED}").to_arrow_table().combine_chunks()
         self.numbers: Numbers = self._judged["number"].to_numpy().astype(np.int64)
         """The number of each patient."""
-        self._truths: dict[str, Truths] = {}
+        self._place = np.zeros(self.numbers.max(initial=-1) + 1, np.intp)
+        self._place[self.numbers] = np.arange(len(self.numbers))
+        self._truths: dict[LeafKey, Truths] = {}
         self._words: dict[str, npt.NDArray[np.integer]] = {}
         self._bits = self._read_bits(connection)
 
@@ -46,11 +50,32 @@ class Columns:
         """Of whom a row has this status."""
         return self._is(self._status.rows[row], word)
 
+    def truths(self, leaf: Leaf) -> Truths:
+        """The truths of a comparison: one of the trial, or one that `compare` made."""
+        key = leaf_key(leaf)
+        if key not in self._truths:
+            self._truths[key] = _truths(self._judged[self._leaves[key]])
+        return self._truths[key]
+
+    def compare(self, connection: duckdb.DuckDBPyConnection, comparisons: Mapping[LeafKey, str], here: Places) -> None:
+        """Make further comparisons (SQL over `WIDE`) of some patients; those of others stay unknown."""
+        further = {key: sql for key, sql in comparisons.items() if key not in self._leaves}
+        if not further:
+            return
+        connection.register("these_numbers", {"number": self.numbers[here]})
+        query = f"SELECT number, {', '.join(further.values())} FROM {WIDE} SEMI JOIN these_numbers USING (number)"
+        number, *found = connection.sql(query).to_arrow_table().columns
+        connection.unregister("these_numbers")
+        where = self._place[number.to_numpy()]
+        for key, column in zip(further, found, strict=True):
+            self._truths[key] = np.full(len(self.numbers), UNKNOWN, np.int8)
+            self._truths[key][where] = _truths(column)
+
     def patients(self, here: Places, rows: Iterable[str]) -> Patients:
         """What is known of some patients; of `rows`, what is attested of them."""
 
         def compared(leaf: Leaf) -> Truths:
-            return self._compared(self._leaves[leaf_key(leaf)])[here]
+            return self.truths(leaf)[here]
 
         attested = {}
         for row in rows:
@@ -76,24 +101,21 @@ class Columns:
         coded = column.indices if pa.types.is_dictionary(column.type) else pc.index_in(column, pa.array(WORDS))
         return np.asarray(coded)
 
-    def _compared(self, name: str) -> Truths:
-        """The truths of a comparison."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        if name not in self._truths:
-            true, false, unknown = (pa.scalar(truth, pa.int8()) for truth in (TRUE, FALSE, UNKNOWN))
-            column = pc.fill_null(pc.if_else(self._judged[name].combine_chunks(), true, false), unknown)
-            self._truths[name] = column.to_numpy()
-        return self._truths[name]
-
     def _read_bits(self, connection: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[np.int64]]:
         """The columns of `SAID`, 0 for who has no attestation."""
         said = connection.sql(f"FROM {SAID}").to_arrow_table()
-        place = np.zeros(self.numbers.max(initial=-1) + 1, np.int64)
-        place[self.numbers] = np.arange(len(self.numbers))
-        where, found = place[said["number"].to_numpy()], {}
+        where, found = self._place[said["number"].to_numpy()], {}
         for name in said.column_names if len(said) else ():
             found[name] = np.zeros(len(self.numbers), np.int64)
             found[name][where] = said[name].to_numpy()
         return found
+
+
+def _truths(column: pa.ChunkedArray) -> Truths:
+    """The truths that a column of booleans holds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    true, false, unknown = (pa.scalar(truth, pa.int8()) for truth in (TRUE, FALSE, UNKNOWN))
+    truths: Truths = pc.fill_null(pc.if_else(column.combine_chunks(), true, false), unknown).to_numpy()
+    return truths

@@ -8,20 +8,18 @@ for each pattern of them (`whatif.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from sle_kg.cohort.columns import Columns, Numbers
 from sle_kg.cohort.family import CLOSED, Family, Kinds
-from sle_kg.cohort.judge import SAID, SqlJudge
+from sle_kg.cohort.judge import SqlJudge
 from sle_kg.cohort.kleene import Flags
-from sle_kg.criteria import Criterion, Leaf, Trial
-from sle_kg.evaluate import Bound, RuleSet, families
-from sle_kg.features.wide import WIDE
-from sle_kg.sql_plan import leaf_key
+from sle_kg.criteria import Criterion, Trial
+from sle_kg.evaluate import RuleSet, families
 from sle_kg.timeline import Case, changing_leaves
 from sle_kg.verdicts import KINDS
 
@@ -38,17 +36,6 @@ OPEN = "open_row"
 """Open rows of undetermined patients: `number`, `trial`, `row` (its place), `kind`, and whether it `settles` him."""
 WAITING = "waiting"
 """Patients for whom time alone could help: `number`, `trial` (its place)."""
-MOST_KNOWN = 200_000
-"""Patterns remembered; a cohort has a few thousand, and memory must not grow with it."""
-
-
-class Memory(dict[tuple[int, str], Known]):
-    """What is known of patterns (place of the top-level row, pattern), forgotten as a whole when it grows too large."""
-
-    def make_room(self) -> None:
-        """Forget everything where there is too much."""
-        if len(self) > MOST_KNOWN:
-            self.clear()
 
 
 class Patterns:
@@ -71,9 +58,8 @@ class Patterns:
 
     # ── What is told of every patient ────────────────────────────────────────────────────────────────────
 
-    def tell(self, connection: duckdb.DuckDBPyConnection, trial: int) -> list[pa.RecordBatch]:
+    def tell(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> list[pa.RecordBatch]:
         """Add to `CLEAR` and `WAITING`, and give the rows of `OPEN`; `trial` is the place of this trial."""
-        chunk = Columns(connection, self.judge, self.trial)
         self._tell_waiting(connection, chunk, trial)
         return self._tell_open(connection, chunk, trial)
 
@@ -110,53 +96,6 @@ class Patterns:
                 may[of] = family.may_pass_later(chunk.patients(of, self.reached[top]))
         _insert(connection, WAITING, trial, chunk.numbers[may])
 
-    # ── What the database gives ──────────────────────────────────────────────────────────────────────────
-
-    def pattern(self, top: str, said: Iterable[str]) -> str:
-        """SQL: the pattern of a top-level row as text: a digit for each comparison, then what is attested.
-
-        `said` are the rows of which anything is attested (`attested_rows`).
-        """
-        digits = self._digits(self.rules.leaves(self.rules.reached(self._members[top])))
-        return _joined([*digits, *(mark for row in sorted(self.reached[top] & set(said)) for mark in self._marks(row))])
-
-    def _digits(self, leaves: Iterable[Leaf]) -> list[str]:
-        """SQL: a digit for each comparison of the leaves, each once."""
-        columns = self.judge.trial_columns(self.trial.id).leaves
-        return [truth_digit(columns[key]) for key in sorted({leaf_key(leaf) for leaf in leaves})]
-
-    def _marks(self, row: str) -> list[str]:
-        """SQL: what is attested of a row."""
-        true, false = self.judge.said(self.trial.id, row)
-        stem = self.judge.place[self.trial.id, row]
-        return [f"CASE WHEN {true} THEN '+{stem};' ELSE '' END", f"CASE WHEN {false} THEN '/{stem};' ELSE '' END"]
-
-    def attested_rows(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
-        """The rows of which anybody attests anything."""
-        return {row for trial, row in self.judge.attested(connection) if trial == self.trial.id}
-
-    def bounds_of(
-        self, connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]
-    ) -> dict[int, tuple[dict[str, Bound], Attested]]:
-        """The bounds of some patients, and what is attested of them."""
-        slugs = [feature.slug for feature in self.judge.wanted[self.trial.id]]
-        names = [name for slug in slugs for name in self.judge.columns.bounds(self.trial.id, slug)]
-        columns = [f"CAST({name} AS DECIMAL(38, 12))" for name in names]
-        known = _rows(connection, WIDE, columns, numbers)
-        rows = [row.id for row in self.trial.criteria]
-        columns = [name for row in rows for name in self.judge.said(self.trial.id, row)]
-        said = _rows(connection, SAID, columns, numbers)
-        found = {}
-        for number in numbers:
-            values, answers = known[number], said.get(number, (False,) * len(columns))
-            bounds = {slug: (values[2 * place], values[2 * place + 1]) for place, slug in enumerate(slugs)}
-            attested = {
-                row: frozenset(yes for yes, holds in ((True, answers[2 * n]), (False, answers[2 * n + 1])) if holds)
-                for n, row in enumerate(rows)
-            }
-            found[number] = (bounds, {row: some for row, some in attested.items() if some})
-        return found
-
 
 def part(rules: RuleSet, rows: Iterable[str], family: Iterable[str] = ()) -> RuleSet:
     """The rules of some rows of a trial only; those that are not of the family stand without parents."""
@@ -173,22 +112,9 @@ def part(rules: RuleSet, rows: Iterable[str], family: Iterable[str] = ()) -> Rul
     )
 
 
-def _joined(parts: Sequence[str]) -> str:
-    """SQL: texts one after the other."""
-    return f"concat({', '.join(parts)})" if parts else "''"
-
-
 def truth_digit(column: str) -> str:
     """SQL: a truth as one character: 1, 0, or - where it is unknown."""
     return f"CASE WHEN {column} THEN '1' WHEN NOT {column} THEN '0' ELSE '-' END"
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], numbers: Sequence[int]
-) -> dict[int, tuple[Any, ...]]:
-    """The columns of some patients, by their number."""
-    query = f"SELECT number, {', '.join(columns)} FROM {table} WHERE number IN (SELECT unnest(?))"
-    return {number: tuple(values) for number, *values in connection.cursor().execute(query, [list(numbers)]).fetchall()}
 
 
 def open_schema() -> pa.Schema:

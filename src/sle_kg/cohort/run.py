@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.changes import further_features
+from sle_kg.cohort.columns import Columns
 from sle_kg.cohort.engine import CohortEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
 from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns, open_schema
@@ -141,8 +142,8 @@ class _Cohort:
         self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
         changes = [one.every for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
         self.counts = Counts(self.trials, self.columns, changes, wanted.candidates)
-        self.telling = Lock()
-        """Of several threads one at a time tells: they share what is known of patterns."""
+        self.searching = Lock()
+        """One thread at a time searches for days."""
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> _Part:
         """Add to the database of a judged chunk what statuses do not tell, in the tables of `TOLD`; but no days."""
@@ -151,10 +152,13 @@ class _Cohort:
         for name, columns in TOLD.items():
             if name != OPEN:
                 connection.execute(f"CREATE TABLE {name}({columns})")
-        rows = [one for place, patterns in enumerate(self.patterns) for one in patterns.tell(connection, place)]
+        rows: list[pa.RecordBatch] = []
+        for place, patterns in enumerate(self.patterns):
+            chunk = Columns(connection, self.judge, patterns.trial)
+            rows += patterns.tell(connection, chunk, place)
+            if self.what_if:
+                self.what_if[place].tell_gains(connection, chunk, place)
         connection.register(OPEN, pa.Table.from_batches(rows, open_schema()).combine_chunks())
-        for place, what_if in enumerate(self.what_if):
-            what_if.tell_gains(connection, place)
         if connection.execute(f"SELECT 1 FROM {WAITING} LIMIT 1").fetchall():
             self.engine.load_facts(connection)
         return _Part(connection, self.waiting.of(connection))
@@ -250,8 +254,7 @@ class _Judging:
     def _told(self, patients: tuple[str, ...]) -> tuple[tuple[str, ...], _Part]:
         """A chunk judged and told."""
         connection = self.cohort.engine.judge(patients)
-        with self.cohort.telling:
-            part = self.cohort.tell(connection)
+        part = self.cohort.tell(connection)
         self.cohort.slim(connection)
         return patients, part
 
@@ -338,8 +341,8 @@ class _Keeping(_Judging):
     def _rows(self, patients: tuple[str, ...]) -> pa.Table:
         """Some patients judged, as rows of a state."""
         connection = self.engine.judge_only(patients)
-        with self.cohort.telling:
-            part = self.cohort.tell(connection)
+        part = self.cohort.tell(connection)
+        with self.cohort.searching:
             self.cohort.tell_days([part])
         rows = rows_of(connection, self.cohort.columns, self.prints)
         connection.close()
