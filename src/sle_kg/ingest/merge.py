@@ -31,7 +31,7 @@ LARGEST = ("record", "measurement")
 MEMORY, THREADS = "120MB", 4
 """What DuckDB may hold before it writes to the folder of the ingest; each of its threads needs some of it."""
 _BATCH = 1 << 14
-SECOND = 1 << 20
+SECOND = 1 << 18
 """Bytes of a piece of the second pass, about: what it reads takes longer than lines that are known."""
 
 NOBODY = "refers to a patient who is in none of the sources"
@@ -308,7 +308,12 @@ class _Table:
     def __init__(self, file: Path, columns: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
-        self._writer = pq.ParquetWriter(file, columns, compression="zstd")
+        repeated = [
+            name for name in columns.names if name != "record"
+        ]  # a dictionary of records would only be in the way
+        self._writer = pq.ParquetWriter(
+            file, columns, compression="zstd", use_dictionary=repeated, write_statistics=repeated
+        )
         self._held = columns.empty_table()
         self._count = 0
 
