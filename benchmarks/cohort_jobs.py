@@ -53,6 +53,13 @@ def _chunks(folder: str) -> list[tuple[str, str]]:
     return [(ids[start].as_py(), ids[min(start + size, len(ids)) - 1].as_py()) for start in starts]
 
 
+def _files(folder: str) -> list[str]:
+    """The files that `_load` reads."""
+    from sle_kg.patients.facts import COLUMNS
+
+    return [f"{folder}/{name}.parquet" for name in COLUMNS]
+
+
 def _load(
     connection: Connection, folder: str, number: int, first: str, last: str, without: Collection[str] = ()
 ) -> None:
@@ -133,7 +140,7 @@ def ready(folder: str) -> Work:
     from sle_kg.terminology import terminology
     from sle_kg.trials import screenable
 
-    connection = empty_database()
+    connection = empty_database(files=_files(folder))
     judge = SqlJudge(list(screenable().values()), Options(on=ON), terminology())
     _load(connection, folder, 0, _chunks(folder)[0][0], _chunks(folder)[-1][1])
     connection.execute("SET search_path = 'chunk0,main'")
@@ -166,7 +173,7 @@ def _script(folder: str, trials: Callable[[], list[Trial]]) -> Work:
     from sle_kg.screening import Options
     from sle_kg.terminology import terminology
 
-    connection, chosen, terms = empty_database(), trials(), terminology()
+    connection, chosen, terms = empty_database(files=_files(folder)), trials(), terminology()
     chunks = resident(connection, folder)
 
     def work() -> None:
