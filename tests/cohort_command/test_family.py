@@ -114,7 +114,7 @@ def with_time(rules: RuleSet) -> RuleSet:
 
 
 @given(trials(), st.lists(st.tuples(bounds(), attestations), min_size=1, max_size=6))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_time_helps_whom_the_search_for_dates_would_look_at(made: Trial, patients: Known) -> None:
     rules, top_of = with_time(RuleSet.of(made)), families(made)
     timed = [({slug(n, kind): known[slug(n)] for n, kind in KINDS_OF_LEAVES.items()}, said) for known, said in patients]

@@ -2,15 +2,14 @@
 time alone could help.
 
 All of it depends on which comparisons of a top-level row and its parts are true, false or unknown, and on what is
-attested of them; that is asked of columns of truths (`family.py`). What would be gained by a change is looked into once
-for each pattern of them (`whatif.py`).
+attested of them; that is asked of columns of truths (`family.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-Attested = dict[str, frozenset[bool]]
-Known = TypeVar("Known")
-
 CLEAR = "clear_patient"
 """Patients whom no row excludes and against whom nothing speaks: `number`, `trial` (its place)."""
 OPEN = "open_row"
@@ -39,7 +35,7 @@ WAITING = "waiting"
 
 
 class Patterns:
-    """The top-level rows of one trial with their parts: what is told of them, and the patterns in which they occur."""
+    """The top-level rows of one trial with their parts, and what their patterns of truths tell of every patient."""
 
     def __init__(self, trial: Trial, judge: SqlJudge) -> None:
         self.trial, self.judge = trial, judge
@@ -55,8 +51,6 @@ class Patterns:
         }
         self.still = {top for top in self.tops if not changing_leaves(Case(0, self.rules, {}, {}), [top], True)}
         """Top-level rows that time alone never changes, whatever is known."""
-
-    # ── What is told of every patient ────────────────────────────────────────────────────────────────────
 
     def tell(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> list[pa.RecordBatch]:
         """Add to `CLEAR` and `WAITING`, and give the rows of `OPEN`; `trial` is the place of this trial."""
