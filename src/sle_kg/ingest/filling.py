@@ -74,6 +74,7 @@ class Filling:
             """
         )
         [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
+        [(self._held,)] = db.execute(f"SELECT least(count(*), {HELD}) FROM template").fetchall()
 
     def one_by_one(self, table: str) -> str | None:
         """The rows of those lines that are not taken as columns, with their ordinals; None where there are none."""
@@ -87,7 +88,7 @@ class Filling:
     def table(self, table: str, rows: str) -> FilledTable:
         """A final table; `rows` is the query of its rows that were read one by one, in order, with their `place`."""
         self._db.execute(f"CREATE TABLE {_plain(table)} AS {rows}")
-        return FilledTable(table, self._db)
+        return FilledTable(table, self._db.cursor(), self._held)
 
     def groups(self) -> Iterator[Group]:
         """The lines that are taken as columns."""
@@ -200,21 +201,21 @@ class _Others:
 class FilledTable:
     """A final table, group by group of patients.
 
-    `_starts` and `_counts` say where the rows of each template are among `_cells`, by its number.
+    The connection is its own; the first `templates` are held. `_starts` and `_counts` say where the rows of each are
+    among `_cells`, by its number.
     """
 
-    def __init__(self, table: str, db: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, table: str, db: duckdb.DuckDBPyConnection, templates: int) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         self.schema = schema(table)
         self._plain = _plain(table)
-        self._db = db.cursor()
-        [(templates,)] = self._db.execute(f"SELECT least(count(*), {HELD}) FROM template").fetchall()
+        self._db = db
         rows = self._db.sql(
             f"""SELECT number, r.* EXCLUDE (template)
                 FROM {_rows_of(table)} r JOIN template USING (template)
-                WHERE number < {HELD} ORDER BY number, {ORDINAL}"""
+                WHERE number < {templates} ORDER BY number, {ORDINAL}"""
         ).to_arrow_table()
         counts = [0] * templates
         for found in pc.value_counts(rows["number"]).to_pylist():
