@@ -57,7 +57,8 @@ _DOSE = rb"""dose(?:Quantity)?"\s*:\s*\{\s*"value"\s*:\s*(?=[-\d])"""
 _CODE = rb"""(?:code|vaccineCode|medicationCodeableConcept|severity|route|clinicalStatus|verificationStatus)"\s*:"""
 _CODE += rb"""\s*\{\s*"coding"\s*:\s*\[\s*\{\s*"system"\s*:\s*"[^"\\\x00-\x1f]*"\s*,\s*"code"\s*:\s*\""""
 """What stands before the first code of an element."""
-_DISPLAY = rb"""(?:("\s*,\s*"display"\s*:\s*")([^"\\\x00-\x1f]+)(?="))?"""
+_DISPLAY = rb"""((?:"\s*,\s*"display"\s*:\s*"(?=[^"\\\x00-\x1f]+"))?)((?<=")[^"\\\x00-\x1f]+|)"""
+"""The display behind such a code, if there is one."""
 _DATE = rb"""(?:\w*DateTime|\w*Instant|start|end|authoredOn|dateAsserted|recordedDate)"\s*:\s*"(?=\d{4}[\dT:.Z+-]*")"""
 """What stands before a date that no layout cuts out, partial or beside a partial one; the reader takes it as it is."""
 _PARTIAL = re.compile(b'"' + _DATE + rb"""[^"]{,9}\"""")
@@ -69,15 +70,15 @@ _CARRIED = frozenset(
 )
 """Types whose reader takes these codes and displays as they are, except of what is `contained`."""
 _NOTHING = re.compile(rb"(?!)")
-_MOST_GIVEN = 20_000
+_MOST_GIVEN = 10_000
 """Raw records of which is remembered what the rules make of them."""
 _VALUE = re.compile(rf"(.*\|)?{re.escape(_SIGN)}-value-(\d+)")
 """A mark of a value, alone or behind the system of a code."""
 
-Parted = tuple[bytes | None, ...]
-"""What is left of a line, parted at its values: what stands before each, its name, None, and so on."""
-Values = list[bytes | None]
-"""The values of a line as they stand there; None for a display that is not there."""
+Parts = list[bytes]
+"""What is left of a line, parted at its values: what stands before each, its name, nothing, and so on."""
+Values = list[bytes]
+"""The values of a line as they stand there; nothing for a display that is not there."""
 
 
 class _Place(NamedTuple):
@@ -124,7 +125,7 @@ class _Said:
         raw = self.raws[number]
         told = raw.values.copy()
         for name, rank, before, value in self.places[number]:
-            text = (values[value] or b"").decode()
+            text = values[value].decode()
             held = [*told[name]]
             held[rank] = _scalar(text) if value in self.scalars else f"{before}{text}"
             told[name] = tuple(held)
@@ -144,7 +145,7 @@ class Marked(NamedTuple):
 
     texts: list[bytes]
     days: dict[date | str, int]
-    said: dict[Parted, _Said | None]
+    said: dict[bytes, _Said | None]
 
 
 class Probe:
@@ -155,12 +156,12 @@ class Probe:
         self._facts = _Facts()
         self._interpreter = Interpreter(terminology, code_map, self._facts)
         self._marked: dict[tuple[Any, ...], Marked] = {}
-        self._held = 0
+        self._remembered: list[dict[Any, _Given]] = []
 
     def forget(self) -> None:
         """Start anew, when too much is remembered."""
         self._marked.clear()
-        self._held = 0
+        self._remembered.clear()
 
     def template(
         self, layout: Layout, left: Left, signature: Signature, kind: str, only_known: bool
@@ -175,13 +176,14 @@ class Probe:
         known = not only_known
         is_partial = not marked.days and _PARTIAL.search(left) is not None
         for pattern in _patterns(kind, b'"contained"' in left, is_partial):
-            parted, values = _parted(pattern, left)
-            if parted not in marked.said:
+            parts, values = _parted(pattern, left)
+            rest = MARK.join(parts)
+            if rest not in marked.said:
                 if not known:
                     return False
-                marked.said[parted] = self._read(layout, marked, kind, _Marks(parted, pattern.groups))
+                marked.said[rest] = self._read(layout, marked, kind, _Marks(parts, pattern.groups))
             known = True
-            said = marked.said[parted]
+            said = marked.said[rest]
             if said is not None and not (said.several and said.says_twice(values)):
                 return self._interpret(said, values, kind, marked.days)
         return None
@@ -220,7 +222,7 @@ class Probe:
             for place in places[number]
             if len(raw.values[place.name]) > 1
         }
-        given = [(dict[Any, _Given](), _taking(own)) for own in places]
+        given = [(dict[Any, _Given](), _taking(own)) for own in places] if len(raws) > 1 else []
         return _Said(raws, places, several, marks.scalars, bool(notes), skipped, given)
 
     def _interpret(self, said: _Said, values: Values, kind: str, days: Mapping[date | str, int]) -> Template | None:
@@ -254,20 +256,18 @@ class Probe:
         every = [known.get(own(values)) for known, own in said.given]
         for number, given in enumerate(every):
             if given is None:
-                if self._held >= _MOST_GIVEN:
-                    self._forget_given()
                 known, own = said.given[number]
                 every[number] = known[own(values)] = self._apply(said.raw(number, values))
-                self._held += 1
+                self._remembered.append(known)
+                if len(self._remembered) >= _MOST_GIVEN:
+                    self._forget_given()
         return [given for given in every if given is not None]
 
     def _forget_given(self) -> None:
         """Forget what the rules made of raw records."""
-        self._held = 0
-        for marked in self._marked.values():
-            for said in marked.said.values():
-                for known, _ in said.given if said is not None else ():
-                    known.clear()
+        for known in self._remembered:
+            known.clear()
+        self._remembered.clear()
 
     def _apply(self, raw: RawRecord) -> _Given:
         """Apply the rules to a raw record."""
@@ -325,16 +325,15 @@ class _Marks:
     display may be passed over for another. `scalars` are no texts.
     """
 
-    def __init__(self, parted: Parted, groups: int) -> None:
+    def __init__(self, parts: Parts, groups: int) -> None:
         self.alone: set[int] = set()
         self.scalars: set[int] = set()
         size = groups + 1
-        several = (len(parted) - 1) // size
+        several = (len(parts) - 1) // size
         self.needed = set(range(several))
         marked = []
         for number in range(several):
-            before, name, _, *shown = parted[number * size : number * size + size]
-            assert before is not None and name is not None
+            before, name, _, *shown = parts[number * size : number * size + size]
             is_text = name.endswith(b'"')
             if not is_text:
                 self.scalars.add(number)
@@ -342,9 +341,9 @@ class _Marks:
                 self.alone.add(number)
             quote = b"" if is_text else b'"'
             marked += [before, b'"', name, quote, _value_mark(number), quote]
-            if shown and shown[0] is not None:
+            if shown and shown[0]:
                 marked += [shown[0], _value_mark(several + number)]
-        self.left = b"".join([*marked, parted[-1] or b""])
+        self.left = b"".join([*marked, parts[-1]])
 
 
 def _taking(places: Sequence[_Place]) -> Callable[[Values], Any]:
@@ -352,15 +351,15 @@ def _taking(places: Sequence[_Place]) -> Callable[[Values], Any]:
     return itemgetter(*(place.value for place in places)) if places else lambda values: None
 
 
-def _parted(pattern: re.Pattern[bytes], left: Left) -> tuple[Parted, Values]:
+def _parted(pattern: re.Pattern[bytes], left: Left) -> tuple[Parts, Values]:
     """What is left of a line, parted at its values, and these: first those of names, then their displays."""
     parts = pattern.split(left)
     size = pattern.groups + 1
-    values: list[bytes | None] = []
+    values: list[bytes] = []
     for place in range(2, size, 2):
         values += parts[place::size]
-        parts[place::size] = [None] * (len(parts) // size)
-    return tuple(parts), values
+        parts[place::size] = [b""] * (len(parts) // size)
+    return parts, values
 
 
 @cache
