@@ -40,7 +40,7 @@ class Columns:
         self._place[self.numbers] = np.arange(len(self.numbers))
         self._truths: dict[LeafKey, Truths] = {}
         self._words: dict[str, npt.NDArray[np.integer]] = {}
-        self._bits = self._read_bits(connection)
+        self._bits = self._read_bits(connection, trial)
 
     def verdict_is(self, word: VerdictWord) -> Flags:
         """Whose verdict is this."""
@@ -101,9 +101,11 @@ class Columns:
         coded = column.indices if pa.types.is_dictionary(column.type) else pc.index_in(column, pa.array(WORDS))
         return np.asarray(coded)
 
-    def _read_bits(self, connection: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[np.int64]]:
-        """The columns of `SAID`, 0 for who has no attestation."""
-        said = connection.sql(f"FROM {SAID}").to_arrow_table()
+    def _read_bits(self, connection: duckdb.DuckDBPyConnection, trial: Trial) -> dict[str, npt.NDArray[np.int64]]:
+        """The columns of `SAID` with rows of the trial, 0 for who has no attestation."""
+        rows = (self._judge.said_place(trial.id, row.id)[0] for row in trial.criteria)
+        names = dict.fromkeys(["number", *(name for both in rows for name in both)])
+        said = connection.sql(f"SELECT {', '.join(names)} FROM {SAID}").to_arrow_table()
         where, found = self._place[said["number"].to_numpy()], {}
         for name in said.column_names if len(said) else ():
             found[name] = np.zeros(len(self.numbers), np.int64)
