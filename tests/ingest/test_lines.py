@@ -8,7 +8,7 @@ import re
 import pyarrow as pa
 import pytest
 
-from sle_kg.ingest import Options, blocks, fhir, filling, forms, ingest_cohort, pieces, work
+from sle_kg.ingest import Options, blocks, fhir, filling, forms, ingest_cohort, pieces, probe, work
 from sle_kg.ingest.layout import Layout
 from sle_kg.synthetic import write_cohort
 
@@ -58,7 +58,11 @@ def observation(dice):
             answers = [
                 {"code": coded(LOCAL, f"sledai2k:{name}"), "valueBoolean": dice.random() < 0.5} for name in names
             ]
-            found |= {"code": coded(LOCAL, "sledai2kTotal"), "component": answers}
+            results = [
+                {"code": coded(LOINC, code), "valueQuantity": quantity(dice.choice(NUMBERS), "mg/dL")}
+                for code in dice.choices(["2160-0", "1975-2", "1-8"], k=dice.randrange(3))
+            ]
+            found |= {"code": coded(LOCAL, "sledai2kTotal"), "component": answers + results}
             found["valueQuantity"] = quantity(dice.randrange(12), "{score}")
         case 3:
             found |= {"code": coded(LOCAL, "crsGrade"), "valueQuantity": quantity(dice.choice("1234"), "{score}")}
@@ -226,8 +230,11 @@ def test_hostile_lines_give_the_same_filled_in_or_alone(seed, tmp_path, monkeypa
 
     monkeypatch.setattr(forms, "columns_of", counted)
     lines = hostile_lines(seed, 1500 if seed > 1 else 800)
-    source = tmp_path / "lines.ndjson"
-    source.write_bytes(b"\n".join(lines) + b"\n")
+    monkeypatch.setattr(probe, "_MOST_GIVEN", 20)
+    source = tmp_path / "lines"
+    source.mkdir()
+    for number in range(3):
+        (source / f"{number}.ndjson").write_bytes(b"\n".join(lines[number::3]) + b"\n")
     ingest_cohort([str(source)], tmp_path / "learnt", Options(workers=1))
     by_columns.clear()
     assert compared(source, tmp_path, monkeypatch) < 2 * len(lines) // 3
