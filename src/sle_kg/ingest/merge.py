@@ -28,8 +28,9 @@ ROW_GROUP = 1 << 17
 """Rows of a row group of the final tables."""
 LARGEST = ("record", "measurement")
 """The tables of most rows: they are written first, that no thread has one of them left at the end."""
-MEMORY, THREADS = "120MB", 4
-"""What DuckDB may hold before it writes to the folder of the ingest; each of its threads needs some of it."""
+MEMORY, OF_A_PATIENT, THREADS = 120_000_000, 120, 4
+"""Bytes that DuckDB may hold before it writes to the folder of the ingest, in all and more for each patient; its threads,
+each of which needs some of them."""
 _BATCH = 1 << 14
 SECOND = 1 << 18
 """Bytes of a piece of the second pass, about: what it reads takes longer than lines that are known."""
@@ -52,11 +53,13 @@ class Merge:
         spill = store.folder / "spill"
         spill.mkdir(exist_ok=True)
         self._db: duckdb.DuckDBPyConnection = duckdb.connect(
-            config={"temp_directory": str(spill), "memory_limit": MEMORY, "threads": self._threads}
+            config={"temp_directory": str(spill), "memory_limit": f"{MEMORY}B", "threads": self._threads}
         )
         self._db.execute("SET enable_progress_bar = false")  # it would go to standard output
         for book in BOOKS:
             self._register(f"_{book}", book_schema(book))
+        [(persons,)] = self._rows("SELECT count(*) FROM _person")
+        self._db.execute(f"SET memory_limit = '{MEMORY + OF_A_PATIENT * persons}B'")
         self._db.execute(
             """
             CREATE TABLE known AS
