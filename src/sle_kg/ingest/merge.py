@@ -29,8 +29,10 @@ ROW_GROUP = 1 << 17
 LARGEST = ("record", "measurement")
 """The tables of most rows: they are written first, that no thread has one of them left at the end."""
 MEMORY, OF_A_PATIENT, THREADS = 120_000_000, 120, 4
-"""Bytes that DuckDB may hold before it writes to the folder of the ingest, in all and more for each patient; its threads,
-each of which needs some of them."""
+"""Bytes that DuckDB may hold before it writes to the folder of the ingest, in all and more for each patient.
+
+Each of its threads needs some of them, so there are few.
+"""
 _BATCH = 1 << 14
 SECOND = 1 << 18
 """Bytes of a piece of the second pass, about: what it reads takes longer than lines that are known."""
