@@ -34,6 +34,11 @@ def of_patient(fact: str) -> str:
     return f"⟨patient {fact}⟩"
 
 
+def seen(row: str) -> str:
+    """SQL: the columns of a row of `w` that tell which facts are seen and how their dates move, by its alias."""
+    return f"⟨seen {row}⟩"
+
+
 def asks(row: str) -> str:
     """SQL: whether a row of `w` asks what a row with the column `ask` answers, by the alias of that row's table."""
     return f"⟨asks {row}⟩"
@@ -56,6 +61,7 @@ def by_patient(sql: str) -> str:
         "asks": "w.ask = {0}.ask",
         "own": "w.*",
         "patient": "{0}.patient = w.patient",
+        "seen": "{0}.patient, {0}.base, {0}.shift",
         "base": "w.base",
         "test": "{0}.test",
     }
@@ -73,6 +79,7 @@ def for_everybody(sql: str, slots: int, base: str, tests: str) -> str:
         "asks": f"w.slot = {{0}}.ask % {slots}",
         "own": f"w.*, {ask} AS ask, {{0}}.patient",
         "patient": "true",
+        "seen": "{0}.base, {0}.shift",
         "base": base,
         "test": f"CAST({{0}}.test AS {tests})",
     }

@@ -12,12 +12,17 @@ from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import score_items
 from sle_kg.features.presence import BEGINNING
-from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own, test_of
+from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base, own, seen, test_of
 from sle_kg.features.sql import before, text
 
 Window = Callable[[str], str]
 
 ALL = "w AS (SELECT * FROM a)"
+
+
+def _possible_days(shift: str) -> tuple[str, str]:
+    """SQL: the first and the last possible day of a result `m`, moved by `shift` days, as seen at a row of `w`."""
+    return f"coalesce(m.date_from + {shift}, {BEGINNING})", f"least(coalesce(m.date_to, w.base), w.base) + {shift}"
 
 
 def latest(
@@ -36,8 +41,7 @@ def latest(
     `repeated`. `recent`: a record is certainly no older than `days`; `fresh`: the latest one is, whichever it is, for
     it is not before the last of their first possible days.
     """
-    shift = "w.shift" if repeated else "0"
-    day_lo = f"coalesce(m.date_from + {shift}, {BEGINNING})"
+    day_lo, day_hi = _possible_days("w.shift" if repeated else "0")
     if tests is None:
         limit, picked = f"coalesce(w.on_date - w.valid_days, {BEGINNING})", f"{test_of('t')} = m.test"
         wanted = "JOIN wanted_test t ON t.feature = w.feature"
@@ -46,8 +50,7 @@ def latest(
         wanted = ""
     return f"""{name}_seen AS (
         SELECT {own("m")}, m.test, m.record, m.low, m.high, m.uln, m.positive, m.below_quantification, m.text,
-               {day_lo} AS day_lo, least(coalesce(m.date_to, w.base), w.base) + {shift} AS day_hi,
-               {day_lo} >= {limit} AS recent{named and f", {named}"}
+               {day_lo} AS day_lo, {day_hi} AS day_hi, {day_lo} >= {limit} AS recent{named and f", {named}"}
         FROM w {wanted} JOIN fact_measurement m ON {of_patient("m")} AND {picked}
         WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")} AND ({usable})),
     {name}_last AS (SELECT ask, max(day_lo) AS last, bool_or(recent) AS fresh FROM {name}_seen GROUP BY ask),
@@ -265,29 +268,47 @@ def score(feature: Feature, options: FeatureOptions) -> Query:
     Items of one date give a sum with a lower bound (items present) and an upper bound (items not known to be absent).
     A total that fits them stands; one that does not forms a range with them (rule 7). Where several dates can be the
     latest, their totals form a range. Another instrument serves only where the reading allows it, and only where this
-    one has no result in its window.
+    one has no result in its window. A day is summed once for all features that ask for its total.
     """
-    vague = "day_lo <> day_hi"
-    ctes = f"""{ALL}, {latest("v", None, named="t.other, t.bit")},
+    day_lo, day_hi = _possible_days("w.shift")
+    ctes = f"""{ALL}, {latest("v", None, named="t.other")},
+    asked AS (
+        SELECT feature, other, dense_rank() OVER (ORDER BY test) AS total
+        FROM wanted_test WHERE bit IS NULL AND feature IN (SELECT feature FROM w)),
+    summed AS (
+        SELECT DISTINCT o.total, t.test, t.bit
+        FROM asked o JOIN wanted_test t ON t.feature = o.feature AND t.other = o.other),
+    dated AS (
+        SELECT m.patient, w.base, w.shift, t.total, {day_lo} AS day_lo, {day_hi} AS day_hi, m.low, m.high,
+               m.positive, t.bit
+        FROM (SELECT DISTINCT {seen("w")} FROM w) w CROSS JOIN summed t
+        JOIN fact_measurement m ON {of_patient("m")} AND {test_of("t")} = m.test
+        WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")}),
     days AS (
-        SELECT ask, other, day_lo, day_hi, bool_or(recent) AS recent,
-               bool_or(bit IS NULL) AS stated, least_where(low, bit IS NULL) AS low,
-               greatest_where(high, bit IS NULL) AS high, bit_or(bit) AS seen,
-               bit_or(CASE WHEN {vague} OR NOT coalesce(positive, low > 0, false) THEN bit END) AS not_present,
-               bit_or(CASE WHEN {vague} OR coalesce(positive, low > 0, true) THEN bit END) AS not_absent
-        FROM v_seen GROUP BY ask, other, day_lo, day_hi),
+        SELECT patient, base, shift, total, day_lo, day_hi, bool_or(bit IS NULL) AS stated,
+               least_where(low, bit IS NULL) AS low, greatest_where(high, bit IS NULL) AS high, bit_or(bit) AS seen,
+               bit_or(CASE WHEN NOT coalesce(present, false) THEN bit END) AS not_present,
+               bit_or(CASE WHEN coalesce(present, true) THEN bit END) AS not_absent
+        FROM (SELECT *, CASE WHEN day_lo = day_hi THEN coalesce(positive, low > 0) END AS present FROM dated) known
+        GROUP BY patient, base, shift, total, day_lo, day_hi),
     sums AS (
         SELECT *, {_points("(seen - coalesce(not_present, 0))")} AS least,
                {_all_points("seen")} - ({_points("(seen - coalesce(not_absent, 0))")}) AS most
         FROM days),
-    newest AS (SELECT ask, other, max(day_lo) AS last, bool_or(recent) AS fresh FROM days GROUP BY ask, other),
-    ranges AS (
-        SELECT s.ask, s.other, any_value(n.last) AS last, bool_or(n.fresh) AS fresh,
+    newest AS (
+        SELECT patient, base, shift, total, max(day_lo) AS last FROM days GROUP BY patient, base, shift, total),
+    totals AS (
+        SELECT patient, base, shift, total, any_value(n.last) AS last,
                least_or_null(CASE WHEN NOT stated THEN least WHEN low IS NOT NULL THEN least(low, most) END) AS lower,
                greatest_or_null(CASE WHEN NOT stated THEN most WHEN high IS NOT NULL THEN greatest(high, least) END)
                    AS upper
-        FROM sums s JOIN newest n ON n.ask = s.ask AND n.other = s.other AND s.day_hi >= n.last
-        GROUP BY s.ask, s.other),
+        FROM sums s JOIN newest n USING (patient, base, shift, total)
+        WHERE s.day_hi >= n.last GROUP BY patient, base, shift, total),
+    ranges AS (
+        SELECT {ask_of("s")} AS ask, t.other, s.last, s.lower, s.upper,
+               s.last >= coalesce(w.on_date - w.valid_days, {BEGINNING}) AS fresh
+        FROM w JOIN asked t ON t.feature = w.feature
+        JOIN totals s ON {of_patient("s")} AND s.base = w.base AND s.shift = w.shift AND s.total = t.total),
     chosen AS (
         SELECT * FROM ranges WHERE NOT other AND (fresh OR ask NOT IN (SELECT ask FROM ranges WHERE other))
         UNION ALL
