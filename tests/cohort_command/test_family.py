@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sle_kg.cohort.family import Family
 from sle_kg.cohort.kleene import FALSE, TRUE, UNKNOWN, Flags, Patients, Truths
-from sle_kg.cohort.patterns import part
+from sle_kg.cohort.top_rows import part
 from sle_kg.criteria import AllOf, Judgement, Leaf, Trial, with_leaves
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import (

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sle_kg.cohort.hope import hopeful, may_change
 from sle_kg.cohort.judge import SAID, SqlJudge, iso_date
-from sle_kg.cohort.patterns import WAITING, Patterns, part, truth_digit
 from sle_kg.cohort.probes import FOUND, NO_EVENTS, PROBE, Parsed, Probes
+from sle_kg.cohort.top_rows import WAITING, TopRows, part
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.database import load_rows
@@ -68,12 +68,12 @@ _DAY = "found_day"
 
 
 class FirstDays:
-    """The search for all trials; the places of `patterns` are those of their trials. One thread searches at a time."""
+    """The search for all trials; the places of `top_rows` are those of their trials. One thread searches at a time."""
 
-    def __init__(self, judge: SqlJudge, patterns: Sequence[Patterns]) -> None:
+    def __init__(self, judge: SqlJudge, top_rows: Sequence[TopRows]) -> None:
         self.judge, self._parsed = judge, Parsed()
         self.probes = Probes(judge, self._parsed)
-        self.trials = [_TrialAhead(one, place, self.probes) for place, one in enumerate(patterns)]
+        self.trials = [_TrialAhead(one, place, self.probes) for place, one in enumerate(top_rows)]
         changing = {feature for trial in self.trials for feature in trial.changing}
         self._changing = [feature for feature in self.probes.features if feature in changing]
         self._on = iso_date(judge.options.on)
@@ -225,17 +225,17 @@ class FirstDays:
 class _TrialAhead:
     """What the search asks of one trial: its features, and its statements."""
 
-    def __init__(self, patterns: Patterns, place: int, probes: Probes) -> None:
+    def __init__(self, top_rows: TopRows, place: int, probes: Probes) -> None:
         self.place, self._probes = place, probes
-        rules, judge = patterns.rules, patterns.judge
-        leaves = rules.leaves(rules.reached(patterns.tops))
+        rules, judge = top_rows.rules, top_rows.judge
+        leaves = rules.leaves(rules.reached(top_rows.tops))
         self.compared = {
-            one: [leaf for leaf in leaves if leaf.feature == one] for one in judge.wanted[patterns.trial.id]
+            one: [leaf for leaf in leaves if leaf.feature == one] for one in judge.wanted[top_rows.trial.id]
         }
-        self.columns = {one: judge.columns.bounds(patterns.trial.id, one.slug) for one in self.compared}
-        changing = {leaf.feature for leaf in changing_leaves(Case(0, rules, {}, {}), patterns.tops, True)}
+        self.columns = {one: judge.columns.bounds(top_rows.trial.id, one.slug) for one in self.compared}
+        changing = {leaf.feature for leaf in changing_leaves(Case(0, rules, {}, {}), top_rows.tops, True)}
         self.changing = [one for one in self.compared if one in changing]
-        moving = rules.reached(top for top in patterns.tops if top not in patterns.still)
+        moving = rules.reached(top for top in top_rows.tops if top not in top_rows.still)
         moved = part(rules, moving, moving)  # whoever waits passes all that time never changes
         judged_by = {leaf.feature for leaf in moved.leaves(moving)}
         self._bounds = {one: pair for one, pair in self.columns.items() if one in judged_by}
@@ -361,8 +361,13 @@ def _numbers(numbers: Iterable[int]) -> str:
 
 def _truths(leaves: Sequence[Leaf], bounds: Pair = ("low", "high")) -> str:
     """SQL: the truths of the leaves of one feature, whose bounds are in these columns, as text."""
-    digits = [truth_digit(f"({comparison(bounds, leaf)})") for leaf in leaves]
+    digits = [_truth_digit(f"({comparison(bounds, leaf)})") for leaf in leaves]
     return f"concat({', '.join(digits)})"
+
+
+def _truth_digit(column: str) -> str:
+    """SQL: a truth as one character: 1, 0, or - where it is unknown."""
+    return f"CASE WHEN {column} THEN '1' WHEN NOT {column} THEN '0' ELSE '-' END"
 
 
 def _trials_of(connection: duckdb.DuckDBPyConnection, table: str) -> list[int]:

@@ -13,9 +13,9 @@ from sle_kg.cohort.changes import further_features
 from sle_kg.cohort.columns import Columns
 from sle_kg.cohort.engine import CohortEngine, get_cohort_engine, verdict_writer
 from sle_kg.cohort.judge import JUDGED, SqlJudge, iso_date
-from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING, Patterns, open_schema
 from sle_kg.cohort.state import CONTEXT, State, context, database_of, rows_of
 from sle_kg.cohort.summary import AHEAD, TOLD, CohortSummary, Counts, verdict_query
+from sle_kg.cohort.top_rows import CLEAR, OPEN, WAITING, TopRows, open_schema
 from sle_kg.cohort.waiting import Waiting, WaitingPatients
 from sle_kg.cohort.whatif import WhatIf
 from sle_kg.cohort.write import parquet_writer
@@ -136,10 +136,10 @@ class _Cohort:
         self.trials, self.options = judge.trials, judge.options
         self.judge, self.engine, self.wanted = judge, engine, wanted
         self.columns = [judge.status_columns(trial.id) for trial in self.trials]
-        self.patterns = [Patterns(trial, judge) for trial in self.trials]
-        self.first_days = FirstDays(judge, self.patterns)
+        self.top_rows = [TopRows(trial, judge) for trial in self.trials]
+        self.first_days = FirstDays(judge, self.top_rows)
         self.waiting = WaitingPatients(self.first_days)
-        self.what_if = [WhatIf(patterns) for patterns in self.patterns] if wanted.what_if else []
+        self.what_if = [WhatIf(top_rows) for top_rows in self.top_rows] if wanted.what_if else []
         changes = [one.every for one in self.what_if] if wanted.what_if else [[] for _ in self.trials]
         self.counts = Counts(self.trials, self.columns, changes, wanted.candidates)
         self.searching = Lock()
@@ -153,9 +153,9 @@ class _Cohort:
             if name != OPEN:
                 connection.execute(f"CREATE TABLE {name}({columns})")
         rows: list[pa.RecordBatch] = []
-        for place, patterns in enumerate(self.patterns):
-            chunk = Columns(connection, self.judge, patterns.trial)
-            rows += patterns.tell(connection, chunk, place)
+        for place, top_rows in enumerate(self.top_rows):
+            chunk = Columns(connection, self.judge, top_rows.trial)
+            rows += top_rows.tell(connection, chunk, place)
             if self.what_if:
                 self.what_if[place].tell_gains(connection, chunk, place)
         connection.register(OPEN, pa.Table.from_batches(rows, open_schema()).combine_chunks())

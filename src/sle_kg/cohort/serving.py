@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sle_kg.cohort.changes import Serving
 from sle_kg.cohort.judge import JUDGED, SAID
-from sle_kg.cohort.patterns import Patterns, part
+from sle_kg.cohort.top_rows import TopRows, part
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.wide import WIDE
 from sle_kg.sql_plan import comparison, compile_plan, leaf_key
@@ -39,8 +39,8 @@ class _Step:
 class LongerServing:
     """The changes of one trial that let results serve longer; `first` is the place of the first among its changes."""
 
-    def __init__(self, patterns: Patterns, servings: Sequence[Serving], first: int) -> None:
-        self.patterns, self.servings = patterns, servings
+    def __init__(self, top_rows: TopRows, servings: Sequence[Serving], first: int) -> None:
+        self.top_rows, self.servings = top_rows, servings
         self._steps = [step for place, one in enumerate(servings, first) for step in self._steps_of(place, one)]
 
     def tell_gains(self, connection: duckdb.DuckDBPyConnection, trial: int, gain: str) -> None:
@@ -56,11 +56,11 @@ class LongerServing:
 
     def _steps_of(self, place: int, serving: Serving) -> list[_Step]:
         """The rules of each step, of the rows alone that read such results and those that depend on them."""
-        patterns, rules = self.patterns, self.patterns.rules
+        top_rows, rules = self.top_rows, self.top_rows.rules
         reading = {row for row in rules.conditions if any(map(serving.is_read_by, rules.leaves([row])))}
-        tops = [top for top in patterns.tops if reading & patterns.reached[top]]
-        kept = set().union(*(patterns.reached[top] for top in tops))
-        elsewhere = tuple(top for top in patterns.tops if top not in kept)
+        tops = [top for top in top_rows.tops if reading & top_rows.reached[top]]
+        kept = set().union(*(top_rows.reached[top] for top in tops))
+        elsewhere = tuple(top for top in top_rows.tops if top not in kept)
         return [
             _Step(place, number, _named(part(serving.rules(rules, days), kept, kept), f"{place}/{number}"), elsewhere)
             for number, days in enumerate(serving.steps, 1)
@@ -69,7 +69,7 @@ class LongerServing:
     @cached_property
     def _served(self) -> str:
         """SELECT of `SERVED`: whatever a step changes, the last step of its kind changes, too."""
-        judge, trial, rules = self.patterns.judge, self.patterns.trial.id, self.patterns.rules
+        judge, trial, rules = self.top_rows.judge, self.top_rows.trial.id, self.top_rows.rules
         now, columns = judge.trial_columns(trial).leaves, judge.status_columns(trial)
         leaves = {leaf_key(leaf): leaf for leaf in rules.leaves(rules.conditions)}
         changed = [
@@ -84,7 +84,7 @@ class LongerServing:
             for leaf in step.rules.leaves(step.rules.conditions)
             for name in judge.columns.bounds(trial, leaf.feature.slug)
         ]
-        read = dict.fromkeys([*bounds, *judge.said_bits, *(columns.rows[top] for top in self.patterns.tops)])
+        read = dict.fromkeys([*bounds, *judge.said_bits, *(columns.rows[top] for top in self.top_rows.tops)])
         return f"""
             SELECT number, CAST({columns.verdict} AS VARCHAR) AS now, {", ".join(read)}
             FROM {JUDGED} JOIN {WIDE} USING (number) LEFT JOIN {SAID} USING (number)
@@ -93,9 +93,9 @@ class LongerServing:
     @cached_property
     def _again(self) -> str:
         """SELECT from `SERVED`: `number`, `now`, and for each step of each change its verdict."""
-        judge, trial = self.patterns.judge, self.patterns.trial.id
+        judge, trial = self.top_rows.judge, self.top_rows.trial.id
         status = judge.status_columns(trial).rows
-        tops = [status[top] for top in self.patterns.tops]
+        tops = [status[top] for top in self.top_rows.tops]
         plan = compile_plan(
             [step.rules for step in self._steps],
             SERVED,

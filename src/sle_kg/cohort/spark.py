@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.cohort.judge import JUDGED, SAID, SqlJudge
-from sle_kg.cohort.patterns import WAITING
+from sle_kg.cohort.top_rows import WAITING
 from sle_kg.cohort.write import Write, plain
 from sle_kg.errors import InputError
 from sle_kg.features.database import Reference, arrow_rows, concepts_query, empty_database

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from sle_kg import __version__
 from sle_kg.cohort.judge import JUDGED, StatusColumns
-from sle_kg.cohort.patterns import OPEN
 from sle_kg.cohort.summary import AHEAD, TOLD
 from sle_kg.cohort.tables import UNSEEN, CohortTables
+from sle_kg.cohort.top_rows import OPEN
 from sle_kg.cohort.whatif import GAIN
 from sle_kg.errors import InputError
 from sle_kg.features.database import empty_database

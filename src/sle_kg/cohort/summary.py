@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sle_kg.cohort.ahead import FIRST_DAY
 from sle_kg.cohort.changes import Change, Limit, Serving, TrialLimit
 from sle_kg.cohort.judge import JUDGED, StatusColumns
-from sle_kg.cohort.patterns import CLEAR, OPEN, WAITING
+from sle_kg.cohort.top_rows import CLEAR, OPEN, WAITING
 from sle_kg.cohort.whatif import GAIN
 from sle_kg.criteria import Operator, Trial
 from sle_kg.features.sql import text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sle_kg.cohort.ahead import FIRST_DAY, FirstDays
 from sle_kg.cohort.judge import SAID
-from sle_kg.cohort.patterns import WAITING
+from sle_kg.cohort.top_rows import WAITING
 from sle_kg.features.database import concepts_query, empty_database, load_references
 from sle_kg.features.doses import PREPARED
 from sle_kg.features.wide import PERSON, UNUSED, WIDE

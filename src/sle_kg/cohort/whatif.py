@@ -18,8 +18,8 @@ import numpy as np
 from sle_kg.cohort.changes import Change, Serving, changed_rules, changes_of, servings_of
 from sle_kg.cohort.columns import Columns, Numbers, Places
 from sle_kg.cohort.kleene import Flags, Patients, all_truths
-from sle_kg.cohort.patterns import Patterns, part
 from sle_kg.cohort.serving import LongerServing
+from sle_kg.cohort.top_rows import TopRows, part
 from sle_kg.criteria import Leaf
 from sle_kg.evaluate import RuleSet
 from sle_kg.sql_plan import comparison, leaf_key
@@ -59,16 +59,16 @@ class _Step:
 class WhatIf:
     """The changes of one trial, and whom each would gain."""
 
-    def __init__(self, patterns: Patterns) -> None:
-        self.patterns, self.rules = patterns, patterns.rules
-        self.changes = changes_of(patterns.rules)
-        servings = servings_of(patterns.rules, patterns.judge.options.windows)
+    def __init__(self, top_rows: TopRows) -> None:
+        self.top_rows, self.rules = top_rows, top_rows.rules
+        self.changes = changes_of(top_rows.rules)
+        servings = servings_of(top_rows.rules, top_rows.judge.options.windows)
         self.every: list[Change | Serving] = [*self.changes, *servings]
         """All that may be changed, in the order of `GAIN`."""
-        self._longer = LongerServing(patterns, servings, len(self.changes))
+        self._longer = LongerServing(top_rows, servings, len(self.changes))
         self._affected = [self._depending(change) for change in self.changes]
         self._steps = [list(self._steps_of(*one)) for one in zip(self.changes, self._affected, strict=True)]
-        columns, trial = patterns.judge.columns, patterns.trial.id
+        columns, trial = top_rows.judge.columns, top_rows.trial.id
         self._comparisons = {
             leaf_key(leaf): comparison(columns.bounds(trial, leaf.feature.slug), leaf)
             for change in self.changes
@@ -79,7 +79,7 @@ class WhatIf:
         """Add to `GAIN` every patient whose verdict some step of some change would better."""
         import pyarrow as pa
 
-        fails, opens = ({top: chunk.status_is(top, word) for top in self.patterns.tops} for word in ("fail", "unknown"))
+        fails, opens = ({top: chunk.status_is(top, word) for top in self.top_rows.tops} for word in ("fail", "unknown"))
         failed, opened = (np.sum(list(flags.values()), axis=0) for flags in (fails, opens))
         most = max(map(len, self._affected))
         near = ~chunk.verdict_is("eligible") & (np.where(failed > 0, failed, opened) <= most)
@@ -104,7 +104,7 @@ class WhatIf:
         import pyarrow as pa
 
         change, affected = self.changes[place], self._affected[place]
-        rows = set().union(*(self.patterns.reached[top] for top in affected))
+        rows = set().union(*(self.top_rows.reached[top] for top in affected))
         for step in self._steps[place]:
             moved = np.arange(len(of))
             if change.leaf is not None and step.leaf is not None:
@@ -118,10 +118,10 @@ class WhatIf:
 
     def _depending(self, change: Change) -> list[str]:
         """The top-level rows that depend on the changed row."""
-        return [top for top in self.patterns.tops if change.row in self.patterns.reached[top]]
+        return [top for top in self.top_rows.tops if change.row in self.top_rows.reached[top]]
 
     def _steps_of(self, change: Change, affected: Sequence[str]) -> Iterator[_Step]:
         """The rules of each step, of the rows alone on which the affected ones depend."""
-        reached = set().union(*(self.patterns.reached[top] for top in affected))
+        reached = set().union(*(self.top_rows.reached[top] for top in affected))
         for number, leaf in enumerate(change.steps, 1) if change.leaf is not None else [(0, None)]:
             yield _Step(number, leaf, part(changed_rules(self.rules, change, leaf), reached), affected)

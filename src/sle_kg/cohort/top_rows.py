@@ -34,8 +34,8 @@ WAITING = "waiting"
 """Patients for whom time alone could help: `number`, `trial` (its place)."""
 
 
-class Patterns:
-    """The top-level rows of one trial with their parts, and what their patterns of truths tell of every patient."""
+class TopRows:
+    """The top-level rows of one trial with their parts, and what their truths tell of every patient."""
 
     def __init__(self, trial: Trial, judge: SqlJudge) -> None:
         self.trial, self.judge = trial, judge
@@ -104,11 +104,6 @@ def part(rules: RuleSet, rows: Iterable[str], family: Iterable[str] = ()) -> Rul
         {row: condition for row, condition in rules.conditions.items() if row in kept},
         {row: condition for row, condition in rules.not_applicable.items() if row in kept},
     )
-
-
-def truth_digit(column: str) -> str:
-    """SQL: a truth as one character: 1, 0, or - where it is unknown."""
-    return f"CASE WHEN {column} THEN '1' WHEN NOT {column} THEN '0' ELSE '-' END"
 
 
 def open_schema() -> pa.Schema:
