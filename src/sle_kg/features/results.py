@@ -30,16 +30,15 @@ def latest(
     tests: str | None,
     days: int | None = None,
     *,
-    named: str = "",
     usable: str = "true",
     repeated: bool = True,
 ) -> str:
     """CTEs `<name>_seen` and `<name>`: the records seen, and those that can be the latest.
 
-    `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test, whose columns can be
-    `named`. Results move with the day judged when they are taken as repeated (`shift`), unless they are never
-    `repeated`. `recent`: a record is certainly no older than `days`; `fresh`: the latest one is, whichever it is, for
-    it is not before the last of their first possible days.
+    `tests` and `days` fixed, or (None) as each feature names them, in rows `t` of wanted_test. Results move with the
+    day judged when they are taken as repeated (`shift`), unless they are never `repeated`. `recent`: a record is
+    certainly no older than `days`; `fresh`: the latest one is, whichever it is, for it is not before the last of their
+    first possible days.
     """
     day_lo, day_hi = _possible_days("w.shift" if repeated else "0")
     if tests is None:
@@ -50,7 +49,7 @@ def latest(
         wanted = ""
     return f"""{name}_seen AS (
         SELECT {own("m")}, m.test, m.record, m.low, m.high, m.uln, m.positive, m.below_quantification, m.text,
-               {day_lo} AS day_lo, {day_hi} AS day_hi, {day_lo} >= {limit} AS recent{named and f", {named}"}
+               {day_lo} AS day_lo, {day_hi} AS day_hi, {day_lo} >= {limit} AS recent
         FROM w {wanted} JOIN fact_measurement m ON {of_patient("m")} AND {picked}
         WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")} AND ({usable})),
     {name}_last AS (SELECT ask, max(day_lo) AS last, bool_or(recent) AS fresh FROM {name}_seen GROUP BY ask),
@@ -271,7 +270,7 @@ def score(feature: Feature, options: FeatureOptions) -> Query:
     one has no result in its window. A day is summed once for all features that ask for its total.
     """
     day_lo, day_hi = _possible_days("w.shift")
-    ctes = f"""{ALL}, {latest("v", None, named="t.other")},
+    ctes = f"""{ALL},
     asked AS (
         SELECT feature, other, dense_rank() OVER (ORDER BY test) AS total
         FROM wanted_test WHERE bit IS NULL AND feature IN (SELECT feature FROM w)),
@@ -279,8 +278,8 @@ def score(feature: Feature, options: FeatureOptions) -> Query:
         SELECT DISTINCT o.total, t.test, t.bit
         FROM asked o JOIN wanted_test t ON t.feature = o.feature AND t.other = o.other),
     dated AS (
-        SELECT m.patient, w.base, w.shift, t.total, {day_lo} AS day_lo, {day_hi} AS day_hi, m.low, m.high,
-               m.positive, t.bit
+        SELECT m.patient, w.base, w.shift, t.total, {day_lo} AS day_lo, {day_hi} AS day_hi,
+               m.record, m.low, m.high, m.positive, t.bit
         FROM (SELECT DISTINCT {seen("w")} FROM w) w CROSS JOIN summed t
         JOIN fact_measurement m ON {of_patient("m")} AND {test_of("t")} = m.test
         WHERE {on_or_before_base(f"coalesce(m.date_from, {BEGINNING})")}),
@@ -305,8 +304,7 @@ def score(feature: Feature, options: FeatureOptions) -> Query:
         FROM sums s JOIN newest n USING (patient, base, shift, total)
         WHERE s.day_hi >= n.last GROUP BY patient, base, shift, total),
     ranges AS (
-        SELECT {ask_of("s")} AS ask, t.other, s.last, s.lower, s.upper,
-               s.last >= coalesce(w.on_date - w.valid_days, {BEGINNING}) AS fresh
+        SELECT {ask_of("s")} AS ask, t.other, s.*, s.last >= coalesce(w.on_date - w.valid_days, {BEGINNING}) AS fresh
         FROM w JOIN asked t ON t.feature = w.feature
         JOIN totals s ON {of_patient("s")} AND s.base = w.base AND s.shift = w.shift AND s.total = t.total),
     chosen AS (
@@ -315,7 +313,7 @@ def score(feature: Feature, options: FeatureOptions) -> Query:
         SELECT * FROM ranges WHERE other AND ask NOT IN (SELECT ask FROM ranges WHERE fresh AND NOT other)),
     proof AS (
         SELECT c.ask, records_of(s.record) AS records
-        FROM chosen c JOIN v_seen s ON s.ask = c.ask AND s.other = c.other AND s.day_hi >= c.last GROUP BY c.ask)"""
+        FROM chosen c JOIN dated s USING (patient, base, shift, total) WHERE s.day_hi >= c.last GROUP BY c.ask)"""
     found = "SELECT ask, CASE WHEN fresh THEN lower END AS lower, CASE WHEN fresh THEN upper END AS upper FROM chosen"
     return Query(
         ctes,
