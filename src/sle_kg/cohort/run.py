@@ -34,8 +34,8 @@ Made = TypeVar("Made")
 Progress = Callable[[int, int], None]
 _Counted = tuple["duckdb.DuckDBPyConnection", "pa.Table | None"]
 """The database of a counted chunk, and its rows of a state."""
-MOST_PARTS = 8
-"""Chunks whose days are searched for together: each waits with some 25 MB."""
+MOST_PARTS = 5
+"""Chunks whose days are searched for together: each waits with some 50 MB."""
 MOST_MADE = 2
 """Chunks, told, that may wait for the days of those before them."""
 MOST_WAITING = 20_000

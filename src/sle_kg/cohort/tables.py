@@ -26,9 +26,9 @@ UNSEEN = ("record", "adverse_event")
 """Tables that screening a cohort does not look at: evidence lines, adverse events."""
 CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
 """Tables whose rows have a concept."""
-MOST_FEATURES = 4_000_000
-MOST_ROWS = 2_000_000
-"""Features of patients (27,000 patients, three trials), and rows of all tables, that a chunk holds (on average)."""
+MOST_FEATURES = 5_900_000
+MOST_ROWS = 3_000_000
+"""Features of patients (40,000 patients, three trials), and rows of all tables, that a chunk holds (on average)."""
 
 FEWEST_PATIENTS = 1_000
 """Patients whom it does not pay to judge in two chunks at once."""
@@ -63,11 +63,12 @@ class CohortTables:
         return cls(folder, tables, tuple(sorted(ids)))
 
     def chunks(self, features: int, most: int | None = None) -> list[tuple[str, ...]]:
-        """The patients, in the order of their ids, in parts that fit into memory with so many features of each."""
+        """The patients, in the order of their ids, in even parts that fit into memory with so many features of each."""
         count = len(self.patients)
         rows = sum(table.count_rows() for name, table in self.tables.items() if name not in UNSEEN)
         fit = max(1, min(MOST_FEATURES // max(1, features), MOST_ROWS // (rows // max(1, count) + 1)))
-        size = most or min(fit, max(FEWEST_PATIENTS, -(-count // 2)))
+        parts = max(2, -(-count // fit))
+        size = most or min(fit, max(FEWEST_PATIENTS, -(-count // parts)))
         return [self.patients[start : start + size] for start in range(0, count, size)]
 
     def read(self, patients: tuple[str, ...], on: dt.date, code_map: CodeMap) -> dict[str, pa.Table]:
