@@ -235,21 +235,25 @@ class _Judging:
         self.cohort = cohort
         self.judged = 0
 
-    def counted(self, chunks: Iterable[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
+    def counted(self, chunks: Sequence[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
         """The chunks, judged and counted; no rows of a state.
 
         `advance` is told the patients of each chunk when it is judged: that is before it is counted, since the days of
-        several chunks are searched for together.
+        several chunks are searched for together. While the last chunks are judged those before them are searched for,
+        so that little is left to do alone.
         """
         parts: list[_Part] = []
-        for patients, part in in_turn(self._told, chunks, self.cohort.engine.at_once):
+        at_once = self.cohort.engine.at_once
+        for left, (patients, part) in zip(
+            reversed(range(len(chunks))), in_turn(self._told, chunks, at_once), strict=True
+        ):
             self.judged += len(patients)
             parts.append(part)
             advance(len(patients))
-            if len(parts) >= MOST_PARTS or sum(part.waiting.count for part in parts) >= MOST_WAITING:
+            waiting = sum(part.waiting.count for part in parts)
+            if len(parts) >= MOST_PARTS or waiting >= MOST_WAITING or len(chunks) - number in (0, at_once):
                 yield from self._finished(parts)
                 parts = []
-        yield from self._finished(parts)
 
     def _told(self, patients: tuple[str, ...]) -> tuple[tuple[str, ...], _Part]:
         """A chunk judged and told."""
@@ -308,7 +312,7 @@ class _Keeping(_Judging):
         """The rows of the patients who changed, where they are few enough to be judged in one chunk."""
         self.judged = 0 if self.ahead is None else len(changed)
 
-    def counted(self, chunks: Iterable[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
+    def counted(self, chunks: Sequence[tuple[str, ...]], advance: Callable[[int], None]) -> Iterator[_Counted]:
         """The chunks counted, and their rows of the new state."""
         for patients, judged, rows in in_turn(self._rows_of, chunks, self.engine.at_once):
             self.judged += judged

@@ -26,9 +26,9 @@ UNSEEN = ("record", "adverse_event")
 """Tables that screening a cohort does not look at: evidence lines, adverse events."""
 CODED = ("condition", "exposure", "procedure", "immunization", "allergy")
 """Tables whose rows have a concept."""
-MOST_FEATURES = 5_900_000
+MOST_FEATURES = 6_800_000
 MOST_ROWS = 3_000_000
-"""Features of patients (40,000 patients, three trials), and rows of all tables, that a chunk holds (on average)."""
+"""Features of patients (46,000 patients, three trials), and rows of all tables, that a chunk holds (on average)."""
 
 FEWEST_PATIENTS = 1_000
 """Patients whom it does not pay to judge in two chunks at once."""
