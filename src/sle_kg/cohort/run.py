@@ -244,9 +244,7 @@ class _Judging:
         """
         parts: list[_Part] = []
         at_once = self.cohort.engine.at_once
-        for left, (patients, part) in zip(
-            reversed(range(len(chunks))), in_turn(self._told, chunks, at_once), strict=True
-        ):
+        for number, (patients, part) in enumerate(in_turn(self._told, chunks, at_once), 1):
             self.judged += len(patients)
             parts.append(part)
             advance(len(patients))
