@@ -22,8 +22,10 @@ from sle_kg.errors import InputError
 from sle_kg.patients.facts import COLUMNS, schema
 from sle_kg.screening import Options
 
-ODD = ("a'b", 'a"b', "a[1]b", "a*b?", "a{b,c}", "patient=someone", "é ﬀ", "http:x", "$HOME", "%20")
+ODD = ("a'b", 'a"b', "a{b,c}", "patient=someone", "é ﬀ", "http:x", "$HOME", "%20")
 """Names of folders that mean something elsewhere."""
+PATTERNS = {"a[1]b": "a1b", "a*b": "aXb", "a?b": "a-b"}
+"""Names that DuckDB takes for patterns, and others that they name."""
 IDS = ("A", "b", "ﬀ")
 SEEN = tuple(name for name in COLUMNS if name not in UNSEEN)
 
@@ -79,6 +81,24 @@ def test_names_of_folders_are_names(folder: Path, tmp_path: Path, name: str) -> 
     assert same_rows(tables, tables.patients) == len(SEEN)
 
 
+@pytest.mark.parametrize("name", PATTERNS)
+def test_patterns_are_names_too(folder: Path, tmp_path: Path, name: str) -> None:
+    """Neither the folder nor the part that a pattern names is read in the place of the one with that name."""
+    whole = CohortTables.open(folder).tables["measurement"].to_table()
+    odd = shutil.copytree(folder, tmp_path / name)
+    other = shutil.copytree(folder, tmp_path / PATTERNS[name])
+    for place in (odd, other):
+        (place / "measurement.parquet").unlink()
+        (place / "measurement").mkdir()
+        pq.write_table(whole.slice(0, 1), place / "measurement" / f"{PATTERNS[name]}.parquet")
+        pq.write_table(whole.slice(1), place / "measurement" / f"{name}.parquet")
+    for place, own in ((odd, 0), (other, len(SEEN) - 1)):
+        tables = CohortTables.open(place)
+        assert same_rows(tables, tables.patients) == own
+        with open_sources(tables.sources(tables.patients, ON, {})) as connection:
+            assert len(rows_of(connection, "measurement")) == len(whole)
+
+
 def larger_texts(table: pa.Table) -> pa.Table:
     texts = {one.name for one in table.schema if one.type == pa.string()}
     return table.cast(
@@ -99,6 +119,24 @@ def turned_round(table: pa.Table) -> pa.Table:
 
 def with_another_column(table: pa.Table) -> pa.Table:
     return table.append_column("Patient", table["record"])
+
+
+def shouted(table: pa.Table) -> pa.Table:
+    return table.rename_columns([name.upper() for name in table.column_names])
+
+
+@pytest.mark.parametrize("change", [shouted, lambda table: table.drop_columns(["low"])], ids=["capitals", "one less"])
+def test_a_part_with_other_columns_is_refused(
+    folder: Path, tmp_path: Path, change: Callable[[pa.Table], pa.Table]
+) -> None:
+    odd = shutil.copytree(folder, tmp_path / "odd")
+    table = pq.read_table(odd / "measurement.parquet")
+    (odd / "measurement.parquet").unlink()
+    (odd / "measurement").mkdir()
+    pq.write_table(table, odd / "measurement" / "1.parquet")
+    pq.write_table(change(table), odd / "measurement" / "2.parquet")
+    with pytest.raises(InputError, match="measurement: has no column"):
+        CohortTables.open(odd)
 
 
 KINDS: dict[str, tuple[Callable[[pa.Table], pa.Table], bool]] = {

@@ -86,6 +86,11 @@ def emptied(folder: Path) -> None:
     pq.write_table(pq.read_table(folder / "patient.parquet").slice(0, 0), folder / "patient.parquet")
 
 
+def repeated(folder: Path) -> None:
+    found = pq.read_table(folder / "patient.parquet")
+    pq.write_table(pa.concat_tables([found, found.slice(0, 1)]), folder / "patient.parquet")
+
+
 def doubled(folder: Path) -> None:
     (folder / "condition").mkdir()
     (folder / "condition" / "part.parquet").write_bytes((folder / "condition.parquet").read_bytes())
@@ -103,6 +108,11 @@ def replaced(make: Callable[[Path], object]) -> Callable[[Path], None]:
 
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "nobody": (emptied, "holds no patient"),
+    "patients who stand twice": (repeated, "patient: has 1 more rows than patients; keep one row for each"),
+    "ids that are not UTF-8": (
+        column("patient", "patient", lambda n: pa.array([b"\xff"] * n).view(pa.string())),
+        "patient: cannot be read",
+    ),
     "patients without ids": (column("patient", "patient", lambda n: pa.nulls(n, pa.string())), "holds no patient"),
     "ids that are numbers": (column("patient", "patient", lambda n: pa.array(range(n))), "cannot be read"),
     "not UTF-8": (column("condition", "concept", lambda n: pa.array([b"\xff"] * n)), "condition: cannot be read"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from sle_kg.cohort.sources import FACT, Source, check_order, open_sources, take
+from sle_kg.cohort.sources import FACT, Source, check_order, open_sources, reading, take
 from sle_kg.criteria import Feature, Trial
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import RuleSet
@@ -128,19 +128,6 @@ class SqlJudge:
         """The columns of bits of `SAID`."""
         return [f"{side}{first}" for first in range(0, len(self.place), BITS) for side in SIDES]
 
-    def attested(self, connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-        """The rows (trial, row) of which anybody in `SAID` attests anything."""
-        if not (columns := self.said_bits):
-            return set()
-        every = ", ".join(f"coalesce(bit_or({bits}), 0)" for bits in columns)
-        said = dict(zip(columns, connection.execute(f"SELECT {every} FROM {SAID}").fetchall()[0], strict=True))
-
-        def by_anybody(number: int) -> bool:
-            bit = number % BITS
-            return any(said[f"{side}{number - bit}"] >> bit & 1 for side in SIDES)
-
-        return {key for key, number in self._number.items() if by_anybody(number)}
-
     def judge(self, tables: dict[str, Source], place: str = "the tables") -> duckdb.DuckDBPyConnection:
         """A database with `PERSON`, the bounds in `WIDE`, attestations in `SAID`, and `JUDGED`.
 
@@ -150,7 +137,8 @@ class SqlJudge:
         """
         connection = open_sources(tables)
         (_, person), *script = self.parsed
-        connection.execute(person)
+        with reading(tables["patient"]):
+            connection.execute(person)
         for name, statement in script:
             if name.startswith(FACT):
                 take(connection, statement, name.removeprefix(FACT), tables)

@@ -7,6 +7,7 @@ hold the columns of a fact table as they are, since a file with other types is t
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 
+_PATTERN = re.compile(r"[*?\[]")
+"""What makes a path a pattern for DuckDB; it would read whatever else the pattern names."""
 FACT = "fact_"
 """Begins the names of the tables of facts."""
 
@@ -48,27 +51,28 @@ class ParquetRows:
             connection.execute(f"SET VARIABLE {self.name}_{name} = ?", [value])
         files, first, last, until = (f"getvariable('{self.name}_{name}')" for name in values)
         seen = f" AND (date_from IS NULL OR date_from <= {until})" if self.name == "measurement" else ""
-        with self.reading():
+        with reading(self):
             connection.execute(
                 f"""CREATE VIEW source_{self.name} AS SELECT {", ".join(schema(self.name).names)}
                 FROM read_parquet({files}, hive_partitioning = false) WHERE patient BETWEEN {first} AND {last}{seen}"""
             )
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Raises InputError where DuckDB cannot read the files."""
-        import duckdb
-
-        try:
-            yield
-        except duckdb.OutOfMemoryException:
-            raise
-        except duckdb.Error as error:
-            raise unreadable(self.place, error) from error
-
 
 Source: TypeAlias = "pa.Table | ParquetRows"
 """Where the rows of a fact table are."""
+
+
+@contextmanager
+def reading(table: Source) -> Iterator[None]:
+    """Raises InputError where DuckDB cannot read the files of a table."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        if not isinstance(table, ParquetRows) or isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalError):
+            raise
+        raise unreadable(table.place, error) from error
 
 
 def unreadable(place: str, error: Exception) -> InputError:
@@ -82,7 +86,10 @@ def first_line(error: Exception) -> str:
 
 
 def files_of(name: str, table: ds.Dataset) -> tuple[str, ...]:
-    """The files of a fact table that DuckDB may read by itself; none where their columns are not as ours are."""
+    """The files of a fact table that DuckDB may read by itself.
+
+    None where their columns are not as ours are, or where DuckDB would take a path for a pattern of several.
+    """
     import pyarrow as pa
     import pyarrow.dataset as ds
 
@@ -90,10 +97,12 @@ def files_of(name: str, table: ds.Dataset) -> tuple[str, ...]:
     texts = (pa.string(), pa.large_string(), pa.string_view())
 
     def is_same(column: pa.Field, other: pa.Schema) -> bool:
-        found = [field.type for field in other if field.name.lower() == column.name]
-        return len(found) == 1 and (found[0] == column.type or (found[0] in texts and column.type in texts))
+        alike = [field for field in other if field.name.lower() == column.name]
+        if [field.name for field in alike] != [column.name]:
+            return False
+        return alike[0].type == column.type or (alike[0].type in texts and column.type in texts)
 
-    if not isinstance(table, ds.FileSystemDataset):
+    if not isinstance(table, ds.FileSystemDataset) or any(_PATTERN.search(file) for file in table.files):
         return ()
     schemas = [fragment.physical_schema for fragment in table.get_fragments()]
     return tuple(table.files) if all(is_same(column, one) for one in schemas for column in wanted) else ()
@@ -122,12 +131,11 @@ def take(
     Raises InputError where its files cannot be read.
     """
     table = tables.pop(name)
+    with reading(table):
+        connection.execute(statement)
     if isinstance(table, ParquetRows):
-        with table.reading():
-            connection.execute(statement)
         connection.execute(f"DROP VIEW source_{name}")
     else:
-        connection.execute(statement)
         connection.unregister(f"source_{name}")
 
 

@@ -57,7 +57,11 @@ class CohortTables:
         for name in NEEDED:
             if name not in tables:
                 raise InputError(f"{folder}: holds no {name}.parquet; make patient tables with sle-kg ingest-cohort")
-        ids = {one for one in _column(tables["patient"], folder) if one is not None}
+        named = [one for one in _column(tables["patient"], folder) if one is not None]
+        ids = set(named)
+        if len(named) > len(ids):
+            twice = f"{len(named) - len(ids)} more rows than patients"
+            raise InputError(f"{folder / 'patient'}: has {twice}; keep one row for each, or make it with ingest-cohort")
         if not ids:
             raise InputError(f"{folder}: holds no patient; make patient tables with sle-kg ingest-cohort")
         return cls(folder, tables, tuple(sorted(ids)))
@@ -163,9 +167,10 @@ def _dataset(folder: Path, name: str) -> ds.Dataset | None:
     try:
         delta = (place / LOG).is_dir()
         found = dataset_of(str(place)) if delta else ds.dataset([str(file) for file in files], format="parquet")
+        schemas = [found.schema, *([] if delta else (part.physical_schema for part in found.get_fragments()))]
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{place}: is no Parquet file ({first_line(error)}); write it again") from error
-    missing = [column for column in schema(name).names if column not in found.schema.names]
+    missing = [column for column in schema(name).names if any(column not in one.names for one in schemas)]
     if missing:
         raise InputError(f"{place}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
     return found
@@ -177,7 +182,7 @@ def _column(table: ds.Dataset, folder: Path) -> list[str | None]:
 
     try:
         ids: list[str | None] = table.to_table(columns=["patient"])["patient"].to_pylist()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise unreadable(f"{folder / 'patient'}", error) from error
     return ids
 
