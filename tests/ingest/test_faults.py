@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
@@ -187,6 +189,55 @@ def test_a_full_disk_at_the_end_leaves_no_half_table(tmp_path, monkeypatch):
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["parts"]
     read(tmp_path / "out", source)
     assert conditions(tmp_path / "out") == ["Condition/c"] and not (tmp_path / "out" / "parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (duckdb.OutOfMemoryException("Out of Memory Error: failed\n\nTry"), r"memory .*failed\).* fewer --workers"),
+        (duckdb.OutOfMemoryException("Out of Memory Error: failed to offload data block"), r"block\); make room"),
+        (duckdb.IOException("IO Error: No space left on device"), r"device\); make room"),
+    ],
+)
+def test_too_little_memory_is_not_told_as_a_full_disk(error, message, tmp_path, monkeypatch):
+    source = ndjson(tmp_path / "a.ndjson", patient("a"), condition("c", "a"))
+    with monkeypatch.context() as patched:
+        patched.setattr(merge.Merge, "write", Mock(side_effect=error))
+        with pytest.raises(InputError, match=message) as refused:
+            read(tmp_path / "out", source)
+    assert "\n" not in str(refused.value)
+    read(tmp_path / "out", source)
+    assert conditions(tmp_path / "out") == ["Condition/c"]
+
+
+def test_the_merge_may_hold_more_for_each_patient_and_each_record_held_twice(tmp_path, monkeypatch):
+    allowed = []
+    monkeypatch.setattr(merge.Merge, "_allow", lambda self, memory: allowed.append(memory))
+    lines = [patient("a"), patient("b"), *(condition(f"c{n}", "a") for n in range(5))]
+    read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", *lines), ndjson(tmp_path / "b.ndjson", *lines[:-2]))
+    for_patients = merge.MEMORY + 2 * merge.OF_A_PATIENT
+    assert allowed == [for_patients, for_patients + 3 * merge.OF_A_REPEAT]
+    assert len(conditions(tmp_path / "out")) == 5
+
+
+@pytest.mark.slow
+def test_very_many_records_that_the_sources_hold_twice_fit(tmp_path):
+    coding = [{"system": "http://loinc.org", "code": "1742-6"}]
+    shared = {"resourceType": "Observation", "status": "final", "code": {"coding": coding}}
+    unit = {"unit": "U/L", "system": "http://unitsofmeasure.org", "code": "U/L"}
+    found = (
+        {
+            "id": f"alt-{n}",
+            "subject": {"reference": f"Patient/{n % 300}"},
+            "effectiveDateTime": f"20{n % 20:02}-01-{1 + n % 28:02}",
+            "valueQuantity": {"value": 10 + n % 97} | unit,
+        }
+        for n in range(300_000)
+    )
+    first = ndjson(tmp_path / "a.ndjson", *(patient(str(n)) for n in range(300)), *(shared | one for one in found))
+    second = tmp_path / "b.ndjson"
+    second.write_bytes(first.read_bytes())
+    assert read(tmp_path / "out", first, second, workers=2).rows["measurement"] == 300_000
 
 
 def test_two_ingests_of_one_folder_are_kept_apart(tmp_path):

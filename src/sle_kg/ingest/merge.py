@@ -28,10 +28,11 @@ ROW_GROUP = 1 << 17
 """Rows of a row group of the final tables."""
 LARGEST = ("record", "measurement")
 """The tables of most rows: they are written first, that no thread has one of them left at the end."""
-MEMORY, OF_A_PATIENT, THREADS = 120_000_000, 120, 4
-"""Bytes that DuckDB may hold before it writes to the folder of the ingest, in all and more for each patient.
+MEMORY, OF_A_PATIENT, OF_A_REPEAT, THREADS = 200_000_000, 120, 500, 4
+"""Bytes that DuckDB may hold before it writes to the folder of the ingest.
 
-Each of its threads needs some of them, so there are few.
+In all, and more for each patient and for each record that the sources hold several times: what it compares these by
+cannot be written. Each of its threads needs some of them, so there are few.
 """
 _BATCH = 1 << 14
 SECOND = 1 << 18
@@ -60,8 +61,8 @@ class Merge:
         self._db.execute("SET enable_progress_bar = false")  # it would go to standard output
         for book in BOOKS:
             self._register(f"_{book}", book_schema(book))
-        [(persons,)] = self._rows("SELECT count(*) FROM _person")
-        self._db.execute(f"SET memory_limit = '{MEMORY + OF_A_PATIENT * persons}B'")
+        [(persons,)] = self._rows("SELECT count(DISTINCT patient) FROM _person")
+        self._allow(MEMORY + OF_A_PATIENT * persons)
         self._db.execute(
             """
             CREATE TABLE known AS
@@ -92,9 +93,11 @@ class Merge:
             CREATE TABLE versions (patient VARCHAR, record VARCHAR);
             """
         )
+        [(repeats,)] = self._rows("SELECT count(*) FROM twice")
+        self._allow(MEMORY + OF_A_PATIENT * persons + OF_A_REPEAT * repeats)
         self._rejected = self._rejects()
         self._aliases = bool(self._rows("SELECT 1 FROM alias LIMIT 1"))
-        self._repeats = bool(self._rows("SELECT 1 FROM twice LIMIT 1"))
+        self._repeats = repeats > 0
         self._filling = Filling(self._db, store, self._keys)
 
     def patients(self) -> int:
@@ -255,6 +258,10 @@ class Merge:
     def _register(self, table: str, columns: pa.Schema) -> None:
         """A table of the parts under its own name; no name or text of the sources becomes SQL."""
         register(self._db, table, self._store.files(table, self._keys), columns)
+
+    def _allow(self, memory: int) -> None:
+        """How many bytes DuckDB may hold from now on."""
+        self._db.execute(f"SET memory_limit = '{memory}B'")
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._db.execute(sql).fetchall()

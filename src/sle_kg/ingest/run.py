@@ -98,8 +98,8 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
                 rows = merge.write(final, second)
                 rejects, patients = merge.reasons(), merge.patients()
     except Exception as error:
-        if _found_no_room(error):
-            raise InputError(_no_room(folder, str(error).splitlines()[0])) from error
+        if (why := _found_no_room(folder, error)) is not None:
+            raise InputError(why) from error
         raise
     rows.pop("rejects")
     skipped = Counter(found.skipped) + store.skipped([*first, *second])
@@ -115,11 +115,17 @@ def _load_merge() -> None:
     import pyarrow.parquet  # noqa: F401
 
 
-def _found_no_room(error: Exception) -> bool:
-    """Whether DuckDB found too little room, on disk or in memory."""
+def _found_no_room(folder: Path, error: Exception) -> str | None:
+    """What to say where DuckDB found too little room, on disk or in memory; None for any other error."""
     import duckdb
 
-    return isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException)
+    if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+        return None
+    why = str(error).splitlines()[0]
+    if isinstance(error, duckdb.IOException) or "offload" in why:  # it could not write what it holds
+        return _no_room(folder, why)
+    cure = "run the same command again with fewer --workers, for each needs some: what is done is kept"
+    return f"{folder}: there is too little memory to merge the tables ({why}); {cure}"
 
 
 def _segments(found: Sources, how: Options, read: _Read, room: int) -> tuple[Iterator[Segment], dict[str, Any]]:
