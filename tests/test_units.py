@@ -4,7 +4,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import units_table
@@ -85,6 +85,52 @@ def test_units_that_do_not_convert_are_refused(unit, target):
 def test_values_that_are_no_clinical_value_are_refused(value):
     with pytest.raises(UnitError):
         convert(Decimal(value), "mg/dL", "mg/dL")
+
+
+@pytest.mark.parametrize(
+    ("unit", "target", "mass"),
+    [
+        *((unit, "%", None) for unit in ("dB", "Np", "10*999", "10*99999", "1" * 99, "10*999999", "10*9999999999")),
+        *((unit, "umol/L", CREATININE) for unit in ("Cel", "[degF]", "dB")),
+        ("mol99999999/L", "mg/dL", CREATININE),
+        ("10*40.g", "kg", None),
+        ("10*19", "%", None),
+        ("10*-21", "%", None),
+        ("10*-999", "%", None),
+        ("10*-999999/10*999999", "%", None),
+    ],
+)
+def test_units_of_logarithms_offsets_and_powers_are_refused(unit, target, mass):
+    for value in ("5", "-5"):
+        with pytest.raises(UnitError):
+            convert(Decimal(value), unit, target, mass)
+
+
+def test_large_values_convert_below_the_largest_of_the_fact_tables():
+    assert convert(Decimal("99999"), "10*13", "%") == Decimal("99999e15")
+    with pytest.raises(UnitError, match="the value 100000 in '10\\*13' is no clinical value"):
+        convert(Decimal(100000), "10*13", "%")
+
+
+@settings(deadline=None)
+@given(
+    st.decimals(-(10**19), 10**19, places=6),
+    st.lists(
+        st.sampled_from(["dB", "Np", "B[V]", "[pH]", "Cel", "[degF]", "mol", "g", "L", "10*", "%", "[IU]"])
+        | st.integers(-(10**6), 10**6).map(lambda power: f"10*{power}"),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from("./"),
+    st.sampled_from(["%", "umol/L", "mg/dL", "Cel", "kg", "10*9/L"]),
+    st.sampled_from([None, CREATININE]),
+)
+def test_any_unit_gives_a_value_of_the_fact_tables_or_is_refused(value, units_of_value, sign, target, mass):
+    try:
+        found = convert(value, sign.join(units_of_value), target, mass)
+    except UnitError:
+        return
+    assert abs(found) <= units.LARGEST and -found.as_tuple().exponent <= 12
 
 
 @given(st.integers(1, 10**6))

@@ -23,6 +23,8 @@ PLACES = Decimal("1e-12")
 """The last decimal place of the fact tables."""
 LARGEST = Decimal("1e20")
 """Larger magnitudes are no clinical value, and do not fit the fact tables."""
+_LARGEST_FACTOR = Decimal("1e100")
+"""Units further apart than this are none of a clinical value, and as fractions they take long."""
 
 _VISUAL_ANALOGUE_SCALE = (Fraction(3, 100), Fraction(0))
 """PGA of 0 to 3 from millimetres of a 100 mm line: mm × 3/100 (labs_and_findings.csv, row pga)."""
@@ -66,7 +68,10 @@ def _converted(value: Decimal, unit: str | None, target: str, molar_mass: Decima
     if isinstance(found, str):
         raise UnitError(found)
     factor, offset = found
-    return _decimal(Fraction(value) * factor + offset)
+    result = Fraction(value) * factor + offset
+    if abs(result) >= LARGEST:
+        raise UnitError(f"the value {value} in {unit!r} is no clinical value")
+    return _decimal(result)
 
 
 def _decimal(value: Fraction) -> Decimal:
@@ -127,9 +132,20 @@ def _by_table(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fract
 
 
 def _by_pint(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fraction, Fraction] | None:
-    """Factor and offset of any conversion; None where the dimensions differ. Raises UnitError for what is no unit."""
+    """Factor and offset of any conversion; None where there is none. Raises UnitError for what is no unit."""
+    from pint import PintError
+
+    try:
+        return _line(_quantity(unit), _quantity(target), molar_mass)
+    except UnitError:
+        raise
+    except (PintError, ArithmeticError, TypeError, ValueError):  # logarithms, offsets of a product, powers out of range
+        return None
+
+
+def _line(source: Any, goal: Any, molar_mass: Decimal | None) -> tuple[Fraction, Fraction] | None:
+    """Factor and offset between two pint quantities; None where the dimensions differ."""
     registry = _registry()
-    source, goal = _quantity(unit), _quantity(target)
     amounts = source.dimensionality.get("[substance]", 0) - goal.dimensionality.get("[substance]", 0)
     if amounts and (molar_mass is not None):
         source = source * (registry.Quantity(molar_mass, "gram / mole") ** int(amounts))
@@ -138,12 +154,15 @@ def _by_pint(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fracti
     with localcontext() as context:
         context.prec = 60
         at_zero, at_one = (_scaled(registry, source, goal, Decimal(number)) for number in (0, 1))
-    return at_one - at_zero, at_zero
+    factor = at_one - at_zero
+    return (factor, at_zero) if factor else None  # a factor that rounds to nothing would make any value 0
 
 
 def _scaled(registry: Any, source: Any, goal: Any, number: Decimal) -> Fraction:
-    """`number` of the source unit in the goal unit, as an exact fraction."""
+    """`number` of the source unit in the goal unit, as an exact fraction. Raises ArithmeticError where it is none."""
     converted = registry.Quantity(number * source.magnitude, source.units).to(goal.units).magnitude / goal.magnitude
+    if converted and not 1 / _LARGEST_FACTOR < abs(converted) < _LARGEST_FACTOR:
+        raise ArithmeticError
     return Fraction(converted).limit_denominator(10**18)
 
 
