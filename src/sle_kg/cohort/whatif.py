@@ -81,7 +81,7 @@ class WhatIf:
 
         fails, opens = ({top: chunk.status_is(top, word) for top in self.top_rows.tops} for word in ("fail", "unknown"))
         failed, opened = (np.sum(list(flags.values()), axis=0) for flags in (fails, opens))
-        most = max(map(len, self._affected))
+        most = max(map(len, self._affected), default=0)
         near = ~chunk.verdict_is("eligible") & (np.where(failed > 0, failed, opened) <= most)
         chunk.compare(connection, self._comparisons, np.flatnonzero(near))
         found: list[pa.Table] = []

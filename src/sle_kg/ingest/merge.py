@@ -320,9 +320,8 @@ class _Table:
     def __init__(self, file: Path, columns: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
-        repeated = [
-            name for name in columns.names if name != "record"
-        ]  # a dictionary of records would only be in the way
+        # A dictionary of records would only be in the way.
+        repeated = [name for name in columns.names if name != "record"]
         self._writer = pq.ParquetWriter(
             file, columns, compression="zstd", use_dictionary=repeated, write_statistics=repeated
         )
