@@ -32,7 +32,7 @@ def bytes_of(folder):
 
 def omop(folder, **tables):
     """An OMOP database in CSV: the rows of each table as dictionaries."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name, rows in tables.items():
         with (folder / f"{name}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, list(dict.fromkeys(column for row in rows for column in row)))
@@ -82,6 +82,31 @@ def test_without_vocabulary_the_concepts_of_our_own_list_are_known(synthea, tmp_
     shutil.copytree(OMOP, tmp_path / "omop", ignore=shutil.ignore_patterns("CONCEPT*"))
     read(tmp_path / "out", tmp_path / "omop")
     assert table(tmp_path / "out", "measurement") == table(synthea[0], "measurement")
+
+
+def test_a_vocabulary_that_comes_later_makes_it_another_source(tmp_path):
+    """The same rows mean something else then: never "this was done before"."""
+    from sle_kg.errors import InputError
+
+    rows = {
+        "person": [PERSON],
+        "condition_occurrence": [
+            {
+                "condition_occurrence_id": 1,
+                "person_id": 1,
+                "condition_concept_id": 70,
+                "condition_start_date": "2026-01-01",
+            }
+        ],
+    }
+    read(tmp_path / "out", omop(tmp_path / "db", **rows))
+    assert read(tmp_path / "out", tmp_path / "db").before
+    concept = {"concept_id": 70, "vocabulary_id": "ICD10CM", "concept_code": "M32.9", "concept_class_id": "code"}
+    omop(tmp_path / "db", concept=[concept])
+    with pytest.raises(InputError, match="holds the tables of other sources"):
+        read(tmp_path / "out", tmp_path / "db")
+    read(tmp_path / "new", tmp_path / "db")
+    assert [table(tmp_path / name, "condition")[0]["concept"] for name in ("out", "new")] == ["unmapped", "icd:M32.9"]
 
 
 def test_a_dose_is_known_only_where_it_is_certain(tmp_path):

@@ -6,6 +6,8 @@ a concept id, which a code map may settle.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -58,6 +60,11 @@ class Concepts:
                     code = code.replace("[U]", "U")
                 found.append({"system": system, "code": code})
         return [coding for place, coding in enumerate(found) if coding not in found[:place]]
+
+    def fingerprint(self) -> str:
+        """Changes with whatever a concept id means."""
+        told = json.dumps([self.codes, self.ingredients, self.milligrams], default=str, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 @cache

@@ -81,7 +81,7 @@ def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> S
     total = found.size
     read, room = _Read(total, progress), piece_size(total)
     segments, maps = _segments(found, how, read, room)
-    context = _context(how)
+    context = _context(how, maps)
     job = Job(store.folder, context, dict(how.code_map), maps)
     if (folder / DONE).exists():
         return _done_before(folder, context, pieces(segments, room))
@@ -161,11 +161,14 @@ class _Read:
         self._progress(self._done, self._total, "Reading")
 
 
-def _context(how: Options) -> bytes:
-    """What the facts depend on beside the sources: program version, codes and map."""
+def _context(how: Options, maps: dict[str, Any]) -> bytes:
+    """What the facts depend on beside the sources: program version, codes, map, and vocabularies of OMOP databases."""
+    from sle_kg.ingest.omop import OmopRows
+
     codes = sorted((*key, value) for key, value in how.code_map.items())
     text = how.table_map.read_text(encoding="utf-8") if how.table_map else None
-    return json.dumps([__version__, codes, text]).encode()
+    concepts = {rows.concepts.fingerprint() for rows in maps.values() if isinstance(rows, OmopRows)}
+    return json.dumps([__version__, codes, text, *sorted(concepts)]).encode()
 
 
 def _fingerprint(context: bytes, keys: Sequence[str]) -> str:
