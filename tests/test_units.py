@@ -2,8 +2,10 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from unittest.mock import Mock
+from xml.etree import ElementTree
 
 import pytest
+import ucumvert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +106,34 @@ def test_units_of_logarithms_offsets_and_powers_are_refused(unit, target, mass):
     for value in ("5", "-5"):
         with pytest.raises(UnitError):
             convert(Decimal(value), unit, target, mass)
+
+
+def _arbitrary_units():
+    """The units that UCUM itself calls arbitrary."""
+    essence = Path(ucumvert.__file__).with_name("vendor") / "ucum-essence.xml"
+    return [unit.get("Code") for unit in ElementTree.parse(essence).iter() if unit.get("isArbitrary") == "yes"]
+
+
+def test_arbitrary_units_convert_into_nothing_else():
+    """UCUM, section 3.6: arbitrary units are not commensurable with any other unit."""
+    found = _arbitrary_units()
+    assert {"[GPL'U]", "[CFU]", "[IU]", "[EID_50]"} <= set(found)
+    for unit in found:
+        for name, target in ((unit, "%"), (f"{unit}/uL", "/uL"), (f"10*3.{unit}/L", "10*9/L"), (f"m{unit}", "{titer}")):
+            with pytest.raises(UnitError):
+                convert(Decimal(5), name, target)
+    for target in ("[IU]/mL", "[arb'U]/mL"):
+        for unit in set(found) - {"[IU]", "[iU]", "[arb'U]"}:
+            with pytest.raises(UnitError):
+                convert(Decimal(5), f"{unit}/mL", target)
+
+
+@pytest.mark.parametrize("unit", ["{Log}", "{log10}", "{Log_copies}/mL", "{Log_IU}/mL", "{copies, log}/mL", "{lg}"])
+def test_the_logarithm_of_a_value_is_no_value(unit):
+    for target in ("{titer}", "{score}", "%", "/uL", "[IU]/mL"):
+        with pytest.raises(UnitError):
+            convert(Decimal("5.2"), unit, target)
+    assert convert(Decimal(5), "{serology}", "{titer}") == 5
 
 
 def test_large_values_convert_below_the_largest_of_the_fact_tables():

@@ -33,6 +33,10 @@ _LONGEST = 100
 """Characters of a unit; longer ones are no unit, and nest without end."""
 _WITHOUT_DIMENSION = re.compile(r"1?|(\{[^{}]*\})|scores?|points?", re.IGNORECASE)
 """Bare numbers: no unit, 1, an annotation such as `{score}`, or the words that exports write for it."""
+_LOGARITHM = re.compile(r"\{[^{}]*(?<![a-z])(log|lg)(?![a-z])[^{}]*\}", re.IGNORECASE)
+"""Annotations such as `{Log_copies}`: to UCUM they say nothing, but the number is the logarithm of a value."""
+_ARBITRARY = re.compile(r"^(\w+) = +(?:1 \* )?1( = .*)?$", re.MULTILINE)
+"""Units that ucumvert defines as bare numbers, by name and other symbols; they convert into nothing else."""
 
 
 class UnitError(ValueError):
@@ -96,6 +100,8 @@ def _affine(unit: str, target: str, molar_mass: Decimal | None) -> tuple[Fractio
         return Fraction(1), Fraction(0)
     if len(unit) > _LONGEST:
         raise UnitError(f"{unit[:20]!r}… is no UCUM unit")
+    if _LOGARITHM.search(unit):
+        raise UnitError(f"the unit {unit!r} is that of a logarithm, and {target!r} is needed")
     if _WITHOUT_DIMENSION.fullmatch(target):
         if _WITHOUT_DIMENSION.fullmatch(unit):
             return Fraction(1), Fraction(0)
@@ -224,10 +230,10 @@ def _registry() -> Any:
         with localcontext() as context:
             context.prec = 60
             registry: Any = UnitRegistry(non_int_type=Decimal)
-            registry.load_definitions(Path(ucumvert.__file__).with_name("pint_ucum_defs.txt"))
-            registry.define("international_unit = [international_unit] = _ = i.U. = IU = iU")
-            registry.define("arbitrary_unit = [arbitrary_unit] = _ = arb_U")
-            registry.define("high_power_field = [high_power_field] = _ = HPF")
+            definitions = Path(ucumvert.__file__).with_name("pint_ucum_defs.txt")
+            registry.load_definitions(definitions)
+            for name, symbols in _ARBITRARY.findall(definitions.read_text(encoding="utf-8")):
+                registry.define(f"{name} = [{name}]{symbols}")
     finally:
         logger.setLevel(level)
     return registry
