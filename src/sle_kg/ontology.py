@@ -7,6 +7,7 @@ Reads with pyoxigraph only, so that no reasoner, Java or rdflib is needed: what 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from functools import cache
@@ -203,9 +204,16 @@ def module_files() -> list[Path]:
 
 def parse_module(file: Path) -> Iterator[ox.Triple]:
     """The triples of one module; raises InputError naming the file and the line that cannot be read."""
-    try:
+    with _readable(file):
         for quad in ox.parse(path=file, format=ox.RdfFormat.TURTLE):
             yield quad.triple
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Raises InputError for a module that cannot be read."""
+    try:
+        yield
     except (SyntaxError, OSError, ValueError) as error:
         raise InputError(f"ontology/{file.name} is not readable as Turtle: {error}") from error
 
@@ -215,7 +223,8 @@ def ontology_store() -> ox.Store:
     """Every module in one store, read once."""
     store = ox.Store()
     for file in module_files():
-        store.extend(ox.Quad(*triple) for triple in parse_module(file))
+        with _readable(file):
+            store.load(path=file, format=ox.RdfFormat.TURTLE)
     return store
 
 
