@@ -145,7 +145,7 @@ FROM (SELECT *, CAST(judged_on() - INTERVAL 6 MONTH AS DATE) AS half_year FROM r
 
 -- ---- doses: what each record gives a day, from below and above ----
 
--- the weights nearest to the interval of a record, within a year
+-- the weights nearest to the interval of a record, within a year; one that could not be read, or is none, is no weight
 CREATE OR REPLACE TEMP TABLE weighed AS
 WITH needed AS (
     SELECT patient, place, start_hi, end_lo, end_hi FROM taking
@@ -157,12 +157,13 @@ near AS (
                e.end_hi)) AS distance
     FROM needed e JOIN source_measurement b ON b.patient = e.patient
     WHERE b.test = 'bodyWeight' AND b.date_from <= judged_on() AND b.date_to IS NOT NULL
+      AND coalesce(b.high > 0, b.low IS NOT NULL)
     QUALIFY distance <= 365 AND distance = min(distance) OVER (PARTITION BY e.place)),
 dated AS (SELECT *, day = max(day) OVER (PARTITION BY place) AS latest FROM near)
 SELECT place,
        CASE WHEN bool_and(low IS NOT NULL) THEN min(low) END AS light, CASE WHEN bool_and(high IS NOT NULL)
            THEN max(high) END AS heavy,
-       CASE WHEN min(distance) = 0 THEN min(high) FILTER (WHERE high > 0)
+       CASE WHEN min(distance) = 0 THEN min(high)
             WHEN bool_and(high IS NOT NULL) THEN max(high) END AS reached,
        CASE WHEN bool_and(low IS NOT NULL) FILTER (WHERE latest) THEN min(low) FILTER (WHERE latest) END AS light_last,
        CASE WHEN bool_and(high IS NOT NULL) FILTER (WHERE latest) THEN max(high) FILTER (WHERE latest) END AS heavy_last

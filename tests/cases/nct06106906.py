@@ -113,6 +113,13 @@ case("seventy-one today", "I02 fail", person(birth="1955-11-21"), rows={"I02": {
 case("seventy-one this year", "I02 unknown", person(birth="1955"))
 case("weight 40", "I03 pass", lab("weight", 40, "kg"), rows={"I03": {"valid_until": ago(6 - 90)}})
 case("weight 39.9", "I03 fail", lab("weight", "39.9", "kg"))
+case("a weight that is none", "I03 unknown", lab("weight", 0, "kg"))
+case(
+    "a weight that is none after a true one",
+    "I03 unknown",
+    lab("weight", 45, "kg", on=ago(9)),
+    lab("weight", 0, "kg", on=ago(8)),
+)
 case("weight in pounds", "I03 pass", lab("weight", 100, "[lb_av]"))
 case("weight in grams", "I03 fail", lab("weight", 39900, "g"))
 case("weight of 90 days", "I03 pass", lab("weight", 40, "kg", on=ago(90)))

@@ -265,6 +265,13 @@ case(
     drug("rx:8640", "2018-03-05", "2018-05-01", 55),
 )
 case(
+    "a weight of nothing on the day of the dose, a true one before it",
+    "I03c pass",
+    lab("weight", 55, "kg", on="2017-03-05"),
+    lab("weight", 0, "kg", on="2018-03-05"),
+    drug("rx:8640", "2018-03-05", "2018-05-01", 55),
+)
+case(
     "a weight of nothing alone",
     "I03c unknown",
     lab("weight", 0, "kg", on="2018-04-30"),

@@ -179,7 +179,7 @@ def _result(random: Random, writer: Writer, test: str, day: dt.date | None = Non
     low: Decimal | None = random.choice(NUMBERS)
     high, positive, text = low, None, None
     if test == "bodyWeight":
-        low = high = Decimal(random.choice(["40", "39.9", "57", "60", "62.35", "71.25"]))
+        low = high = random.choice([None, *map(Decimal, words("0 40 39.9 57 60 62.35 71.25"))])
         dates = (dates[0], dates[0])
     elif test == "serumCreatinine" and low is not None:
         low = high = low / 4 + Decimal("0.35")

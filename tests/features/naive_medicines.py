@@ -40,6 +40,11 @@ class Medicine:
     began: bool
 
 
+def is_weight(row: Row) -> bool:
+    """Whether a body weight tells a weight: it could be read, and is not 0 kg."""
+    return row["low"] is not None if row["high"] is None else row["high"] > 0
+
+
 class Medicines(Facts):
     """What was taken, how much and how long."""
 
@@ -111,7 +116,7 @@ class Medicines(Facts):
     # ---- doses ------------------------------------------------------------------------------------------------------
 
     def weights(self, drug: Medicine) -> list[tuple[int, Row]]:
-        """The weights nearest to a medicine's interval, with their distance in days (rule 7)."""
+        """The readable weights nearest to a medicine's interval, with their distance in days (rule 7)."""
         first, last = sure_days(drug.worlds)
         last = possible_days(drug.worlds)[1] if last == BEGIN else last
         if drug.row["start_to"] is None and drug.row["end_from"] is None and not drug.row["ongoing"]:
@@ -119,7 +124,7 @@ class Medicines(Facts):
         dated = [
             (max(0, first - row["date_to"].toordinal(), row["date_from"].toordinal() - last), row)
             for row in self.seen("measurement", "date_from")
-            if row["test"] == "bodyWeight" and row["date_from"] is not None
+            if row["test"] == "bodyWeight" and row["date_from"] is not None and is_weight(row)
         ]
         nearest = min((distance for distance, _ in dated), default=0)
         return [(distance, row) for distance, row in dated if distance == nearest <= 365]
@@ -132,7 +137,7 @@ class Medicines(Facts):
             found = [(distance, row) for distance, row in found if row["date_from"] == last_day]
         light = lowest(number(row["low"]) for _, row in found)
         if use == "highest" and found and found[0][0] == 0:
-            known = [Fraction(row["high"]) for _, row in found if row["high"]]
+            known = [Fraction(row["high"]) for _, row in found if row["high"] is not None]
             return min(known, default=None), light
         return highest(number(row["high"]) for _, row in found), light
 

@@ -171,7 +171,7 @@ class Results(Facts):
         lower = upper = None
         if factor and person["birth_from"] and light and much:
             lower = (140 - completed_years(person["birth_from"], self.on)) * light / (72 * much) * factor
-        if factor and person["birth_to"] and heavy and little:
+        if factor and person["birth_to"] and heavy and heavy > 0 and little:
             upper = (140 - completed_years(person["birth_to"], self.on)) * heavy / (72 * little) * factor
         stated = self.value_range(["creatinineClearanceCG"], "result")
         lowers = [value for value in (lower, stated[0]) if value is not None]

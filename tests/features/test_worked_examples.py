@@ -128,6 +128,28 @@ def test_doses_per_kilogram_at_their_limits() -> None:
     assert found["aza"][2] == (Fraction(3, 2), Fraction(3, 2))
 
 
+def test_a_weight_that_says_nothing_leaves_the_dose_per_kilogram_to_the_others() -> None:
+    """One of 0 kg, or in no unit of weight, is nearer than the true one; `>39` kg says something, `<70` too."""
+    dose, true = drug("atc:L04AX01", ago(30), dose=90), lab("weight", 60, "kg", on=ago(300))
+    nothing, of_no_weight = lab("weight", 0, "kg", on=ago(10)), lab("weight", 70, "mmol/L", on=ago(10))
+    some = [lab("weight", kg, "kg", on=ago(10), comparator=sign) for kg, sign in ((39, ">"), (70, "<"))]
+    known = [dose, complete("medications")]
+    patients = {
+        "nothing": [*known, true, nothing],
+        "of no weight": [*known, true, of_no_weight],
+        "no other": [*known, nothing, of_no_weight],
+        "more than": [*known, true, some[0]],
+        "less than": [*known, true, some[1]],
+    }
+    found = bounds(patients, [AZATHIOPRINE_PER_KG])
+    assert found["nothing"] == found["of no weight"] == [(Fraction(3, 2), Fraction(3, 2))]
+    assert found["no other"] == [(0, None)]
+    [(low, high)] = found["more than"]
+    assert (low, high is not None and Fraction(23, 10) < high < Fraction(231, 100)) == (0, True)
+    [(low, high)] = found["less than"]
+    assert (Fraction(128, 100) < low < Fraction(129, 100), high) == (True, None)
+
+
 @pytest.mark.parametrize(
     ("code", "value_set", "half_lives", "days"),
     [

@@ -83,6 +83,7 @@ def test_room_air(tmp_path):
         (loinc("1742-6"), {"valueString": "normal"}, "is text"),
         (loinc("1742-6"), {}, "no value"),
         (loinc("10230-1"), {"valueQuantity": quantity(104, "%")}, "more than all"),
+        (loinc("29463-7"), {"valueQuantity": quantity(0, "kg")}, "0 kg is none"),
         (loinc("8061-4"), {"valueCodeableConcept": snomed("419984006")}, "neither positive nor negative"),
         (loinc("8061-4"), {"valueCodeableConcept": POSITIVE, "interpretation": [concept("", "NEG")]}, "contradict"),
         (loinc("8061-4"), {"valueInteger": 3}, "answered by positive or negative"),

@@ -50,7 +50,7 @@ def _weights(always: bool) -> str:
     k AS (
         SELECT ask, row_id,
                least_or_null(low) AS light, greatest_or_null(high) AS heavy,
-               min(CASE WHEN high > 0 THEN high END) AS lightest,
+               min(high) AS lightest,
                least_where(low, day = last_day) AS light_last,
                greatest_where(high, day = last_day) AS heavy_last,
                min(distance) AS distance, records_of(weight) AS weights
@@ -108,7 +108,8 @@ _OF_REGIMEN = """r.concept = e.concept AND r.single = e.single AND r.dose IS NOT
 
 PREPARED = {
     "body_weight": """SELECT patient, record, date_from, date_to, low, high FROM fact_measurement
-        WHERE test = 'bodyWeight' AND date_from IS NOT NULL AND date_to IS NOT NULL""",
+        WHERE test = 'bodyWeight' AND date_from IS NOT NULL AND date_to IS NOT NULL
+              AND coalesce(high > 0, low IS NOT NULL)""",
     "prednisone_dose": f"""WITH given AS (
             SELECT e.row_id, e.concept, e.dose, {_SINGLE} AS single, e.times, e.period_days
             FROM fact_exposure e JOIN drug g ON g.concept = e.concept
@@ -117,7 +118,8 @@ PREPARED = {
         SELECT e.row_id, r.low, r.high FROM given e JOIN regimen r ON {_OF_REGIMEN}""",
 }
 """SELECTs of tables made once from the facts, of which many features ask: dated weights, and the equivalent (`low`,
-`high`) of each glucocorticoid record."""
+`high`) of each glucocorticoid record. A weight that could not be read, or is none, says nothing of its day: the dose
+per kg is that of the other weights, as it is where none was recorded that day."""
 
 
 def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"], where: str = "true") -> str:

@@ -134,7 +134,7 @@ def _converted(value: Decimal, unit: str | None, test: LaboratoryTest) -> Decima
 
 
 def _check(number: Decimal, test: LaboratoryTest) -> None:
-    """Refuse what cannot be: beyond a score's range, half points of a counted score, negative or above 100 %."""
+    """Refuse what cannot be: beyond a score's range, half points of a counted score, negative, above 100 %, 0 kg."""
     if test.minimum is not None and number < test.minimum:
         raise UnreadableError(f"{plain(number)} is below the least possible value, {plain(test.minimum)}")
     if test.maximum is not None and number > test.maximum:
@@ -143,6 +143,8 @@ def _check(number: Decimal, test: LaboratoryTest) -> None:
         raise UnreadableError(f"{plain(number)} is no whole number of points")
     if number < 0 and test.canonical_unit != "Cel":
         raise UnreadableError(f"the value {plain(number)} is negative")
+    if test.canonical_unit == "kg" and number == 0:
+        raise UnreadableError("a body weight of 0 kg is none")
     if test.canonical_unit == "%" and number > 100:
         raise UnreadableError(f"{plain(number)} % is more than all")
 
