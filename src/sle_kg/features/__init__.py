@@ -120,8 +120,8 @@ ONE_QUERY_BUT_FOR = {
     "CumulativeDoseCondition": {"valueSet"},
     "DailyDoseCondition": {"valueSet", "equivalence"},
     "HighestDoseCondition": {"anchor", "valueSet", "when", "lookback"},
-    "DoseDurationCondition": {"valueSet", "lookback"},
-    "RenalWorseningCondition": {"valueSet", "lookback"},
+    "DoseDurationCondition": {"valueSet", "lookback", "dailyDose", "concurrentGap"},
+    "RenalWorseningCondition": {"valueSet", "lookback", "dailyDose", "concurrentGap"},
     "DonatedVolumeCondition": {"lookback"},
     "ClassificationCondition": {"classificationSet"},
 }

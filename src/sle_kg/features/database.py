@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import Ask, FeatureOptions
-from sle_kg.features.sql import MACROS, days_of, duration_parts
+from sle_kg.features.sql import MACROS, PER_KG_TOLERANCE, UNITS_PER_MG, days_of, duration_parts
 
 if TYPE_CHECKING:
     import duckdb
@@ -223,6 +224,8 @@ FEATURE_COLUMNS = {
     "method_needed": "text",
     "instrument": "text",
     "to_mofetil": "flag",
+    "dose_units": "long",
+    "concurrent_gap": "whole",
 }
 """Parameters that queries read as columns, so that one query bounds every feature of a kind."""
 
@@ -254,9 +257,19 @@ def feature_rows(features: Iterable[Feature], options: FeatureOptions) -> list[d
                 "method_needed": feature.get("method"),
                 "instrument": feature.get("instrument") or feature.get("classificationSet"),
                 "to_mofetil": feature.get("equivalence") == "mycophenolateMofetil",
+                "dose_units": _dose_units(feature),
+                "concurrent_gap": days_of(str(feature.get("concurrentGap", "P1D"))),
             }
         )
     return rows
+
+
+def _dose_units(feature: Feature) -> int | None:
+    """The daily dose that a day must reach, in units; of a dose per kg what a rounded sum of rates must reach."""
+    dose = feature.get("dailyDose")
+    if not isinstance(dose, Decimal):
+        return None
+    return int(dose * UNITS_PER_MG) - (PER_KG_TOLERANCE if feature.get("perKilogram") else 0)
 
 
 def feature_references(wanted: Mapping[Feature, Sequence[str]], options: FeatureOptions) -> list[Reference]:

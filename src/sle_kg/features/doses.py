@@ -15,7 +15,7 @@ from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import names_of
 from sle_kg.features.presence import BEGINNING, exposure_rows, window
 from sle_kg.features.query import Query, asks
-from sle_kg.features.sql import PER_KG_TOLERANCE, UNITS_PER_MG, before, days_of, text
+from sle_kg.features.sql import UNITS_PER_MG, before, text
 
 WEIGHT_WITHIN_DAYS = 365
 """A dose per kg uses the weight nearest to its interval, within a year (rule 7)."""
@@ -232,15 +232,15 @@ def _levels(rows: str) -> str:
         FROM step)"""
 
 
-def _runs(name: str, rows: str, gap: int) -> str:
-    """CTE `<name>`: runs of days, from rows (ask, side, first, last); neighbours at most `gap` days apart are joined.
+def _runs(name: str, rows: str, gap: str) -> str:
+    """CTE `<name>`: runs of days, from rows (ask, side, first, last); neighbours at most `gap` (SQL) days apart join.
 
     A gap is the start of the next interval minus the end of the one before; the next day (1) always joins.
     """
     course = "PARTITION BY ask, side ORDER BY first, last"
     return f"""{name}_marked AS (
         SELECT *, CASE WHEN first <= max(last) OVER ({course} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-                   + {max(gap, 1)} THEN 0 ELSE 1 END AS begins
+                   + greatest({gap}, 1) THEN 0 ELSE 1 END AS begins
         FROM ({rows}) {name}_rows WHERE first <= last),
     {name}_numbered AS (SELECT *, sum(begins) OVER ({course}) AS number FROM {name}_marked),
     {name} AS (
@@ -287,34 +287,33 @@ def _high_dose_runs(feature: Feature, *, sure: bool) -> str:
     Who does not reach it with all medicines of the window together (only what is `sure`, or what is possible) has no
     run that overlaps the window, and is left out.
     """
-    threshold = int(feature.get("dailyDose") * UNITS_PER_MG)  # type: ignore[operator,arg-type]
-    threshold -= PER_KG_TOLERANCE if feature.get("perKilogram") else 0
-    certain, possible = "CASE WHEN certain THEN low END", f"coalesce(high, {threshold})"
+    certain, possible = "CASE WHEN certain THEN low END", "coalesce(high, dose_units)"
     of_ask = ", ".join(
         f"any_value({column}) AS {column}"
-        for column in ("patient", "on_date", "base", "start_possible", "end_possible", "shift")
+        for column in ("patient", "on_date", "base", "start_possible", "end_possible", "shift", "dose_units")
     )
     rows = f"""SELECT ask, start_hi AS sure_first, end_lo AS sure_last, {certain} AS low,
         start_lo AS first, end_hi AS last, {possible} AS high FROM q SEMI JOIN able USING (ask)"""
     at_dose = f"""at_dose AS (
-        SELECT ask, {SURE} AS side, day AS first, CAST(next - 1 AS DATE) AS last FROM level
-        WHERE low >= {threshold} AND next > day
+        SELECT ask, {SURE} AS side, day AS first, CAST(next - 1 AS DATE) AS last FROM level JOIN able USING (ask)
+        WHERE low >= dose_units AND next > day
         UNION ALL
-        SELECT ask, {POSSIBLE}, day, CAST(next - 1 AS DATE) FROM level WHERE high >= {threshold} AND next > day)"""
+        SELECT ask, {POSSIBLE}, day, CAST(next - 1 AS DATE) FROM level JOIN able USING (ask)
+        WHERE high >= dose_units AND next > day)"""
     together = "SELECT * FROM at_dose"
     if names_of(feature, "concurrentWith"):
         taken = f"""SELECT * FROM (
-            SELECT ask, {SURE} AS side, start_hi AS first, end_lo AS last FROM x WHERE certain
-            UNION ALL SELECT ask, {POSSIBLE}, start_lo, end_hi FROM x) sides SEMI JOIN at_dose USING (ask, side)"""
-        at_dose += f""", {exposure_rows("concurrentWith", "x")},
-        {_runs("beside", taken, days_of(str(feature.get("concurrentGap", "P1D"))))}"""
+            SELECT ask, {SURE} AS side, start_hi AS first, end_lo AS last, concurrent_gap FROM x WHERE certain
+            UNION ALL SELECT ask, {POSSIBLE}, start_lo, end_hi, concurrent_gap FROM x) sides
+            SEMI JOIN at_dose USING (ask, side)"""
+        at_dose += f""", {exposure_rows("concurrentWith", "x")}, {_runs("beside", taken, "concurrent_gap")}"""
         together = """SELECT d.ask, d.side, greatest(d.first, b.first) AS first, least(d.last, b.last) AS last
             FROM at_dose d JOIN beside b ON b.ask = d.ask AND b.side = d.side"""
     return f"""t AS (
-        SELECT ask, {of_ask}, sum({certain if sure else possible}) >= {threshold} AS able
+        SELECT ask, {of_ask}, sum({certain if sure else possible}) >= any_value(dose_units) AS able
         FROM q WHERE {_IN_WINDOW} GROUP BY ask),
-    able AS (SELECT ask FROM t WHERE able),
-    {_levels(rows)}, {at_dose}, {_runs("every_run", together, 1)},
+    able AS (SELECT ask, dose_units FROM t WHERE able),
+    {_levels(rows)}, {at_dose}, {_runs("every_run", together, "1")},
     run AS (
         SELECT r.ask, r.side, r.first, r.last - r.first + 1 AS days FROM every_run r JOIN t USING (ask)
         WHERE r.first <= t.end_possible AND r.last >= t.start_possible)"""
@@ -469,8 +468,6 @@ def renal_worsening(feature: Feature, options: FeatureOptions) -> str:
             FROM {name}_start s JOIN {name}_now n USING (ask, test) GROUP BY ask)"""
 
     parts = ", ".join(compared(name, *rule) for name, rule in RENAL_RESULTS.items())
-    needed = feature.get("dailyDose")
-    assert needed is not None
     return f"""
     WITH {window(feature)}, {rates(feature, use="throughout")}, {_high_dose_runs(feature, sure=True)},
     b AS (

@@ -259,6 +259,7 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
 OF_ASK = (
     *("feature", "on_date", "base", "start_certain", "start_possible", "end_certain", "end_possible"),
     *("when_is", "half_lives", "gap", "measure", "inclusive", "since_first", "shift", "to_mofetil"),
+    *("dose_units", "concurrent_gap"),
 )
 """Columns of `w` that go with each medicine."""
 
