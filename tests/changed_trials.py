@@ -52,13 +52,14 @@ def _written(change: Change, step: Leaf) -> tuple[str, ox.Literal]:
     """The property of the limit in a trial file, and its new value."""
     number, unit = change.amount(step)
     duration = ox.Literal(f"P{number}{'M' if unit == 'mo' else 'D'}", datatype=ox.NamedNode(XSD + "duration"))
-    if change.limit in ("lookback", "gap"):
+    if change.limit in ("lookback", "gap", "concurrentGap"):
         return change.limit, duration
     if change.limit == "halfLives":
         return "halfLives", ox.Literal(str(number), datatype=ox.NamedNode(XSD + "integer"))
     if unit == "mo":
         return "minDuration", duration
-    return _PROPERTIES[step.operator], ox.Literal(str(number), datatype=ox.NamedNode(XSD + "decimal"))
+    name = "dailyDose" if change.limit == "dailyDose" else _PROPERTIES[step.operator]
+    return name, ox.Literal(str(number), datatype=ox.NamedNode(XSD + "decimal"))
 
 
 def interrupt(folder: Path, on: dt.date) -> None:
@@ -130,7 +131,7 @@ def told(trial: TrialSummary, changes: Sequence[Change], change: Change) -> list
 
 
 def about_time(changes: Sequence[Change]) -> Iterator[Change]:
-    """The changes of windows, wash-outs, durations and gaps."""
+    """The changes of windows, wash-outs, durations, gaps and doses kept up."""
     for change in changes:
         if change.leaf is not None and (change.limit != "threshold" or change.amount(change.leaf)[1] in ("d", "mo")):
             yield change

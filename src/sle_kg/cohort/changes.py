@@ -1,9 +1,10 @@
-"""What may be changed in a trial: a row dropped, or a threshold, window, wash-out or permitted gap relaxed in steps.
+"""What may be changed in a trial: a row dropped, or a threshold, window, wash-out, gap or dose relaxed in steps.
 
 A limit is relaxed so that more patients may enter. Which way that is follows from its place in the tree: of a finding
-that is required the threshold goes down, the window and the gaps in treatment get longer; of one that excludes the
-threshold goes up, and the window, the wash-out or the gaps get shorter. Where a row has one comparison in both places,
-both ways are tried. How long results serve is one limit of the whole trial: results of one day are too old together.
+that is required the threshold and the dose kept up go down, the window and the gaps in treatment get longer; of one
+that excludes the threshold and the dose go up, and the window, the wash-out or the gaps get shorter. Where a row has
+one comparison in both places, both ways are tried. How long results serve is one limit of the whole trial: results of
+one day are too old together.
 """
 
 from __future__ import annotations
@@ -11,35 +12,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from sle_kg.conditions import MONTHS_WITHOUT_ANCHOR
 from sle_kg.criteria import Always, Condition, Feature, Leaf, Operator, Parameter, Trial, signed, with_leaves
 from sle_kg.evaluate import RuleSet
 from sle_kg.features.asks import WINDOWS
+from sle_kg.features.database import names_of
 from sle_kg.features.sql import days_of, duration_parts
+from sle_kg.ontology import laboratory_tests
+from sle_kg.phrases import lower_first
 from sle_kg.sql_plan import leaf_key
 
 if TYPE_CHECKING:
     from sle_kg.wording import Words
 
-Limit = Literal["threshold", "lookback", "halfLives", "gap"]
-"""What of a leaf is relaxed: the number compared with, the look-back window, the half-lives of a wash-out, or the gaps
-that a treatment may have."""
+Limit = Literal["threshold", "lookback", "halfLives", "gap", "concurrentGap", "dailyDose"]
+"""What of a leaf is relaxed: the number compared with, the look-back window, the half-lives of a wash-out, the gaps
+that a treatment, or a medicine taken beside it, may have, or the daily dose that must be kept up."""
 TrialLimit = Literal["validFor"]
 """What of a whole trial is relaxed: how long results serve."""
 Amount = tuple[Decimal, str | None]
-"""A limit as a number with its unit: `d` days, `mo` months, `{halfLife}`, or the unit of a threshold."""
+"""A limit as a number with its unit: `d` days, `mo` months, `{halfLife}`, or the unit of a threshold or dose."""
 
 STEPS = 5
 """Steps by which a limit is relaxed."""
-STEP_OF_UNIT = dict.fromkeys(("a", "mo", "{score}", "{count}", "{halfLife}"), Decimal(1))
-"""One step of a limit in such a unit: a year, a month, a point, one more."""
+STEP_OF_UNIT = dict.fromkeys(("a", "mo", "{score}", "{count}", "{halfLife}", "%"), Decimal(1))
+"""One step of a limit in such a unit: a year, a month, a point, one more, a percentage point."""
 STEPS_OF_DAYS = ((14, Decimal(1)), (90, Decimal(7)))
 """Of limits up to so many days the step in days; `STEP_OF_LONG_TIMES` beyond."""
 STEP_OF_LONG_TIMES = Decimal(28)
-STEP_OF_INSTRUMENT = {"pga": Decimal("0.1")}
-"""One step of an instrument whose scale is finer than points."""
+STEP_OF_TEST = {"pga": Decimal("0.1"), "lvef": Decimal(5)}
+"""One step of what is told more finely, or more coarsely, than by points."""
 SHARE = Decimal("0.1")
 """One step of any other threshold: this share of it."""
 UNSTEPPED = (None, "{presence}")
@@ -93,12 +97,22 @@ class Change:
         """What the limit is about, without itself; a window with the event before which it lies."""
         assert self.leaf is not None
         feature = self.leaf.feature
-        if self.limit == "gap":
-            return words.subject(_without(feature, "measure"))
-        if self.limit == "lookback":
-            anchor = words.label(str(feature.get("anchor", "screening"))).lower()
-            return f"{words.subject(_without(feature, 'lookback'))} before {anchor}"
-        return words.subject(feature)
+        treated = " or ".join(map(words.label, names_of(feature, "valueSet")))
+        match self.limit:
+            case "threshold":
+                return words.subject(feature)
+            case "lookback":
+                anchor = words.label(str(feature.get("anchor", "screening"))).lower()
+                return f"{words.subject(_without(feature, 'lookback'))} before {anchor}"
+            case "halfLives":
+                return treated
+            case "gap":
+                return words.subject(_without(feature, "measure"))
+            case "concurrentGap":
+                beside = " or ".join(map(words.label, names_of(feature, "concurrentWith")))
+                return f"{beside}, beside {lower_first(treated)}"
+            case "dailyDose":
+                return f"{treated}, dose kept up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +235,13 @@ def relaxed(leaf: Leaf, wanted: bool, limit: Limit = "threshold") -> tuple[Leaf,
             return tuple(_windows(leaf, more))
         case "halfLives":
             return tuple(_washouts(leaf, more))
-        case "gap":
-            return tuple(_gaps(leaf, more))
+        case "gap" | "concurrentGap":
+            return tuple(_gaps(leaf, more, limit))
+        case "dailyDose":
+            return tuple(_doses(leaf, not more))
 
 
-_LIMITS: tuple[Limit, ...] = ("threshold", "lookback", "halfLives", "gap")
+_LIMITS = get_args(Limit)
 
 
 def _thresholds(leaf: Leaf, more: bool) -> Iterator[Leaf]:
@@ -239,7 +255,7 @@ def _thresholds(leaf: Leaf, more: bool) -> Iterator[Leaf]:
         return
     for moved in _moved(leaf.met_bound, _step(leaf), more):
         by = moved - leaf.met_bound
-        if leaf.unmet_bound + by > 0:
+        if leaf.unmet_bound + by > 0 and not _beyond_scale(leaf, moved):
             yield replace(leaf, met_bound=moved, unmet_bound=leaf.unmet_bound + by)
 
 
@@ -264,13 +280,22 @@ def _washouts(leaf: Leaf, more: bool) -> Iterator[Leaf]:
             yield _with(leaf, "halfLives", int(moved))
 
 
-def _gaps(leaf: Leaf, more: bool) -> Iterator[Leaf]:
+def _gaps(leaf: Leaf, more: bool, limit: Literal["gap", "concurrentGap"]) -> Iterator[Leaf]:
     """Longer gaps make longer treatments; where none is permitted, none is."""
-    if not (gap := leaf.feature.get("gap")) or not days_of(str(gap)):
+    if not (gap := leaf.feature.get(limit)) or not days_of(str(gap)):
         return
-    number, _ = _amount(leaf, "gap")
+    number, _ = _amount(leaf, limit)
     for moved in _moved(number, _step_of_days(number), more):
-        yield _with(leaf, "gap", f"P{moved}D")
+        yield _with(leaf, limit, f"P{moved}D")
+
+
+def _doses(leaf: Leaf, more: bool) -> Iterator[Leaf]:
+    """A lower dose is kept up for longer."""
+    if leaf.feature.get("dailyDose") is None:
+        return
+    number, _ = _amount(leaf, "dailyDose")
+    for moved in _moved(number, number * SHARE, more):
+        yield _with(leaf, "dailyDose", moved)
 
 
 def _moved(number: Decimal, step: Decimal, more: bool) -> list[Decimal]:
@@ -282,8 +307,10 @@ def _moved(number: Decimal, step: Decimal, more: bool) -> list[Decimal]:
 def _amount(leaf: Leaf, limit: Limit) -> Amount:
     if limit == "halfLives":
         return Decimal(str(leaf.feature.get("halfLives"))), "{halfLife}"
-    if limit == "gap":
-        return Decimal(days_of(str(leaf.feature.get("gap")))), "d"
+    if limit == "dailyDose":
+        return Decimal(str(leaf.feature.get("dailyDose"))), "mg/kg/d" if leaf.feature.get("perKilogram") else "mg/d"
+    if limit in ("gap", "concurrentGap"):
+        return Decimal(days_of(str(leaf.feature.get(limit)))), "d"
     if limit == "lookback":
         months, days = duration_parts(str(leaf.feature.get("lookback")))
         return (Decimal(months), "mo") if months else (Decimal(days), "d")
@@ -308,12 +335,26 @@ def _without(feature: Feature, name: str) -> Feature:
 
 def _step(leaf: Leaf) -> Decimal:
     """One step of a threshold: see `STEP_OF_UNIT`."""
-    instrument = str(leaf.feature.get("instrument"))
-    if instrument in STEP_OF_INSTRUMENT:
-        return STEP_OF_INSTRUMENT[instrument]
+    for test in _tests_of(leaf):
+        if test in STEP_OF_TEST:
+            return STEP_OF_TEST[test]
     if leaf.unit == "d":
         return _step_of_days(leaf.met_bound)
     return STEP_OF_UNIT.get(str(leaf.unit)) or abs(leaf.met_bound) * SHARE
+
+
+def _beyond_scale(leaf: Leaf, threshold: Decimal) -> bool:
+    """Whether no score can be as high as the threshold."""
+    if leaf.unit != "{score}":
+        return False
+    greatest = [laboratory_tests()[test].maximum for test in _tests_of(leaf)]
+    return any(most is not None and threshold > most for most in greatest)
+
+
+def _tests_of(leaf: Leaf) -> tuple[str, ...]:
+    """The instrument or the tests whose result is compared."""
+    instrument = leaf.feature.get("instrument")
+    return names_of(leaf.feature, "test") if instrument is None else (str(instrument),)
 
 
 def _step_of_days(days: Decimal) -> Decimal:

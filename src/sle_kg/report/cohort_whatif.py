@@ -27,6 +27,8 @@ PARAMETERS = {
     "lookback": "lookBack",
     "halfLives": "washOut",
     "gap": "gap",
+    "concurrentGap": "concurrentGap",
+    "dailyDose": "dailyDose",
     "validFor": "validFor",
 }
 """What is relaxed, in JSON."""
@@ -34,6 +36,8 @@ AMOUNTS = {
     "lookback": "within",
     "halfLives": "wash-out of",
     "gap": "gaps up to",
+    "concurrentGap": "gaps up to",
+    "dailyDose": "≥",
     "validFor": "not older than",
 }
 """What comes before a limit that is no threshold."""
