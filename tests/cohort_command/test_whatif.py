@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,17 +13,28 @@ import pytest
 from caselib import ON
 from changed_trials import about_time, changed_trial, gained, grow_old, interrupt, read_tables, told, verdicts
 from cohorts import GROUPS, cohort_of
-from sle_kg.cohort.changes import RESULTS, Change, Limit, changed_rules, changes_of, read_by, relaxed, servings_of
+from sle_kg.cohort.changes import (
+    RESULTS,
+    UNSTEPPED,
+    Change,
+    Limit,
+    changed_rules,
+    changes_of,
+    read_by,
+    relaxed,
+    servings_of,
+)
 from sle_kg.cohort.run import Wanted, run
 from sle_kg.cohort.summary import CohortSummary, Gained, Relaxed, WhatIfRow
-from sle_kg.criteria import AllOf, Feature, Leaf, Not, Operator, Parameter
+from sle_kg.criteria import AllOf, AtLeast, Feature, Leaf, Not, Operator, Parameter, walk
 from sle_kg.evaluate import RuleSet, row_truths
-from sle_kg.features import query_of
+from sle_kg.features import FLAGS, query_of
 from sle_kg.features.asks import WINDOWS, FeatureOptions
 from sle_kg.features.database import feature_rows
 from sle_kg.profile import Profile
 from sle_kg.report.cohort_whatif import as_json, best, curves
 from sle_kg.screening import Options, Session
+from sle_kg.sql_plan import leaf_key
 from sle_kg.synthetic import write_cohort
 from sle_kg.trials import screenable
 from sle_kg.verdicts import overall, status_of
@@ -142,6 +155,44 @@ def test_how_long_results_serve_is_relaxed_by_a_half_and_to_twice_as_long() -> N
         assert [serving.steps for serving in servings_of(rules, windows)] == steps
 
 
+def test_every_number_of_every_criterion_is_relaxed_or_documented_as_kept() -> None:
+    found = set()
+    for name, trial in screenable().items():
+        for readings in [{}, *({one.ambiguity: one.key} for one in trial.readings)]:
+            found |= {(f"{name}/{row}", number) for row, number in kept(RuleSet.of(trial, readings))}
+    document = (Path(__file__).parents[2] / "docs" / "cohorts.md").read_text(encoding="utf-8")
+    assert found == set(re.findall(r"^\| (NCT\d+/\S+) \| `(\w+)`", document, re.MULTILINE))
+
+
+def kept(rules: RuleSet) -> Iterator[tuple[str, str]]:
+    """The numbers that no change of a trial relaxes: the row, and the name of the number."""
+    relaxing = {(one.row, leaf_key(one.leaf), one.limit) for one in changes_of(rules) if one.leaf is not None}
+    serving = {one.kind for one in servings_of(rules, {})}
+    for row, condition in [*rules.conditions.items(), *rules.not_applicable.items()]:
+        for node in walk(condition):
+            if isinstance(node, AtLeast):
+                yield row, "atLeast"
+            if isinstance(node, Leaf):
+                key = leaf_key(node)
+                yield from ((row, name) for name in numbers(node) if (row, key, name) not in relaxing)
+                if (valid := node.feature.get("validFor")) in WINDOWS and valid not in serving:
+                    yield row, "validFor"
+
+
+def numbers(asked: Leaf) -> list[str]:
+    """The names of the numbers that a comparison holds; what asks yes or no has no threshold."""
+    assert (asked.unit in UNSTEPPED) == (asked.feature.kind in FLAGS), asked
+    names = [] if asked.feature.kind in FLAGS else ["threshold"]
+    return names + [name for name, value in asked.feature.parameters if is_number(value)]
+
+
+def is_number(value: Parameter) -> bool:
+    """Whether a parameter is a number or a duration."""
+    if isinstance(value, str):
+        return re.fullmatch(r"P(?=.)(\d+[YMWD])*(T0S)?", value) is not None
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
 def verdict(rules: RuleSet, profile: Profile) -> str:
     """The verdict of the direct evaluator."""
     truths = row_truths(rules, profile.bounds, profile.attestations)
@@ -161,6 +212,7 @@ def leaf(operator: Operator, threshold: str, unit: str | None, instrument: str =
         (leaf(">=", "3", "{score}"), True, ["2", "1"]),
         (leaf(">=", "1", "{score}", "pga"), True, ["0.9", "0.8", "0.7", "0.6", "0.5"]),
         (leaf(">=", "3", "{score}"), False, ["4", "5", "6", "7", "8"]),
+        (leaf(">=", "3", "{score}", "cssrsIdeation"), False, ["4", "5"]),
         (leaf("<=", "60", "a"), True, ["61", "62", "63", "64", "65"]),
         (leaf(">=", "28", "d"), True, ["21", "14", "7"]),
         (leaf(">=", "14", "d"), True, ["13", "12", "11", "10", "9"]),
@@ -216,6 +268,9 @@ def found_within(**parameters: Parameter) -> Leaf:
         ("gap", "P30D", True, ["P37D", "P44D", "P51D", "P58D", "P65D"]),
         ("gap", "P3D", False, ["P2D", "P1D"]),
         ("gap", "PT0S", True, []),
+        ("concurrentGap", "P35D", True, ["P42D", "P49D", "P56D", "P63D", "P70D"]),
+        ("dailyDose", Decimal("0.7"), True, [Decimal(f"0.{n}") for n in (63, 56, 49, 42, 35)]),
+        ("dailyDose", Decimal(100), False, [110, 120, 130, 140, 150]),
     ],
 )
 def test_windows_washouts_and_gaps_are_relaxed_by_the_steps_of_their_unit(
