@@ -277,6 +277,8 @@ case(
     lab("weight", 0, "kg", on="2018-04-30"),
     drug("rx:8640", "2018-03-05", "2018-05-01", 55),
     complete("medications"),
+    rows={"I03c": {"missing": "the body weight at the time of prednisone"}},
+    whole={"unread": ["Body weight"]},
 )
 
 # I03d immunosuppressants
