@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -114,6 +116,7 @@ def cohort(
         return
     if suppress_below and (evidence or evidence_of):
         raise InputError("--evidence: single patients are explained only where nothing is suppressed; run it twice")
+    _check_places(folder, {"--verdicts": verdicts, "--state": state, "--output": output})
     rows = rows_asked(evidence_of or (), options)
     counts: list[int] = []
     wanted = Wanted(candidates, what_if, state, master)
@@ -124,6 +127,26 @@ def cohort(
     if evidence or rows:
         summary = replace(summary, evidence=explained(Path(folder), options, evidence or (), rows, summary))
     given.write(render_cohort(suppressed(summary, suppress_below), form, *given.terminal(output)), output)
+
+
+def _check_places(folder: str, places: Mapping[str, Path | str | None]) -> None:
+    """Raises InputError where a result would take the place of another one, or of a table of the folder."""
+    from sle_kg.ingest.run import DONE
+    from sle_kg.patients.facts import COLUMNS
+
+    tables = (*COLUMNS, "rejects")
+    taken = {DONE, "rejects.csv", *tables, *(f"{table}.parquet" for table in tables)}
+    found: dict[Path, str] = {}
+    for option, named in places.items():
+        if named is None:
+            continue
+        place = Path(named).resolve()
+        if place in found:
+            raise InputError(f"{option} {named}: {found[place]} is written there, too; name another file")
+        found[place] = option
+        with suppress(ValueError):
+            if taken.intersection(place.relative_to(Path(folder).resolve()).parts[:1]):
+                raise InputError(f"{option} {named}: the tables that are judged are there; name another file")
 
 
 def _judged(number: int, patients: int, state: Path) -> str:

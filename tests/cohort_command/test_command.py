@@ -126,6 +126,24 @@ def test_what_cannot_be_done_is_one_sentence(folder: Path, options: list[str], w
     assert words in str(refused)
 
 
+@pytest.mark.parametrize("option", ["--verdicts", "--state", "--output"])
+@pytest.mark.parametrize("name", ["patient.parquet", "measurement/part.parquet", "ingest.json", "rejects.csv"])
+def test_no_result_takes_the_place_of_a_table(folder: Path, option: str, name: str) -> None:
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    refused = asked(folder, option, folder / name).exception
+    assert isinstance(refused, InputError)
+    assert option in str(refused) and "name another file" in str(refused)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("options", [("--verdicts", "--state"), ("--state", "--output"), ("--verdicts", "--output")])
+def test_no_result_takes_the_place_of_another(folder: Path, tmp_path: Path, options: tuple[str, str]) -> None:
+    refused = asked(folder, options[0], tmp_path / "one", options[1], tmp_path / "x" / ".." / "one").exception
+    assert isinstance(refused, InputError)
+    assert options[0] in str(refused) and options[1] in str(refused)
+    assert not (tmp_path / "one").exists()
+
+
 def test_a_curve_rises_in_steps_and_leaves_out_what_is_suppressed() -> None:
     steps = tuple(
         (Decimal(threshold), Gained(count, count, count if count is None else 0))
