@@ -78,6 +78,16 @@ def test_parquet_and_duckdb_give_what_csv_gives(synthea, tmp_path):
         assert bytes_of(tmp_path / f"{source.name}.out") == bytes_of(synthea[0])
 
 
+def test_ids_of_any_type_and_tables_without_rows_are_read(tmp_path):
+    """A table that DuckDB makes of a file without rows has texts where others have numbers."""
+    with duckdb.connect(str(tmp_path / "hospital.duckdb")) as db:
+        for file in OMOP.glob("*.csv"):
+            empty = file.stem.lower() in ("concept_ancestor", "drug_strength")
+            found = db.read_csv(str(file), all_varchar=empty)
+            (found.filter("false") if empty else found).create(file.stem.lower())
+    assert read(tmp_path / "out", tmp_path / "hospital.duckdb").patients == 28
+
+
 def test_without_vocabulary_the_concepts_of_our_own_list_are_known(synthea, tmp_path):
     shutil.copytree(OMOP, tmp_path / "omop", ignore=shutil.ignore_patterns("CONCEPT*"))
     read(tmp_path / "out", tmp_path / "omop")

@@ -289,7 +289,8 @@ def concepts_of(database: Database) -> Concepts:
         used.append(f"SELECT CAST(ancestor_concept_id AS VARCHAR) {above}")
         for drug, ingredient in database.rows(
             f"""SELECT CAST(descendant_concept_id AS VARCHAR), CAST(ancestor_concept_id AS VARCHAR) {above}
-                AND ancestor_concept_id IN (SELECT concept_id FROM {{concept}} WHERE concept_class_id = 'Ingredient')
+                AND CAST(ancestor_concept_id AS VARCHAR) IN
+                    (SELECT CAST(concept_id AS VARCHAR) FROM {{concept}} WHERE concept_class_id = 'Ingredient')
                 ORDER BY 1, 2"""
         ):
             ingredients.setdefault(drug, []).append(ingredient)
