@@ -165,11 +165,16 @@ def test_results_with_operators_limits_and_answers(tmp_path):
         {"measurement_concept_id": 3006923, "operator_concept_id": 4171756, "value_as_number": 20, "range_high": 40},
         {"measurement_concept_id": 3006923, "value_as_concept_id": 9191},
         {"measurement_concept_id": "3006923.0", "value_as_number": 25.5},
+        {"measurement_concept_id": 3006923, "operator_concept_id": 4172703, "value_as_number": 26},
+        {"measurement_concept_id": 3006923, "operator_concept_id": 999, "value_as_number": 27},
     ]
     common = {"person_id": 1, "measurement_date": "2026-01-01 08:00:00", "unit_concept_id": 8645}
     rows = [{"measurement_id": n, **common, **row} for n, row in enumerate(rows)]
     read(tmp_path / "out", omop(tmp_path / "db", person=[PERSON], measurement=rows))
-    below, answered, plain = table(tmp_path / "out", "measurement")
+    below, answered, plain, equal, strange = table(tmp_path / "out", "measurement")
+    assert (equal["low"], equal["high"]) == (Decimal(26), Decimal(26))
+    assert (strange["low"], strange["high"]) == (None, None)
+    assert [row["why"] for row in table(tmp_path / "out", "unread")] == ["'operator 999' is no comparator"]
     assert (below["low"], below["high"], below["uln"]) == (None, Decimal("19.999999999999"), Decimal(40))
     assert answered["positive"] is True and answered["low"] is None
     assert (plain["low"], plain["high"]) == (Decimal("25.5"), Decimal("25.5"))

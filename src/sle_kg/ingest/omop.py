@@ -210,8 +210,9 @@ class OmopRows:
         words = row.get("value_as_string") or row.get("value_source_value")
         if number := row.get("value_as_number"):
             found["valueQuantity"] = _quantity(number, unit)
-            if sign := _data()["operator"].get(_identifier(row.get("operator_concept_id"))):
-                found["valueQuantity"]["comparator"] = sign
+            operator = _identifier(row.get("operator_concept_id")) or "0"
+            sign = _data()["operator"].get(operator, f"operator {operator}")  # one that is not known is no comparator
+            found["valueQuantity"] |= {"comparator": sign} if sign else {}
         if answer:
             found["valueCodeableConcept"] = {"coding": answer}
         elif "valueQuantity" not in found and words:
