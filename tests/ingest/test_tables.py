@@ -180,6 +180,18 @@ def test_results_with_operators_limits_and_answers(tmp_path):
     assert (plain["low"], plain["high"]) == (Decimal("25.5"), Decimal("25.5"))
 
 
+@pytest.mark.parametrize(
+    ("words", "low", "high"),
+    [("<50", None, "49.999999999999"), (" ≥ 50", "50", None), ("50", "50", "50"), ("50-60", "50", "50")],
+)
+def test_a_comparator_that_only_the_words_of_the_source_hold_is_read(words, low, high, tmp_path):
+    row = {"measurement_id": 1, "person_id": 1, "measurement_date": "2026-01-01", "measurement_concept_id": 3006923}
+    row |= {"operator_concept_id": 0, "value_as_number": 50, "unit_concept_id": 8645, "value_source_value": words}
+    read(tmp_path / "out", omop(tmp_path / "db", person=[PERSON], measurement=[row]))
+    (found,) = table(tmp_path / "out", "measurement")
+    assert (found["low"], found["high"]) == (low and Decimal(low), high and Decimal(high))
+
+
 def test_hostile_names_and_texts_stay_texts(tmp_path):
     evil = "'); DROP TABLE known; --"
     rows = [{"condition_occurrence_id": evil, "person_id": "1", "condition_concept_id": evil}]

@@ -212,7 +212,8 @@ class OmopRows:
             found["valueQuantity"] = _quantity(number, unit)
             operator = _identifier(row.get("operator_concept_id")) or "0"
             sign = _data()["operator"].get(operator, f"operator {operator}")  # one that is not known is no comparator
-            found["valueQuantity"] |= {"comparator": sign} if sign else {}
+            if sign := sign or _sign(words or ""):
+                found["valueQuantity"]["comparator"] = sign
         if answer:
             found["valueCodeableConcept"] = {"coding": answer}
         elif "valueQuantity" not in found and words:
@@ -247,6 +248,12 @@ def _quantity(text: str, unit: str | None) -> Resource:
 def _number(text: str | None) -> Decimal | None:
     value = exact_number(text) if text else None
     return value if isinstance(value, Decimal) else None
+
+
+def _sign(words: str) -> str | None:
+    """The comparator that a value begins with in the words of its source, beside a number without one: `<50`."""
+    match = re.match(r"\s*([<>]=?|[≤≥])", words)
+    return {"≤": "<=", "≥": ">="}.get(match[1], match[1]) if match else None
 
 
 def _identifier(text: str | None) -> str | None:

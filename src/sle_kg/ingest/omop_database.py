@@ -37,7 +37,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "observation": tuple(
         """observation_id person_id observation_concept_id observation_date value_as_number value_as_string
         value_as_concept_id unit_concept_id observation_source_value observation_source_concept_id
-        unit_source_value""".split()  # noqa: SIM905
+        unit_source_value value_source_value""".split()  # noqa: SIM905
     ),
     "procedure_occurrence": tuple(
         """procedure_occurrence_id person_id procedure_concept_id procedure_date procedure_end_date
