@@ -1,16 +1,16 @@
 """Rows of lines by their templates, in the order of the final tables, together with rows that were read one by one.
 
-The lines of all parts are sorted some patients at a time, by patient and record, and every table takes its rows from
-them: the rows of a line's template are taken as columns, thousands of lines at a time, and rows that were read one by
-one stand where their record belongs. Templates beyond those that may be held, and records that the sources hold twice,
-become such rows in DuckDB.
+The lines of all parts are put in one file, where those of some patients are found together; these are sorted by patient
+and record, and every table takes its rows from them: the rows of a line's template are taken as columns, thousands of
+lines at a time, and rows that were read one by one stand where their record belongs. Templates beyond those that may be
+held, and records that the sources hold twice, become such rows in DuckDB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sle_kg.ingest.fill import DATED, DAYS, template_schema, which_day
@@ -21,18 +21,13 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-HELD = 300_000
-"""Templates that are held in memory, those of most lines: about 150 MB."""
-BATCH = 1 << 15
+HELD = 100_000
+"""Templates that are held in memory, those of most lines: about 40 MB."""
+BATCH = 1 << 14
 """Lines that are filled in at a time."""
-SORTED = 1 << 17
+SORTED = 1 << 16
 """Lines that are sorted at a time, about: all of some patients."""
 _ORDER = [("place", "ascending"), ("record", "ascending")]
-_PATIENTS_TOGETHER = """
-    SELECT max(place)
-    FROM (SELECT place, sum(count(*)) OVER (ORDER BY place) // ? AS part FROM line GROUP BY place)
-    GROUP BY part ORDER BY part"""
-"""The last of the patients whose lines are sorted together."""
 
 
 def quoted(name: str) -> str:
@@ -59,52 +54,92 @@ class Filling:
     def __init__(self, db: duckdb.DuckDBPyConnection, store: PartStore, keys: Sequence[str]) -> None:
         self._db = db
         for table in COLUMNS:
-            register(db, "told", store.files(template_name(table), keys), template_schema(table))
-            db.execute(f"CREATE TABLE {_rows_of(table)} AS SELECT DISTINCT * FROM told")
+            told = f"told-{table}"
+            register(db, told, store.files(template_name(table), keys), template_schema(table))
+            db.execute(f"CREATE VIEW {_rows_of(table)} AS SELECT DISTINCT * FROM {quoted(told)}")
         db.execute(
             f"""
             CREATE TABLE template AS
               SELECT template, (row_number() OVER (ORDER BY count(*) DESC, template) - 1)::INTEGER AS number
               FROM source WHERE template IS NOT NULL GROUP BY template;
-            CREATE TABLE line AS
-              SELECT k.place, s.record, t.number, {", ".join(DAYS)}, w.record IS NOT NULL OR t.number >= {HELD} AS alone
-              FROM source s JOIN template t USING (template)
-              JOIN (FROM known WHERE NOT contradictory) k ON k.patient = s.patient
-              LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record
+            CREATE TABLE together AS
+              SELECT patient, place, (sum(lines) OVER (ORDER BY place) // {SORTED})::INTEGER AS part
+              FROM (SELECT patient, count(*) AS lines FROM source WHERE template IS NOT NULL GROUP BY patient)
+              JOIN known USING (patient) WHERE NOT contradictory;
+            CREATE VIEW line AS
+              SELECT part, place, s.record, t.number, {", ".join(DAYS)},
+                     w.record IS NOT NULL OR t.number >= {HELD} AS alone
+              FROM source s JOIN template t USING (template) JOIN together USING (patient)
+              LEFT JOIN twice w ON w.patient = s.patient AND w.record = s.record;
             """
         )
-        [(self._alone,)] = db.execute("SELECT coalesce(bool_or(alone), false) FROM line").fetchall()
-        [(self._held,)] = db.execute(f"SELECT least(count(*), {HELD}) FROM template").fetchall()
+        [(templates, repeats)] = db.execute("SELECT (SELECT count(*) FROM template), count(*) FROM twice").fetchall()
+        self._held = min(templates, HELD)
+        self._alone = repeats > 0 or templates > HELD
+        if self._alone:
+            db.execute(f"CREATE TABLE alone AS SELECT place, record, number, {', '.join(DAYS)} FROM line WHERE alone")
+        self._lines = _Apart(store.folder / "lines.arrow", db.sql("SELECT * EXCLUDE (alone) FROM line WHERE NOT alone"))
 
     def one_by_one(self, table: str) -> str | None:
         """The rows of those lines that are not taken as columns, with their ordinals; None where there are none."""
         if not self._alone:
             return None
         cells = ", ".join(f"{_cell(table, name)} AS {quoted(name)}" for name in COLUMNS[table])
-        return f"""SELECT k.patient, l.record, {cells}, t.{ORDINAL}, k.place FROM line l
-                   JOIN known k USING (place) JOIN template USING (number) JOIN {_rows_of(table)} t USING (template)
-                   WHERE l.alone"""
+        return f"""SELECT k.patient, l.record, {cells}, t.{ORDINAL}, k.place FROM alone l
+                   JOIN known k USING (place) JOIN template USING (number) JOIN {_rows_of(table)} t USING (template)"""
 
     def table(self, table: str, rows: str) -> FilledTable:
         """A final table; `rows` is the query of its rows that were read one by one, in order, with their `place`."""
         self._db.execute(f"CREATE TABLE {_plain(table)} AS {rows}")
-        return FilledTable(table, self._db.cursor(), self._held)
+        told = self._of(
+            f"""SELECT number, r.* EXCLUDE (template) FROM {_rows_of(table)} r JOIN template USING (template)
+                WHERE number < {self._held} ORDER BY number, {ORDINAL}"""
+        )
+        return FilledTable(table, self._db.cursor(), self._held, told)
 
     def groups(self) -> Iterator[Group]:
         """The lines that are taken as columns."""
-        bounds = [last for (last,) in self._db.execute(_PATIENTS_TOGETHER, [SORTED]).fetchall()]
-        for before, last in pairwise([-1, *bounds]):
-            names = self._of("SELECT patient FROM known WHERE place BETWEEN ? AND ? ORDER BY place", before + 1, last)
-            yield Group(before + 1, last, names["patient"].combine_chunks(), self._lines(before + 1, last))
+        import pyarrow as pa
 
-    def _lines(self, first: int, last: int) -> pa.Table:
-        """The lines of some patients that are taken as columns, in order."""
-        columns = ", ".join(("place", "record", "number", *DAYS))
-        query = f"SELECT {columns} FROM line WHERE NOT alone AND place BETWEEN ? AND ?"
-        return self._of(query, first, last).sort_by(_ORDER)
+        names = "SELECT patient FROM known WHERE place BETWEEN ? AND ? ORDER BY place"
+        first = 0
+        parts = self._db.execute("SELECT part, max(place) FROM together GROUP BY part ORDER BY part").fetchall()
+        for part, last in parts:
+            yield Group(first, last, self._of(names, first, last)["patient"].combine_chunks(), self._lines.of(part))
+            pa.default_memory_pool().release_unused()
+            first = last + 1
 
     def _of(self, query: str, *places: int) -> pa.Table:
         return self._db.sql(query, params=places).to_arrow_table()
+
+
+class _Apart:
+    """Lines in a file, from which those of each `part` are read alone: written once, in runs sorted by part."""
+
+    def __init__(self, file: Path, lines: duckdb.DuckDBPyRelation) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self._batches: dict[int, list[int]] = {}
+        number = 0
+        runs = lines.to_arrow_reader(SORTED)
+        with pa.ipc.new_file(file, runs.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+            for run in runs:
+                ordered = pa.Table.from_batches([run]).sort_by("part").combine_chunks()
+                start = 0
+                for found in pc.value_counts(ordered["part"]).to_pylist():
+                    writer.write_table(ordered.slice(start, found["counts"]))
+                    self._batches.setdefault(found["values"], []).append(number)
+                    start += found["counts"]
+                    number += 1
+        self._reader = pa.ipc.open_file(pa.OSFile(str(file)))
+
+    def of(self, part: int) -> pa.Table:
+        """The lines of a part, in order."""
+        import pyarrow as pa
+
+        batches = [self._reader.get_batch(number) for number in self._batches.get(part, ())]
+        return pa.Table.from_batches(batches, self._reader.schema).sort_by(_ORDER)
 
 
 def _rows_of(table: str) -> str:
@@ -201,30 +236,27 @@ class _Others:
 class FilledTable:
     """A final table, group by group of patients.
 
-    The connection is its own; the first `templates` are held. `_starts` and `_counts` say where the rows of each are
-    among `_cells`, by its number.
+    The connection is its own; `rows` are those of the first `templates`, in order. `_starts` and `_counts` say where
+    the rows of each are among `_cells`, by its number.
     """
 
-    def __init__(self, table: str, db: duckdb.DuckDBPyConnection, templates: int) -> None:
+    def __init__(self, table: str, db: duckdb.DuckDBPyConnection, templates: int, rows: pa.Table) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         self.schema = schema(table)
         self._plain = _plain(table)
         self._db = db
-        rows = self._db.sql(
-            f"""SELECT number, r.* EXCLUDE (template)
-                FROM {_rows_of(table)} r JOIN template USING (template)
-                WHERE number < {templates} ORDER BY number, {ORDINAL}"""
-        ).to_arrow_table()
         counts = [0] * templates
         for found in pc.value_counts(rows["number"]).to_pylist():
             counts[found["values"]] = found["counts"]
         self._counts = pa.array(counts, pa.int32())
         self._starts = pc.subtract(pc.cumulative_sum(self._counts), self._counts)
-        self._number = rows.num_rows
         self.has_lines = rows.num_rows > 0
-        self._cells = {name: rows[name].combine_chunks().cast(self.schema.field(name).type) for name in COLUMNS[table]}
+        self._cells = {
+            name: rows[name].cast(self.schema.field(name).type).combine_chunks().dictionary_encode()
+            for name in COLUMNS[table]
+        }
         self._which = {name: rows[which_day(name)].combine_chunks().fill_null(0) for name in DATED[table]}
         self._places = {name: sorted({*pc.unique(which).to_pylist()} - {0}) for name, which in self._which.items()}
         self._others = _Others(self._db.sql(f"FROM {self._plain}").to_arrow_reader(BATCH), self.schema)
@@ -253,27 +285,25 @@ class FilledTable:
             return self._others.take(lines.num_rows).combine_chunks().to_batches()[0]
         number = lines["number"]
         others = self._others.take(number.null_count)
-        other = pc.cast(pc.is_null(number), pa.int32())
-        start = pc.add(pc.subtract(pc.cumulative_sum(other), other), pa.scalar(self._number, pa.int32()))
-        row, line = _rows(pc.coalesce(self._starts.take(number), start), pc.coalesce(self._counts.take(number), other))
+        row, line = _rows(self._starts.take(number), self._counts.take(number).fill_null(1))
         patient = group.names.take(pc.subtract(lines["place"], group.first))
         columns = [_along(patient, line), _along(lines["record"], line)]
         for name, cells in self._cells.items():
-            every = pa.concat_arrays([cells, *others[name].chunks]) if others.num_rows else cells
-            column = every.take(row)
-            if self._places.get(name):
-                which = self._which[name]
-                nothing = pa.repeat(pa.scalar(0, pa.int32()), others.num_rows)
-                which = (pa.concat_arrays([which, nothing]) if others.num_rows else which).take(row)
-                for place in self._places[name]:
-                    day = _along(_as(column.type, lines[DAYS[place - 1]]), line)
-                    column = pc.if_else(pc.equal(which, place), day, column)
+            column = cells.take(row).dictionary_decode()
+            which = self._which[name].take(row) if self._places.get(name) else None
+            for place in self._places.get(name, ()):
+                day = _along(_as(column.type, lines[DAYS[place - 1]]), line)
+                column = pc.if_else(pc.equal(which, place), day, column)
+            if others.num_rows:
+                column = pc.replace_with_mask(column, row.is_null(), others[name].combine_chunks())
             columns.append(column)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
 def _rows(starts: pa.Array, counts: pa.Array) -> tuple[pa.Array, pa.Array | None]:
-    """Of lines with their first row and their number of rows: all rows, and the line of each, None for one row each."""
+    """Of lines with their first row (or null) and their number of rows: all rows, and the line of each, None for one
+    row each.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -65,6 +65,7 @@ def ingest_cohort(
     An ingest that was interrupted goes on where it was; the same sources give the same bytes. Raises InputError for
     sources that cannot be used, for a folder that holds something else, and where the disk does not take the tables.
     """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # others keep far more of what was given back
     how, folder = options or Options(), plain_path(folder)
     found = find(sources, how.table_map is not None)
     try:
