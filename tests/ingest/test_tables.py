@@ -289,6 +289,55 @@ def test_a_wrong_map_is_told_with_its_cure(text, message, tmp_path):
         read(tmp_path / "out", tmp_path / "table.csv", table_map=tmp_path / "map.yaml")
 
 
+UNSURE = """patient: id
+missing: [99]
+absent: {drug: 2}
+ignore: [event]
+records:
+  - condition: malignancy
+    when: {cancer: [1, 0], event: first}
+    refuted: {cancer: 0}
+  - medication: rituximab
+    when: {drug: 1}
+    end: day
+  - procedure: transfusion
+    when: {drug: 1}
+  - immunization: liveVaccine
+    when: {drug: 1}
+  - allergy: azathioprine
+    when: {drug: 1}
+  - observation: pga
+    value: pga
+    when: {drug: 1}
+  - complete: conditions
+    when: {drug: 1}
+    date: day
+"""
+
+
+def test_a_cell_that_the_map_does_not_name_leaves_its_record_uncertain(tmp_path):
+    cells = {"there": "1,1.0", "unsure": "9,Yes", "no": "0,0", "none": "0.0,2", "label": ",No", "empty": "99,99.0"}
+    lines = [f"{name},first,{both},2026-01-01,1" for name, both in cells.items()]
+    lines += ["later,second,9,,,", "later,second,9,,,"]
+    (tmp_path / "map.yaml").write_text(UNSURE)
+    (tmp_path / "table.csv").write_text("\n".join(["id,event,cancer,drug,day,pga", *lines]))
+    read(tmp_path / "out", tmp_path / "table.csv", table_map=tmp_path / "map.yaml")
+
+    def found(name, column):
+        return {row["patient"]: row[column] for row in table(tmp_path / "out", name)}
+
+    refuted = dict.fromkeys(("no", "none"), "refuted")
+    assert found("condition", "status") == {"there": "confirmed", "unsure": "uncertain", **refuted}
+    assert found("exposure", "taken") == {"there": "yes", "unsure": "uncertain"}
+    assert found("procedure", "done") == {"there": "yes", "unsure": "uncertain"}
+    assert found("immunization", "given") == {"there": "yes", "unsure": "uncertain"}
+    assert found("allergy", "status") == {"there": "confirmed", "unsure": "uncertain"}
+    assert found("measurement", "low") == {"there": 1, "unsure": None}
+    assert found("completeness", "section") == {"there": "conditions"}
+    rejects = list(csv.reader((tmp_path / "out" / "rejects.csv").open()))[1:]
+    assert {(line, reason.split()[4]) for _, line, _, reason in rejects} == {("3", "cancer:"), ("3", "drug:")}
+
+
 def test_broken_lines_of_a_table_are_rejected_and_unknown_columns_listed(tmp_path):
     (tmp_path / "map.yaml").write_text(MAP)
     lines = [b"id,pga,day,note", b'a,1,2026-01-01,"two\nlines"', b"b,1", b",2,2026-01-01,", b"c\xff,1,2026-01-01,"]

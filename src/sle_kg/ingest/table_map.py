@@ -1,14 +1,15 @@
 """CSV files with a map, as of REDCap exports: a YAML file says what columns mean, and rows become FHIR resources.
 
 docs/ingest.md describes the map. Nothing is dropped for its form: a cell that is no date or number goes on as it is
-written, so that its record is listed as unread and leaves its criterion open; the cell is told beside the rejects.
+written, so that its record is listed as unread and leaves its criterion open; the cell is told beside the rejects. So
+is a cell of `when` that the map does not name: the record of its row is uncertain then.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -41,7 +42,7 @@ _ANSWERS: dict[str, Any] = {
     "no": {"valueBoolean": False},
 }
 _ROUTES = {"oral": "26643006", "intravenous": "47625008", "subcutaneous": "34206005", "intramuscular": "78421000"}
-_TOP = ("patient", "birth_date", "sex", "date_format", "delimiter", "missing", "ignore", "records")
+_TOP = ("patient", "birth_date", "sex", "date_format", "delimiter", "missing", "ignore", "absent", "records")
 _RECORDS: dict[str, tuple[str, ...]] = {
     "observation": ("value", "date", "unit", "unit_column", "low", "high", "answers", "comparator"),
     "condition": ("onset", "end", "recorded", "refuted"),
@@ -56,6 +57,8 @@ _COLUMNS = frozenset(
     "value date unit_column low high comparator onset end recorded start dose times_a_day".split()  # noqa: SIM905
 )
 """Properties whose value is the name of a column."""
+_NO = frozenset({"0", "no", "false", "unchecked"})
+"""Cells that say no wherever a map does not list them: of fields with yes and no, and of boxes to tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,19 @@ class Record:
         for name in ("refuted", "ongoing"):
             yield from self.told.get(name, {})
 
+    def conditions(self) -> Iterator[Mapping[str, Iterable[str]]]:
+        """Columns with the cells that it names."""
+        yield from (self.when, self.told.get("refuted", {}), self.told.get("ongoing", {}))
+        if "answers" in self.told:
+            yield {self.told["value"]: self.told["answers"]}
+
 
 @dataclass(frozen=True, slots=True)
 class TableMap:
-    """What the columns of a table mean. Called with a row, it gives the records of the row."""
+    """What the columns of a table mean. Called with a row, it gives the records of the row.
+
+    `known` are the cells of a column that the map names anywhere.
+    """
 
     patient: str
     records: tuple[Record, ...]
@@ -89,6 +101,7 @@ class TableMap:
     delimiter: str = ","
     missing: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def columns(self) -> list[str]:
         """The columns that must be there, in the order of the map."""
@@ -98,23 +111,40 @@ class TableMap:
     def __call__(self, row: Row, number: int, tell: Tell) -> Iterator[tuple[str, Resource]]:
         """Patient and resource of each record of a row. Raises ValueError for a row without a patient."""
         cells = {name: value.strip() for name, value in row.items()}
-        cells = {name: value for name, value in cells.items() if value and value not in self.missing}
+        cells = {name: value for name, value in cells.items() if value and _whole(value) not in self.missing}
         patient = cells.get(self.patient)
         if patient is None:
             raise ValueError(f"column {self.patient}: the row names no patient")
-        gender = self.sexes.get(cells.get(self.sex_column or "", ""))
+        gender = self.sexes.get(_whole(cells.get(self.sex_column or "", "")))
         if self.sex_column in cells and gender is None:
             tell(f"column {self.sex_column}: the cell is no sex of the map: add it to sex")
         birth = self._date(cells, self.birth_date, tell)
         yield patient, {"resourceType": "Patient", "id": patient, "birthDate": birth, "gender": gender}
         for record in self.records:
-            if all(cells.get(column) in values for column, values in record.when.items()):
-                resource = self._resource(record, cells, tell)
-                if resource is not None:
-                    yield patient, {"id": f"{record.name}-{number}", **resource}
+            is_there = self._holds(record.when, cells, tell)
+            resource = None if is_there is False else self._resource(record, cells, tell, sure=is_there is True)
+            if resource is not None:
+                yield patient, {"id": f"{record.name}-{number}", **resource}
 
-    def _resource(self, record: Record, cells: Row, tell: Tell) -> Resource | None:
-        """The resource of a record; None where the row holds no value for it."""
+    def _holds(self, condition: Mapping[str, tuple[str, ...]], cells: Row, tell: Tell) -> bool | None:
+        """Whether every column has one of its cells; None, which is told, where that hangs on a cell not known."""
+        found = {column: self._is_one_of(column, values, cells) for column, values in condition.items()}
+        if False in found.values():
+            return False
+        for column, known in found.items():
+            if known is None:
+                tell(f"column {column}: the map does not name the cell: add it to when, refuted, absent or missing")
+        return None if None in found.values() else True
+
+    def _is_one_of(self, column: str, values: tuple[str, ...], cells: Row) -> bool | None:
+        """Whether a column has one of these cells; None for a cell that the map does not name, and that is no `no`."""
+        cell = _whole(cells.get(column, ""))
+        if not cell or column in self.ignored or cell in self.known.get(column, ()) or cell.casefold() in _NO:
+            return cell in values
+        return None
+
+    def _resource(self, record: Record, cells: Row, tell: Tell, *, sure: bool) -> Resource | None:
+        """The resource of a record, uncertain where it is not `sure`; None where the row holds no value for it."""
         told = record.told
         code = {"coding": [dict(record.coding)]}
         dates = {
@@ -123,31 +153,33 @@ class TableMap:
         match record.kind:
             case "observation":
                 value = self._value(record, cells, tell)
+                value = value if sure or not value else {"valueString": "?"}
                 base = {"resourceType": "Observation", "status": "final", "effectiveDateTime": dates["date"]}
                 return base | {"code": code} | value if value else None
             case "condition":
-                refuted = _holds(told.get("refuted", {}), cells)
+                refuted = self._holds(told["refuted"], cells, tell) if "refuted" in told else False
+                status = "unconfirmed" if not sure or refuted is None else "refuted" if refuted else "confirmed"
                 return {
                     "resourceType": "Condition",
                     "code": code,
-                    "verificationStatus": {"coding": [{"code": "refuted" if refuted else "confirmed"}]},
+                    "verificationStatus": {"coding": [{"code": status}]},
                     "onsetDateTime": dates["onset"],
                     "abatementDateTime": dates["end"],
                     "recordedDate": dates["recorded"],
                 }
             case "medication":
-                return self._medicine(record, cells, code, dates)
+                return self._medicine(record, cells, code, dates) | ({} if sure else {"status": "unknown"})
             case "procedure":
                 return {
                     "resourceType": "Procedure",
-                    "status": "completed",
+                    "status": "completed" if sure else "unknown",
                     "code": code,
                     "performedDateTime": dates["date"],
                 }
             case "immunization":
                 return {
                     "resourceType": "Immunization",
-                    "status": "completed",
+                    "status": "completed" if sure else "unknown",
                     "vaccineCode": code,
                     "occurrenceDateTime": dates["date"],
                 }
@@ -156,15 +188,17 @@ class TableMap:
                     "resourceType": "AllergyIntolerance",
                     "code": code,
                     "type": told.get("kind"),
+                    "verificationStatus": {"coding": [{"code": "confirmed" if sure else "unconfirmed"}]},
                     "recordedDate": dates["recorded"],
                 }
-        return {
+        statement = {
             "resourceType": "Observation",
             "status": "final",
             "code": {"coding": [{"system": LOCAL_CODES, "code": "recordComplete"}]},
             "effectiveDateTime": dates["date"],
             "valueCodeableConcept": code,
         }
+        return statement if sure else None
 
     def _medicine(self, record: Record, cells: Row, code: Resource, dates: Mapping[str, str | None]) -> Resource:
         """A medicine that was taken: ongoing where the map says so and no end is recorded."""
@@ -196,8 +230,8 @@ class TableMap:
         if cell is None:
             return None
         if answers := told.get("answers"):
-            if cell in answers:
-                return dict(_ANSWERS[answers[cell]])
+            if _whole(cell) in answers:
+                return dict(_ANSWERS[answers[_whole(cell)]])
             tell(f"column {column}: the cell is no answer of the map: add it to answers")
             return {"valueString": cell}
         number = re.fullmatch(r"(<=|>=|<|>)?\s*(\S+)", cell)
@@ -229,7 +263,7 @@ class TableMap:
 
 def _holds(condition: Mapping[str, tuple[str, ...]], cells: Row) -> bool:
     """Whether a condition is given and every column has one of its values."""
-    return bool(condition) and all(cells.get(column) in values for column, values in condition.items())
+    return bool(condition) and all(_whole(cells.get(column, "")) in values for column, values in condition.items())
 
 
 def _quantity(text: str, unit: str | None) -> Resource:
@@ -266,15 +300,16 @@ def _table_map(told: Mapping[Any, Any], terms: Terminology) -> TableMap:
     if not isinstance(sex, dict) or (sex and "column" not in sex):
         raise ValueError("sex: write column, male and female, for example {column: sex, male: 1, female: 2}")
     _only("sex", sex, ("column", "male", "female"))
-    records = told.get("records")
+    records, absent = told.get("records"), _condition("absent", told.get("absent", {}))
     if not isinstance(records, list):
         raise ValueError("records: write a list of records, each with observation, condition, medication or another")
     delimiter = told.get("delimiter", ",")
     if not isinstance(delimiter, str) or len(delimiter) != 1:
         raise ValueError("delimiter: write one character, for example ';'")
+    read = tuple(_record(number, record, terms) for number, record in enumerate(records, 1))
     return TableMap(
         patient=_text("patient", told.get("patient")),
-        records=tuple(_record(number, record, terms) for number, record in enumerate(records, 1)),
+        records=read,
         birth_date=_text("birth_date", told["birth_date"]) if "birth_date" in told else None,
         sex_column=_text("sex: column", sex["column"]) if sex else None,
         sexes={value: name for name in ("male", "female") for value in _values(f"sex: {name}", sex.get(name, []))},
@@ -282,7 +317,16 @@ def _table_map(told: Mapping[Any, Any], terms: Terminology) -> TableMap:
         delimiter=delimiter,
         missing=frozenset(_values("missing", told.get("missing", []))),
         ignored=frozenset(_values("ignore", told.get("ignore", []))),
+        known=_known((absent, *(condition for record in read for condition in record.conditions()))),
     )
+
+
+def _known(conditions: Iterable[Mapping[str, Iterable[str]]]) -> dict[str, frozenset[str]]:
+    """The cells that conditions name, by column."""
+    found: dict[str, frozenset[str]] = {}
+    for column, cells in (item for condition in conditions for item in condition.items()):
+        found[column] = found.get(column, frozenset()).union(cells)
+    return found
 
 
 def _record(number: int, told: Any, terms: Terminology) -> Record:
@@ -350,7 +394,12 @@ def _values(place: str, told: Any) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    return str(_yes_no(value))
+    return _whole(str(_yes_no(value)))
+
+
+def _whole(cell: str) -> str:
+    """A cell to be compared: `1.0`, as programs write whole numbers beside empty cells, is `1`."""
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", cell)
 
 
 def _text(place: str, value: Any) -> str:
