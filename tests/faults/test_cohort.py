@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,13 @@ def column(table: str, name: str, values: Callable[[int], pa.Array]) -> Callable
 
 
 def backwards(table: str, first: str, last: str, **others: object) -> Callable[[Path], None]:
-    """Adds a row of a patient with a day in one column, and the day before in another."""
+    """Adds a row of a patient with a day in one column, and the day before in another, unless `others` say more."""
 
     def change(folder: Path) -> None:
         file = folder / f"{table}.parquet"
         found = pq.read_table(file)
         row = dict.fromkeys(found.schema.names) | {"patient": found["patient"][0].as_py(), "record": NAME}
-        row |= others | {first: dt.date(2020, 1, 2), last: dt.date(2020, 1, 1)}
+        row |= {first: dt.date(2020, 1, 2), last: dt.date(2020, 1, 1)} | others
         pq.write_table(pa.concat_tables([found, pa.Table.from_pylist([row], found.schema)]), file)
 
     return change
@@ -135,6 +136,10 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "a result whose last possible day is before the first": (
         backwards("measurement", "date_from", "date_to", test="serumCreatinine"),
         "measurement: has a row whose date_to is before its date_from",
+    ),
+    "a result whose greatest possible value is below the least": (
+        backwards("measurement", "low", "high", test="serumCreatinine", low=Decimal("1.5"), high=Decimal("1.4")),
+        "measurement: has a row whose high is below its low; correct its values",
     ),
     "an empty file": (replaced(Path.touch), "exposure.parquet: is no Parquet file"),
     "a folder without parts": (replaced(Path.mkdir), "exposure.parquet: holds no Parquet files"),

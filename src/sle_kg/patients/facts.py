@@ -108,19 +108,20 @@ COLUMNS: dict[str, dict[str, str]] = {
 }
 """Columns of each table beside `patient` and `record`, with the kind of their values."""
 
-PERIODS = {
+ENDS = {
     "condition": ("onset_from", "abated_to"),
     "exposure": ("start_from", "end_to"),
+    "measurement": ("low", "high"),
     "procedure": ("from_from", "end_to"),
 }
-"""First and last possible day of what lasts."""
+"""First and last possible day of what lasts, least and greatest possible value of a result."""
 
 
 @cache
 def in_order(table: str) -> tuple[tuple[str, str], ...]:
-    """Columns of a table that hold dates, in pairs of which the first is never later than the second."""
+    """Columns of a table that hold dates or numbers, in pairs of which the first is never above the second."""
     pairs = tuple((name, name.replace("_from", "_to")) for name in COLUMNS[table] if name.endswith("_from"))
-    return (*pairs, *filter(None, [PERIODS.get(table)]))
+    return (*pairs, *filter(None, [ENDS.get(table)]))
 
 
 def order_query(prefix: str, tables: Iterable[str]) -> tuple[str, list[tuple[str, tuple[str, str]]]]:
@@ -137,8 +138,9 @@ def order_query(prefix: str, tables: Iterable[str]) -> tuple[str, list[tuple[str
 
 def out_of_order(place: str, pair: tuple[str, str]) -> InputError:
     """What is said of a table that somebody made with rows that end before they begin; readers of records make none."""
-    wrong = f"a row whose {pair[1]} is before its {pair[0]}"
-    return InputError(f"{place}: has {wrong}; correct its dates or, where nobody knows them, make them null")
+    how, what = ("below", "values") if pair == ENDS["measurement"] else ("before", "dates")
+    wrong = f"a row whose {pair[1]} is {how} its {pair[0]}"
+    return InputError(f"{place}: has {wrong}; correct its {what} or, where nobody knows them, make them null")
 
 
 @cache
