@@ -42,6 +42,18 @@ _DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
 _VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
 """Elements by which an observation says something, the most frequent first; others begin with `value` too."""
 _NOT_ASSESSED = "|not assessed"
+_ADULTS = re.compile(
+    r"248152002|248153007|133936004|f|m|(?:adult )?(?:fe)?males?|(?:wo)?m[ae]n|adults?|normal|general", re.IGNORECASE
+)
+"""Groups that a reference range may be for and still be the patient's: the sexes, adults (SNOMED CT, HL7, words)."""
+_NO_PATIENT = re.compile(
+    r"77386006|(?<!non)(?<!non[- ])(?<!not )(?:pregnan|gravid)|gestation|trimester|\b(?:weeks?|months?|boys?|girls?)\b"
+    r"|newborn|neonat|infan|child(?!bear)|p(?:a?e)diatr|adolescen",
+    re.IGNORECASE,
+)
+"""Groups that reference ranges are for and no patient of a trial is in: the pregnant (SNOMED CT 77386006), children."""
+_OF_AGE = re.compile(r"^(?!.*adult).*\b(?:years?|yrs?|aged?)\b", re.IGNORECASE | re.DOTALL)
+"""A text by which a reference range is for some age, and not for adults."""
 
 
 @dataclass(slots=True)
@@ -537,16 +549,30 @@ def _add_value(raw: RawRecord, part: dict[str, Any]) -> None:
 
 
 def _add_reference_range(raw: RawRecord, part: dict[str, Any]) -> None:
-    """The limits of normal: of several ranges for different people, only a limit that all of them share."""
+    """The limits of normal that every range of normal has alike, one of them at least for any adult of a sex."""
     ranges = [item for item in sequence(part.get("referenceRange")) if isinstance(item, dict) and _is_of_normal(item)]
-    general = [item for item in ranges if not item.get("appliesTo") and not item.get("age")]
-    chosen = general if len(general) == 1 else ranges
+    ranges = [item for item in ranges if not any(map(_NO_PATIENT.search, _groups(item)))]
+    if not any(_is_for_adults(item) for item in ranges):
+        return
     for side, name in (("low", "referenceLow"), ("high", "referenceHigh")):
-        quantities = [mapping(item.get(side)) for item in chosen]
+        quantities = [mapping(item.get(side)) for item in ranges]
         limits = [(quantity.get("value"), quantity_unit(quantity)) for quantity in quantities]
-        if limits and isinstance(limits[0][0], Decimal) and (len(limits) == 1 or len(set(map(str, limits))) == 1):
+        if isinstance(limits[0][0], Decimal) and len(set(map(str, limits))) == 1:
             raw.add(name, limits[0][0])
             raw.add(f"{name}Unit", limits[0][1])
+
+
+def _groups(item: dict[str, Any]) -> list[str]:
+    """Words and codes that say for whom a reference range is."""
+    groups = [answer.rpartition("|")[2] for group in sequence(item.get("appliesTo")) for answer in _answers(group)]
+    return [*groups, text_of(item.get("text")) or ""]
+
+
+def _is_for_adults(item: dict[str, Any]) -> bool:
+    """Whether a reference range is for any adult, or any of one sex: a laboratory may print that of the patient."""
+    groups = (_answers(group) for group in sequence(item.get("appliesTo")))
+    known = all(any(_ADULTS.fullmatch(answer.rpartition("|")[2]) for answer in group) for group in groups)
+    return known and not item.get("age") and not _OF_AGE.match(text_of(item.get("text")) or "")
 
 
 def _is_of_normal(item: dict[str, Any]) -> bool:
