@@ -68,6 +68,12 @@ def concept(value: Any) -> tuple[list[Coding], str]:
     return codings, shown or text_of(codeable.get("display")) or ""
 
 
+def answers(value: Any) -> list[str]:
+    """What a coded element says: its codes as `system|code`, then its text as `|text`."""
+    codings, text = concept(value)
+    return [f"{system}|{code}" for system, code, _ in codings] + ([f"|{text}"] if text else [])
+
+
 def quantity_unit(quantity: dict[str, Any]) -> str | None:
     """The UCUM unit of a quantity: its code where the system is UCUM or not said, else its unit text."""
     if quantity.get("system") in (None, UCUM) and (code := text_of(quantity.get("code"))):

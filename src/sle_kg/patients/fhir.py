@@ -18,8 +18,9 @@ from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
-from sle_kg.patients.elements import concept, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
 from sle_kg.patients.raw import RawRecord, Scalar
+from sle_kg.patients.reference_range import limits_of_normal
 from sle_kg.terminology import UNMAPPED, Terminology
 
 _T = TypeVar("_T")
@@ -42,18 +43,6 @@ _DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
 _VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
 """Elements by which an observation says something, the most frequent first; others begin with `value` too."""
 _NOT_ASSESSED = "|not assessed"
-_ADULTS = re.compile(
-    r"248152002|248153007|133936004|f|m|(?:adult )?(?:fe)?males?|(?:wo)?m[ae]n|adults?|normal|general", re.IGNORECASE
-)
-"""Groups that a reference range may be for and still be the patient's: the sexes, adults (SNOMED CT, HL7, words)."""
-_NO_PATIENT = re.compile(
-    r"77386006|(?<!non)(?<!non[- ])(?<!not )(?:pregnan|gravid)|gestation|trimester|\b(?:weeks?|months?|boys?|girls?)\b"
-    r"|newborn|neonat|infan|child(?!bear)|p(?:a?e)diatr|adolescen",
-    re.IGNORECASE,
-)
-"""Groups that reference ranges are for and no patient of a trial is in: the pregnant (SNOMED CT 77386006), children."""
-_OF_AGE = re.compile(r"^(?!.*adult).*\b(?:years?|yrs?|aged?)\b", re.IGNORECASE | re.DOTALL)
-"""A text by which a reference range is for some age, and not for adults."""
 
 
 @dataclass(slots=True)
@@ -343,7 +332,8 @@ def _add_result(raw: RawRecord, part: dict[str, Any], resource: dict[str, Any]) 
         if text and not codings:
             raw.add("methodCoding", f"|{text}")
     if "referenceRange" in part:
-        _add_reference_range(raw, part)
+        for name, limit in limits_of_normal(part).items():
+            raw.add(name, limit)
 
 
 def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
@@ -408,16 +398,16 @@ def _adverse_event(resource: dict[str, Any], patient: str, record: str) -> Itera
         ("seriousnessCoding", "seriousness"),
         ("outcomeCoding", "outcome"),
     ):
-        for answer in _answers(resource.get(element)):
+        for answer in answers(resource.get(element)):
             raw.add(name, answer)
     for suspect in sequence(resource.get("suspectEntity")):
         causes = [mapping(cause) for cause in sequence(mapping(suspect).get("causality"))]
         for cause in causes or [{}]:
-            answers = _answers(cause.get("assessment"))
+            found = answers(cause.get("assessment"))
             if relatedness := text_of(cause.get("productRelatedness")):
-                answers.append(f"|{relatedness}")
-            telling = (answer for answer in answers if relation_in(answer.rpartition("|")[2]) is not None)
-            raw.add("causalityCoding", next(telling, None) or next(iter(answers), _NOT_ASSESSED))
+                found.append(f"|{relatedness}")
+            telling = (answer for answer in found if relation_in(answer.rpartition("|")[2]) is not None)
+            raw.add("causalityCoding", next(telling, None) or next(iter(found), _NOT_ASSESSED))
     for extension in map(mapping, sequence(resource.get("extension"))):
         address = _tail(text_of(extension.get("url")) or "")
         if _DOSE_LIMITING_EXTENSION.search(address):
@@ -499,12 +489,6 @@ def _add_codings(raw: RawRecord, codings: list[Coding], display: str) -> None:
         raw.add("display", display)
 
 
-def _answers(value: Any) -> list[str]:
-    """What a coded element says: its codes as `system|code`, then its text as `|text`."""
-    codings, text = concept(value)
-    return [f"{system}|{code}" for system, code, _ in codings] + ([f"|{text}"] if text else [])
-
-
 def _first_code(value: Any) -> str | None:
     codings, text = concept(value)
     return codings[0][1] if codings else text or None
@@ -546,36 +530,3 @@ def _add_value(raw: RawRecord, part: dict[str, Any]) -> None:
             raw.add("dataAbsentReason", _first_code(value) or "unknown")
         elif name.startswith("value") and not name.startswith("valueSet"):
             raw.add("textValue", scalar(value))
-
-
-def _add_reference_range(raw: RawRecord, part: dict[str, Any]) -> None:
-    """The limits of normal that every range of normal has alike, one of them at least for any adult of a sex."""
-    ranges = [item for item in sequence(part.get("referenceRange")) if isinstance(item, dict) and _is_of_normal(item)]
-    ranges = [item for item in ranges if not any(map(_NO_PATIENT.search, _groups(item)))]
-    if not any(_is_for_adults(item) for item in ranges):
-        return
-    for side, name in (("low", "referenceLow"), ("high", "referenceHigh")):
-        quantities = [mapping(item.get(side)) for item in ranges]
-        limits = [(quantity.get("value"), quantity_unit(quantity)) for quantity in quantities]
-        if isinstance(limits[0][0], Decimal) and len(set(map(str, limits))) == 1:
-            raw.add(name, limits[0][0])
-            raw.add(f"{name}Unit", limits[0][1])
-
-
-def _groups(item: dict[str, Any]) -> list[str]:
-    """Words and codes that say for whom a reference range is."""
-    groups = [answer.rpartition("|")[2] for group in sequence(item.get("appliesTo")) for answer in _answers(group)]
-    return [*groups, text_of(item.get("text")) or ""]
-
-
-def _is_for_adults(item: dict[str, Any]) -> bool:
-    """Whether a reference range is for any adult, or any of one sex: a laboratory may print that of the patient."""
-    groups = (_answers(group) for group in sequence(item.get("appliesTo")))
-    known = all(any(_ADULTS.fullmatch(answer.rpartition("|")[2]) for answer in group) for group in groups)
-    return known and not item.get("age") and not _OF_AGE.match(text_of(item.get("text")) or "")
-
-
-def _is_of_normal(item: dict[str, Any]) -> bool:
-    """Whether a reference range is that of normal: said so, or without a type."""
-    codings, text = concept(item.get("type"))
-    return not (codings or text) or any(code == "normal" for _, code, _ in codings)

@@ -1,0 +1,63 @@
+"""Limits of normal: of the reference ranges of a result, those that may be the patient's.
+
+A record is read apart from its patient, so a range for one sex is taken for that of the patient, as laboratories print
+it; a limit for some age or another group is not known to fit.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, sequence, text_of
+
+_ADULTS = re.compile(
+    r"248152002|248153007|133936004|f|m|(?:adult )?(?:fe)?males?|(?:wo)?m[ae]n|adults?|normal|general", re.IGNORECASE
+)
+"""Groups that a reference range may be for and still be the patient's: the sexes, adults (SNOMED CT, HL7, words)."""
+_NO_PATIENT = re.compile(
+    r"77386006|(?<!non)(?<!non[- ])(?<!not )(?:pregnan|gravid)|gestation|trimester|\b(?:weeks?|months?|boys?|girls?)\b"
+    r"|newborn|neonat|infan|child(?!bear)|p(?:a?e)diatr|adolescen",
+    re.IGNORECASE,
+)
+"""Groups that reference ranges are for and no patient of a trial is in: the pregnant (SNOMED CT 77386006), children."""
+_OF_AGE = re.compile(r"^(?!.*adult).*\b(?:years?|yrs?|aged?)\b", re.IGNORECASE | re.DOTALL)
+"""A text by which a reference range is for some age, and not for adults."""
+
+
+def limits_of_normal(part: dict[str, Any]) -> dict[str, Decimal | str | None]:
+    """The limits of normal of an observation or component with their units, as properties of a raw record.
+
+    Only those that every range of normal has alike, one of the ranges being for any adult, or any of one sex.
+    """
+    ranges = [item for item in sequence(part.get("referenceRange")) if isinstance(item, dict) and _is_of_normal(item)]
+    ranges = [item for item in ranges if not any(map(_NO_PATIENT.search, _groups(item)))]
+    found: dict[str, Decimal | str | None] = {}
+    if not any(_is_for_adults(item) for item in ranges):
+        return found
+    for side, name in (("low", "referenceLow"), ("high", "referenceHigh")):
+        quantities = [mapping(item.get(side)) for item in ranges]
+        limits = [(quantity.get("value"), quantity_unit(quantity)) for quantity in quantities]
+        if isinstance(limits[0][0], Decimal) and len(set(map(str, limits))) == 1:
+            found |= {name: limits[0][0], f"{name}Unit": limits[0][1]}
+    return found
+
+
+def _groups(item: dict[str, Any]) -> list[str]:
+    """Words and codes that say for whom a reference range is."""
+    groups = [answer.rpartition("|")[2] for group in sequence(item.get("appliesTo")) for answer in answers(group)]
+    return [*groups, text_of(item.get("text")) or ""]
+
+
+def _is_for_adults(item: dict[str, Any]) -> bool:
+    """Whether a reference range is for any adult, or any of one sex: a laboratory may print that of the patient."""
+    groups = (answers(group) for group in sequence(item.get("appliesTo")))
+    known = all(any(_ADULTS.fullmatch(answer.rpartition("|")[2]) for answer in group) for group in groups)
+    return known and not item.get("age") and not _OF_AGE.match(text_of(item.get("text")) or "")
+
+
+def _is_of_normal(item: dict[str, Any]) -> bool:
+    """Whether a reference range is that of normal: said so, or without a type."""
+    codings, text = concept(item.get("type"))
+    return not (codings or text) or any(code == "normal" for _, code, _ in codings)
