@@ -28,7 +28,7 @@ ROW_GROUP = 1 << 16
 """Rows of a row group of the final tables."""
 LARGEST = ("record", "measurement")
 """The tables of most rows: they are written first, that no thread has one of them left at the end."""
-MEMORY, OF_A_PATIENT, OF_A_REPEAT, THREADS = 100_000_000, 120, 500, 4
+MEMORY, OF_A_PATIENT, OF_A_REPEAT, THREADS = 200_000_000, 120, 500, 4
 """Bytes that DuckDB may hold before it writes to the folder of the ingest.
 
 In all, and more for each patient and for each record that the sources hold several times: what it compares these by
