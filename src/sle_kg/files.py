@@ -28,14 +28,35 @@ def write_whole(path: Path | str, content: bytes) -> None:
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        temporary.chmod(mode)
-        temporary.replace(target)
+        replace_whole(temporary, target, mode)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
     finally:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def replace_whole(file: Path, target: Path, mode: int | None = None) -> None:
+    """Give a finished file its name, when all of it is on the disk; a power cut later leaves it whole. Raises OSError.
+
+    A file system that knows no such promise for names (some of networks) is taken as it is.
+    """
+    _wait_for(file)
+    if mode is not None:
+        file.chmod(mode)
+    file.replace(target)
+    with suppress(OSError):
+        _wait_for(target.parent)
+
+
+def _wait_for(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def text_of_path(path: Path | str) -> str:

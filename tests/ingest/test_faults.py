@@ -240,6 +240,20 @@ def test_very_many_records_that_the_sources_hold_twice_fit(tmp_path):
     assert read(tmp_path / "out", first, second, workers=2).rows["measurement"] == 300_000
 
 
+def test_tables_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatch):
+    done = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (done.append(os.fstat(number).st_ino), sync(number)))
+    monkeypatch.setattr(
+        os, "replace", lambda file, target: (done.append((file.stat().st_ino, target)), replace(file, target))
+    )
+    read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", patient("a")))
+    named = {place: one for place, one in enumerate(done) if isinstance(one, tuple)}
+    assert {target.name for _, target in named.values()} == {file.name for file in (tmp_path / "out").iterdir()}
+    folder = (tmp_path / "out").stat().st_ino
+    assert all((done[place - 1], done[place + 1]) == (file, folder) for place, (file, _) in named.items())
+
+
 def test_two_ingests_of_one_folder_are_kept_apart(tmp_path):
     from sle_kg.ingest.run import _in_hand
 

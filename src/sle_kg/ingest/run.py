@@ -18,7 +18,7 @@ from typing import Any
 from sle_kg import __version__
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
-from sle_kg.files import plain_path, text_of_path
+from sle_kg.files import plain_path, replace_whole, text_of_path
 from sle_kg.ingest.merge import SECOND, Merge
 from sle_kg.ingest.parts import PartStore
 from sle_kg.ingest.pieces import Piece, Segment, piece_size, pieces, segments_of
@@ -189,7 +189,7 @@ def _done_before(folder: Path, context: bytes, found: Iterator[Piece]) -> Summar
 def _finish(folder: Path, final: Path, summary: Summary, fingerprint: str) -> None:
     """Put the tables in their place, then say that it is done, then clear away the work."""
     for file in sorted(final.iterdir()):
-        file.replace(folder / file.name)
+        replace_whole(file, folder / file.name)
     told = {
         "program": f"sle-kg {__version__}",
         "patients": summary.patients,
@@ -200,7 +200,7 @@ def _finish(folder: Path, final: Path, summary: Summary, fingerprint: str) -> No
     }
     temporary = folder / PARTS / DONE
     temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(folder / DONE)
+    replace_whole(temporary, folder / DONE)
     shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
