@@ -103,6 +103,50 @@ def test_timing_by_code_days_and_hours(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("repeat", "times", "days"),
+    [
+        ({"period": 1, "periodUnit": "d", "timeOfDay": ["08:00:00", "12:00:00", "20:00:00"]}, 3, 1),
+        ({"period": 1, "periodUnit": "d", "when": ["MORN", "NOON", "EVE"]}, 3, 1),
+        ({"period": 1, "periodUnit": "wk", "dayOfWeek": ["mon", "wed", "fri"]}, 3, 7),
+        ({"period": 1, "periodUnit": "d", "dayOfWeek": ["mon", "wed"], "when": ["MORN", "EVE"]}, 4, 7),
+        ({"dayOfWeek": ["mon", "wed"], "when": ["MORN", "EVE"]}, 4, 7),
+        # the frequency says the same
+        ({"frequency": 2, "period": 1, "periodUnit": "d", "when": ["MORN", "EVE"]}, 2, 1),
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "timeOfDay": ["08:00:00"]}, 1, 1),
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "dayOfWeek": ["mon", "wed", "fri"], "when": ["MORN"]}, 3, 7),
+        ({"frequency": 1, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon"], "timeOfDay": ["08:00:00"]}, 1, 7),
+        ({"frequency": 1, "period": 2, "periodUnit": "wk", "dayOfWeek": ["mon"]}, 1, 14),
+        ({"frequency": 1, "period": 8, "periodUnit": "h", "timeOfDay": ["06:00:00", "14:00:00", "22:00:00"]}, 3, 1),
+        ({"frequency": 3, "period": 1, "periodUnit": "d", "when": ["PC"]}, 3, 1),
+        ({"frequency": 1, "period": 7, "periodUnit": "d", "dayOfWeek": ["mon"]}, 1, 7),
+        # it says another thing, or none where it is needed
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "when": ["MORN", "NOON", "EVE"]}, None, None),
+        ({"frequency": 1, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon", "wed", "fri"]}, None, None),
+        ({"frequency": 1, "period": 8, "periodUnit": "h", "dayOfWeek": ["mon", "wed", "fri"]}, None, None),
+        ({"frequency": 3, "timeOfDay": ["08:00:00"]}, None, None),
+        ({"period": 1, "periodUnit": "wk", "timeOfDay": ["08:00:00", "20:00:00"]}, None, None),
+        ({"period": 1, "periodUnit": "d", "when": ["PC"]}, None, None),
+    ],
+)
+def test_named_days_and_times_are_counted(tmp_path, repeat, times, days):
+    line = {"timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": quantity(5, "mg")}]}
+    row = only(tmp_path, statement(PREDNISONE, dosage=[line]))
+    assert (row["times"], row["period_days"]) == (times, days)
+
+
+@pytest.mark.parametrize(
+    "doses",
+    [
+        [{"doseQuantity": quantity(5, "mg", comparator=">=")}],
+        [{"doseQuantity": quantity(5, "mg")}, {"doseRange": {"low": quantity(5, "mg"), "high": quantity(20, "mg")}}],
+    ],
+)
+def test_a_dose_that_may_be_another_is_not_known(tmp_path, doses):
+    line = {**dosage(), "doseAndRate": doses}
+    assert only(tmp_path, statement(PREDNISONE, dosage=[line]))["dose"] is None
+
+
+@pytest.mark.parametrize(
     ("status", "period", "taken", "ongoing", "end"),
     [
         ("active", {"start": "2026-01-01"}, "yes", True, (None, None)),

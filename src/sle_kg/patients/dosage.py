@@ -23,6 +23,10 @@ _TIMING_CODES = {
     "Q8H": (3, "d"),
 }
 """Timing.code of HL7's GTSAbbreviation: administrations in a period."""
+_WHOLE_WEEKS = frozenset(range(7, 366, 7))
+"""Days."""
+_MEALS = frozenset({"AC", "C", "IC", "PC"})
+"""Timing.repeat.when of HL7's TimingEvent that name meals, and so not one time of a day."""
 
 
 def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRecord]:
@@ -51,11 +55,12 @@ def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRe
 
 
 def _add_dose(raw: RawRecord, line: dict[str, Any]) -> None:
-    """The quantity of one administration, where the line gives exactly one."""
-    stated = [mapping(item).get("doseQuantity") for item in sequence(line.get("doseAndRate"))]
-    quantities = [mapping(quantity) for quantity in (*stated, line.get("dose")) if quantity]
+    """The quantity of one administration, where the line gives exactly one, no range and no comparator (`>= 5 mg`)."""
+    rates = [mapping(item) for item in sequence(line.get("doseAndRate"))]
+    quantities = [mapping(some) for some in (*(rate.get("doseQuantity") for rate in rates), line.get("dose")) if some]
     amounts = {(str(q.get("value")), str(q.get("code") or q.get("unit"))) for q in quantities}
-    if len(amounts) == 1:
+    vague = any(rate.get("doseRange") for rate in rates) or any(q.get("comparator") for q in quantities)
+    if len(amounts) == 1 and not vague:
         value, unit = quantities[0].get("value"), quantities[0].get("code") or quantities[0].get("unit")
         raw.add("doseValue", value if isinstance(value, (Decimal, str, bool)) else None)
         raw.add("doseUnit", unit if isinstance(unit, str) else None)
@@ -64,31 +69,72 @@ def _add_dose(raw: RawRecord, line: dict[str, Any]) -> None:
 
 
 def _add_timing(raw: RawRecord, line: dict[str, Any]) -> None:
-    """Administrations in a period; nothing where the line gives a range of them."""
+    """Administrations in a period; nothing where the line gives a range of them, or contradicts itself."""
     timing = mapping(line.get("timing"))
     repeat = mapping(timing.get("repeat"))
     if any(repeat.get(name) is not None for name in ("frequencyMax", "periodMax")):
         return
-    frequency, period, unit = repeat.get("frequency"), repeat.get("period"), repeat.get("periodUnit")
-    days, times = sequence(repeat.get("dayOfWeek")), sequence(repeat.get("timeOfDay"))
-    if period is not None and unit:
-        frequency = Decimal(1) if frequency is None else frequency
-        if days and unit == "d" and period == 1 and isinstance(frequency, Decimal):
-            frequency, unit = frequency * len(days), "wk"
-    elif days:
-        frequency, period, unit = Decimal(len(days) * max(len(times), 1)), Decimal(1), "wk"
-    elif times:
-        frequency, period, unit = Decimal(len(times)), Decimal(1), "d"
+    if repeat.get("period") is not None and repeat.get("periodUnit"):
+        stated = _stated(repeat)
+    elif repeat.get("dayOfWeek") or repeat.get("timeOfDay"):
+        stated = _named(repeat)
     else:
         codes = [mapping(coding).get("code") for coding in sequence(mapping(timing.get("code")).get("coding"))]
         known = next((_TIMING_CODES[code] for code in codes if code in _TIMING_CODES), None)
-        if known is None:
-            return
-        frequency, period, unit = Decimal(known[0]), Decimal(1), known[1]
-    if isinstance(frequency, Decimal) and isinstance(period, Decimal) and isinstance(unit, str):
-        raw.add("frequency", frequency)
-        raw.add("period", period)
-        raw.add("periodUnit", unit)
+        stated = known and (Decimal(known[0]), Decimal(1), known[1])
+    if stated:
+        raw.add("frequency", stated[0])
+        raw.add("period", stated[1])
+        raw.add("periodUnit", stated[2])
+
+
+_Timing = tuple[Decimal, Decimal, str]
+"""Administrations, in so many units, of this unit of time."""
+
+
+def _stated(repeat: dict[str, Any]) -> _Timing | None:
+    """The timing of a period: its frequency, or as many as the days and times that are named in it.
+
+    None where the frequency contradicts these, or where it is missing and the period is no day or week of theirs.
+    """
+    frequency, period, unit = repeat.get("frequency"), repeat.get("period"), repeat.get("periodUnit")
+    days, times = _days(repeat), _times(repeat)
+    if not isinstance(period, Decimal) or not isinstance(unit, str):
+        return None
+    each_day = (period == 1 and unit == "d") or (period == 24 and unit == "h")
+    weekly = unit == "wk" or (unit == "d" and period in _WHOLE_WEEKS)
+    if days and not (each_day or weekly or unit in ("mo", "a")):
+        return None
+    named = (times or 0) if each_day or not days else days * (times or 1)
+    if frequency is None:
+        certain = times is not None and (named <= 1 or each_day or (days > 0 and weekly))
+        frequency = Decimal(max(named, 1)) if certain else None
+    if not isinstance(frequency, Decimal):
+        return None
+    in_all, needed = (frequency * 24, named * min(period, Decimal(24))) if unit == "h" else (frequency, named)
+    if named and (in_all < needed or (each_day and frequency != named)):
+        return None
+    return (frequency * days, Decimal(1), "wk") if days and each_day else (frequency, period, unit)
+
+
+def _named(repeat: dict[str, Any]) -> _Timing | None:
+    """The timing of named days of the week and times of the day, which are those of every week and every day."""
+    days, times = _days(repeat), _times(repeat)
+    named = Decimal(max(days, 1) * (times or 1))
+    if times is None or repeat.get("frequency") not in (None, named):
+        return None
+    return named, Decimal(1), "wk" if days else "d"
+
+
+def _days(repeat: dict[str, Any]) -> int:
+    """How many days of the week are named."""
+    return len({str(day) for day in sequence(repeat.get("dayOfWeek"))})
+
+
+def _times(repeat: dict[str, Any]) -> int | None:
+    """How many times of a day are named, by the clock or by events; None where an event is every meal."""
+    times = {str(time) for name in ("timeOfDay", "when") for time in sequence(repeat.get(name))}
+    return None if times & _MEALS else len(times)
 
 
 def _bounds(line: dict[str, Any]) -> dict[str, Any]:
