@@ -61,13 +61,14 @@ SELECT patient, bool_or(trial = 'NCT06106906') AS consent1, bool_or(trial = 'NCT
        bool_or(trial = 'NCT06892145') AS consent3
 FROM source_consent WHERE date_from IS NULL GROUP BY patient;
 
--- ---- statements: the latest of each kind; several that differ leave it open ----
+-- ---- statements: the latest of each kind; several that differ, or one that was not read, leave it open ----
 
 CREATE OR REPLACE TEMP TABLE latest_statement AS
-SELECT patient, statement, bool_or(value) AS some_true, bool_or(NOT value) AS some_false
+SELECT patient, statement, bool_or(coalesce(value, true)) AS some_true, bool_or(NOT coalesce(value, false)) AS some_false,
+       coalesce(bool_or(value), false) AS said_true, coalesce(bool_or(NOT value), false) AS said_false
 FROM (
     FROM source_statement
-    WHERE value IS NOT NULL AND coalesce(date_from, beginning()) <= judged_on()
+    WHERE coalesce(date_from, beginning()) <= judged_on()
       AND (statement IN ('agreesContraception', 'plansPregnancy', 'childbearingPotential', 'postmenopausal',
           'sterilised')
            OR statement LIKE 'contraindication:%')
@@ -82,7 +83,7 @@ SELECT patient,
        bool_or(some_true) FILTER (WHERE statement = 'plansPregnancy') AS plans_some_true,
        bool_or(some_false) FILTER (WHERE statement = 'plansPregnancy') AS plans_some_false,
        bool_or(some_true) FILTER (WHERE statement = 'childbearingPotential') AS potential,
-       bool_or(CASE statement WHEN 'childbearingPotential' THEN some_false ELSE some_true END)
+       bool_or(CASE statement WHEN 'childbearingPotential' THEN said_false ELSE said_true END)
            FILTER (WHERE statement IN ('childbearingPotential', 'postmenopausal', 'sterilised')) AS no_potential
 FROM latest_statement GROUP BY patient;
 

@@ -101,7 +101,8 @@ oxygen AS (
     SELECT patient, date_from, value FROM source_statement WHERE statement = 'supplementalOxygen'
         AND date_from = date_to),
 latest AS (SELECT patient, max(day_lo) AS last FROM seen GROUP BY patient)
-SELECT s.patient, CASE WHEN bool_and(NOT o.given) THEN true WHEN bool_and(o.given) THEN false END AS room_air
+SELECT s.patient, CASE WHEN NOT bool_or(coalesce(o.given, true)) THEN true
+    WHEN bool_and(coalesce(o.given, false)) THEN false END AS room_air
 FROM seen s JOIN latest l USING (patient) JOIN oxygen o ON o.patient = s.patient AND o.day = s.day_lo
 WHERE s.day_hi >= l.last AND s.day_lo = s.day_hi GROUP BY s.patient;
 

@@ -448,6 +448,12 @@ case(
 )
 case("rheumatoid arthritis", "E06a fail", diagnosis("icd:M06.9", onset="2015", abated="2016"))
 case("no arthropathy attested", "E06a pass", attest(f"{TRIAL}/E06a", False))
+case(
+    "no arthropathy attested, then something that cannot be read",
+    "E06a unknown",
+    attest(f"{TRIAL}/E06a", False, ago(3)),
+    observation(f"local:attest:{TRIAL}/E06a", ago(1), valueString="see letter"),
+)
 case("psoriasis", "E06b fail", diagnosis("icd:L40.0", onset="2015"))
 case(
     "acne",

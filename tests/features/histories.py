@@ -233,7 +233,7 @@ def _scores(random: Random, writer: Writer) -> None:
     for row in writer.facts["measurement"][:]:
         if row["test"] in ("spo2", "sao2") and random.random() < 0.7:
             dates = (row["date_from"], row["date_to"])
-            writer.dated("measurement", dates, test="supplementalOxygen", positive=random.choice([True, False]))
+            writer.dated("measurement", dates, test="supplementalOxygen", positive=random.choice([True, False, None]))
 
 
 def _nephritis(random: Random, writer: Writer) -> None:
@@ -301,9 +301,8 @@ def _rest(random: Random, writer: Writer) -> None:
         "contraindication:azathioprine contraindication:mycophenolateMofetil contraindication:hydroxychloroquine"
     )
     for _ in some(random, 5):
-        writer.dated(
-            "statement", vague(random, near(random)), statement=random.choice(statements), value=random.random() < 0.6
-        )
+        dates, key, share = vague(random, near(random)), random.choice(statements), random.random()
+        writer.dated("statement", dates, statement=key, value=None if share > 0.95 else share < 0.6)
     if random.random() < 0.4:
         amount = random.choice([None, Decimal("250"), Decimal("400.5")])
         writer.dated("statement", vague(random, near(random)), statement="bloodDonationVolume", amount=amount)

@@ -45,11 +45,11 @@ class Results(Facts):
             return UNKNOWN
         return (Fraction(sex == feature.get("sex")),) * 2
 
-    def latest_statements(self, keys: Callable[[str], bool]) -> dict[str, list[bool]]:
-        """The values of the statements of each kind that can be the latest."""
+    def latest_statements(self, keys: Callable[[str], bool]) -> dict[str, list[bool | None]]:
+        """The values of the statements of each kind that can be the latest, None for what could not be read."""
         by_kind: dict[str, list[Row]] = defaultdict(list)
         for row in self.seen("statement", "date_from"):
-            if keys(row["statement"]) and row["value"] is not None:
+            if keys(row["statement"]):
                 by_kind[row["statement"]].append(row)
         return {
             kind: [
@@ -75,16 +75,17 @@ class Results(Facts):
         about = {kind.removeprefix("contraindication:"): values for kind, values in said.items()}
         ours = {key: v for key, v in about.items() if key in sets or self.status(key, feature) == "in"}
         holds = any(all(values) for values in ours.values())
-        doubt = any(any(values) for values in ours.values())
-        denied = any(not all(values) for key, values in ours.items() if key in sets)
+        doubt = any(value is not False for values in ours.values() for value in values)
+        denied = any(False in values for key, values in ours.items() if key in sets)
         lower = Fraction(1) if holds else Fraction(0) if feature.get("asDocumented") else None
         known_none = feature.get("asDocumented") or denied or self.complete("statements", self.on)
         return lower, Fraction(0) if known_none and not doubt else None
 
     def _without_potential(self, by_age: bool) -> Bound:
         said = self.latest_statements(lambda kind: kind in ("childbearingPotential", "postmenopausal", "sterilised"))
-        potential = any(said.get("childbearingPotential", []))
-        excluded = not all(said.get("childbearingPotential", [True]))
+        potential = any(value is not False for value in said.get("childbearingPotential", []))
+        excluded = False in said.get("childbearingPotential", [])
+        unread = any(None in values for values in said.values())
         excluded = excluded or any(any(said.get(kind, [])) for kind in ("postmenopausal", "sterilised"))
         person = self.facts["patient"][0]
         if by_age and person["sex"] == "female" and person["birth_to"] is not None:
@@ -92,7 +93,7 @@ class Results(Facts):
         else:
             by_age = False
         lower = Fraction(1) if not potential and (excluded or by_age) else None
-        return lower, Fraction(0) if potential and not excluded else None
+        return lower, Fraction(0) if potential and not excluded and not unread else None
 
     def _fertility(self, feature: Feature) -> Bound:
         return self._without_potential(True)
@@ -185,12 +186,11 @@ class Results(Facts):
             row["positive"]
             for row in self.facts.get("measurement", ())
             if row["test"] == "supplementalOxygen"
-            and row["positive"] is not None
             and row["date_from"] is not None
             and row["date_from"] == row["date_to"]
             and row["date_from"].toordinal() + self.shift in exact
         ]
-        return agreed([not answer for answer in said])
+        return agreed([None if answer is None else not answer for answer in said])
 
     @staticmethod
     def answer(row: Row) -> bool | None:

@@ -8,6 +8,7 @@ from patients.fhir_builder import (
     concept,
     condition,
     local,
+    loinc,
     observation,
     quantity,
     read,
@@ -226,12 +227,21 @@ def test_what_is_no_active_research_consent(tmp_path, elements):
 def test_attestations(tmp_path):
     row = only(tmp_path, "attestation", observation(local("attest:NCT06106906/E24a"), valueBoolean=False))
     assert (row["trial"], row["criterion"], row["value"]) == ("NCT06106906", "E24a", False)
-    for code, elements in (
-        ("attest:NCT06106906", {"valueBoolean": True}),
-        ("attest:NCT06106906/E24a", {"valueInteger": 1}),
-    ):
-        data = read(tmp_path, observation(local(code), **elements))
-        assert (rows(data, "attestation"), len(reasons(data))) == ([], 1)
+    data = read(tmp_path, observation(local("attest:NCT06106906"), valueBoolean=True))
+    assert (rows(data, "attestation"), len(reasons(data))) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"valueInteger": 1},
+        {"valueCodeableConcept": snomed("373067005")},
+        {"effectiveDateTime": "2026-11-31", "valueBoolean": False},
+    ],
+)
+def test_an_attestation_that_cannot_be_read_may_say_either(tmp_path, elements):
+    data = read(tmp_path, observation(local("attest:NCT06106906/E24a"), **elements))
+    assert ({row["value"] for row in rows(data, "attestation")}, len(reasons(data))) == ({True, False}, 1)
 
 
 def test_statements(tmp_path):
@@ -277,3 +287,41 @@ def test_statements_that_are_not_final_do_not_count(tmp_path, status):
 def test_birth_date_and_sex(tmp_path):
     row = only(tmp_path, "patient")
     assert (row["birth_from"], row["birth_to"], row["sex"]) == (date(1990, 5, 10), date(1990, 5, 10), "female")
+
+
+# ── Noted as observations ────────────────────────────────────────────────────────────────────────────────
+
+PRESENT, ABSENT = snomed("52101004"), snomed("2667000")
+HISTORY = snomed("266987004")
+PREGNANT = {"valueCodeableConcept": snomed("77386006")}
+
+
+@pytest.mark.parametrize(
+    ("code", "elements", "expected"),
+    [
+        (HISTORY, {"valueBoolean": True}, "historyOfMalignancy"),
+        (HISTORY, {"valueCodeableConcept": PRESENT}, "historyOfMalignancy"),
+        (concept(ICD10CM, "Z85.3"), {}, "icd:Z85.3"),
+        (local("malignancy"), {"valueString": "breast, 2019"}, "malignancy"),
+        (loinc("82810-3"), PREGNANT, "pregnancy"),
+        (HISTORY, {"valueBoolean": False}, None),
+        (HISTORY, {"valueCodeableConcept": ABSENT}, None),
+        (HISTORY, {"valueCodeableConcept": snomed("373067005")}, None),
+        (HISTORY, {"valueString": "Denied"}, None),
+        (HISTORY, {"valueQuantity": {"value": 0}}, None),
+        (HISTORY, {"dataAbsentReason": coded("not-asked")}, None),
+        (HISTORY, {"status": "preliminary"}, None),
+        (loinc("82810-3"), PREGNANT | {"interpretation": [coded("NEG")]}, None),
+        (loinc("8670-2"), {"valueCodeableConcept": HISTORY}, None),
+        (loinc("72166-2"), {"valueCodeableConcept": snomed("266919005")}, None),
+    ],
+)
+def test_a_diagnosis_noted_as_an_observation_is_uncertain_and_one_negated_is_none(tmp_path, code, elements, expected):
+    found = rows(read(tmp_path, observation(code, on="2026-11-10", **elements)), "condition")
+    told = [(row["concept"], row["status"], row["onset_to"], row["recorded_to"]) for row in found]
+    assert told == ([(expected, "uncertain", None, date(2026, 11, 10))] if expected else [])
+
+
+def test_a_procedure_noted_as_an_observation_is_uncertain(tmp_path):
+    found = only(tmp_path, "procedure", observation(snomed("116859006"), on="2026-11-10"))
+    assert (found["concept"], found["done"], found["from_from"]) == ("transfusion", "uncertain", date(2026, 11, 10))

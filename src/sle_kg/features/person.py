@@ -36,11 +36,14 @@ def sex(feature: Feature, options: FeatureOptions) -> str:
 
 
 def _latest_statements(name: str, keys: str) -> str:
-    """CTE `<name>`: the latest statements of each kind that `keys` (SQL on `t.statement`) picks."""
+    """CTE `<name>`: the latest statements of each kind that `keys` (SQL on `t.statement`) picks.
+
+    A null `value` could not be read: it may be either.
+    """
     return f"""{name} AS (
         SELECT {ask_of("t")} AS ask, w.feature, t.record, t.statement, t.value
         FROM w JOIN fact_statement t ON {of_patient("t")}
-        WHERE {keys} AND {on_or_before_base(f"coalesce(t.date_from, {BEGINNING})")} AND t.value IS NOT NULL
+        WHERE {keys} AND {on_or_before_base(f"coalesce(t.date_from, {BEGINNING})")}
         QUALIFY coalesce(t.date_to, w.base) >= max(coalesce(t.date_from, {BEGINNING})) OVER (
             PARTITION BY {ask_of("t")}, t.statement))"""
 
@@ -51,7 +54,8 @@ def statement(feature: Feature, options: FeatureOptions) -> Query:
     covered = key in STATEMENTS_COMPLETE_COVERS
     absent = "WHEN NOT coalesce({there}, false) AND {closed} THEN 0" if covered else ""
     found = """
-        SELECT ask, bool_and(value) AS holds, bool_or(value) AS may_hold, true AS there, records_of(record) AS records
+        SELECT ask, bool_and(coalesce(value, false)) AS holds, bool_or(coalesce(value, true)) AS may_hold,
+               true AS there, records_of(record) AS records
         FROM t GROUP BY ask"""
     return Query(
         f"{window(feature)}, {_latest_statements('t', f't.statement = {text(key)}')}",
@@ -82,9 +86,10 @@ def contraindication(feature: Feature, options: FeatureOptions) -> Query:
         UNION SELECT feature, value_set, true FROM wanted_set),
     n AS (SELECT feature, key, bool_or(single) AS single FROM named GROUP BY feature, key)"""
     found = f"""
-        SELECT t.ask, bool_or(t.value) AS may_hold, bool_or(t.value AND NOT t.doubtful) AS holds,
+        SELECT t.ask, bool_or(coalesce(t.value, true)) AS may_hold, bool_or(t.value AND NOT t.doubtful) AS holds,
                bool_or(NOT t.value AND n.single) AS denied, records_of(t.record) AS records
-        FROM (SELECT *, {key} AS key, bool_or(NOT value) OVER (PARTITION BY ask, statement) AS doubtful FROM t) t
+        FROM (SELECT *, {key} AS key,
+                     bool_or(NOT coalesce(value, false)) OVER (PARTITION BY ask, statement) AS doubtful FROM t) t
         JOIN n ON n.feature = t.feature AND n.key = t.key
         GROUP BY t.ask"""
     return Query(
@@ -107,14 +112,15 @@ def _without_potential(by_age: bool) -> str:
     WITH {ALL},
     {_latest_statements("t", "t.statement IN ('childbearingPotential', 'postmenopausal', 'sterilised')")},
     s AS (
-        SELECT ask, bool_or(statement = 'childbearingPotential' AND value) AS potential,
+        SELECT ask, bool_or(value IS NULL) AS unread,
+               bool_or(statement = 'childbearingPotential' AND coalesce(value, true)) AS potential,
                bool_or(CASE WHEN statement = 'childbearingPotential' THEN NOT value ELSE value END) AS excluded,
                records_of(record) AS records
         FROM t GROUP BY ask)
     SELECT w.ask,
            CASE WHEN NOT coalesce(s.potential, false) AND (coalesce(s.excluded, false) OR {old_enough})
                 THEN 1 END AS lower,
-           CASE WHEN s.potential AND NOT s.excluded THEN 0 END AS upper,
+           CASE WHEN s.potential AND NOT s.unread AND NOT s.excluded THEN 0 END AS upper,
            coalesce(s.records, [p.record]) AS records
     FROM w JOIN fact_patient p USING (patient) LEFT JOIN s USING (ask)
     """

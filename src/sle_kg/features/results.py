@@ -153,7 +153,10 @@ def creatinine_clearance(feature: Feature, options: FeatureOptions) -> str:
 
 
 def room_air(feature: Feature, options: FeatureOptions) -> str:
-    """RoomAirCondition: no supplemental oxygen stated on the day of the latest oxygen saturation (rule 7)."""
+    """RoomAirCondition: no supplemental oxygen stated on the day of the latest oxygen saturation (rule 7).
+
+    What was stated and could not be read ("2 L nasal cannula") leaves it open.
+    """
     return f"""
     WITH {ALL}, {latest("v", "'spo2', 'sao2'", options.window("result"))},
     o AS (
@@ -166,9 +169,9 @@ def room_air(feature: Feature, options: FeatureOptions) -> str:
         ON g.patient = v.patient AND g.statement = 'supplementalOxygen'
         AND g.date_from = g.date_to AND v.day_lo = v.day_hi
         AND g.date_from = v.day_lo - v.shift)
-    SELECT o.ask, CASE WHEN bool_and(NOT o.positive) THEN 1 END AS lower,
-           CASE WHEN bool_and(o.positive) THEN 0 END AS upper, records_of(o.record) AS records
-    FROM o WHERE o.positive IS NOT NULL GROUP BY o.ask
+    SELECT o.ask, CASE WHEN NOT bool_or(coalesce(o.positive, true)) THEN 1 END AS lower,
+           CASE WHEN bool_and(coalesce(o.positive, false)) THEN 0 END AS upper, records_of(o.record) AS records
+    FROM o GROUP BY o.ask
     """
 
 

@@ -428,15 +428,17 @@ class Interpreter:
             self._completeness(raw, row, sound)
 
     def _attestation(self, raw: RawRecord, row: dict[str, Any], sound: bool) -> None:
+        """One that cannot be read may say either: a row for both, so that an older one does not decide."""
         trial, criterion, value = raw.text("trialIdentifier"), raw.text("criterionIdentifier"), raw.flag("statedValue")
         if not trial or not criterion:
             self._unread(
                 raw, "an attestation names a trial and a criterion: attest:<NCT number>/<criterion id>", UNKNOWN
             )
-        elif value is None:
-            self._unread(raw, "an attestation is true or false", UNKNOWN)
-        elif sound:
-            self._facts.add("attestation", raw, trial=trial, criterion=criterion, value=value, **row)
+        else:
+            if value is None:
+                self._unread(raw, "an attestation is true or false", UNKNOWN)
+            for said in (value,) if sound and value is not None else (True, False):
+                self._facts.add("attestation", raw, trial=trial, criterion=criterion, value=said, **row)
             self._evidence(raw, f"Statement about {trial} {criterion}", _truth(value), "effective")
 
     def _statement(self, raw: RawRecord, row: dict[str, Any], sound: bool) -> None:
