@@ -86,6 +86,49 @@ def interrupt(folder: Path, on: dt.date) -> None:
         )
 
 
+def treat(folder: Path, on: dt.date) -> None:
+    """Add high doses to every third patient of a cohort, and others to the next.
+
+    The first take prednisone of 0.4 to 0.8 mg/kg beside mycophenolate with a gap of 30 to 70 days (NCT06150651 I03.3e);
+    the others, with severe nephritis, 90 to 160 mg (NCT06106906 E02c).
+    """
+    taken = [
+        (0, "prednisone", "90", "40", "0.4 + 0.1 * (n // 3 % 5)", "mg/kg"),
+        (0, "mycophenolateMofetil", "200", "80 + 5 * (n // 3 % 9)", "100", "mg"),
+        (0, "mycophenolateMofetil", "50", "30", "100", "mg"),
+        (1, "prednisone", "60", "40", "90 + 10 * (n // 3 % 8)", "mg"),
+    ]
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""CREATE TABLE person AS
+            SELECT patient, CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS n
+            FROM '{folder / "patient.parquet"}'"""
+        )
+        for name in ("exposure", "condition"):
+            connection.execute(f"CREATE TABLE {name} AS FROM '{folder / f'{name}.parquet'}'")
+        for number, (third, concept, first, last, dose, unit) in enumerate(taken):
+            start, end = (f"CAST(DATE '{on}' - CAST({days} AS INTEGER) AS DATE)" for days in (first, last))
+            connection.execute(
+                f"""INSERT INTO exposure BY NAME
+                SELECT patient, 'MedicationStatement/treated-{number}-' || n AS record, '{concept}' AS concept,
+                       'yes' AS taken, {start} AS start_from, start_from AS start_to, {end} AS end_from,
+                       end_from AS end_to, false AS ongoing, 'oral' AS route, {dose} AS dose, '{unit}' AS dose_unit,
+                       1 AS times, 1 AS period_days, false AS administration
+                FROM person WHERE n % 3 = {third}"""
+            )
+        connection.execute(
+            f"""INSERT INTO condition BY NAME
+            SELECT patient, 'Condition/treated-' || n AS record, 'lupusNephritis' AS concept, 'confirmed' AS status,
+                   DATE '{on}' - 30 AS onset_from, onset_from AS onset_to, true AS ongoing,
+                   onset_from AS recorded_from, onset_from AS recorded_to, 'severe' AS severity
+            FROM person WHERE n % 3 = 1"""
+        )
+        for name in ("exposure", "condition"):
+            connection.execute(
+                f"COPY (FROM {name} ORDER BY patient, record) TO '{folder / f'{name}.parquet'}' (FORMAT PARQUET)"
+            )
+
+
 def grow_old(folder: Path) -> None:
     """Make the results of a cohort older, those of one patient by so many days: none, a week, … eight weeks."""
     file = folder / "measurement.parquet"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from caselib import ON
-from changed_trials import about_time, changed_trial, gained, grow_old, interrupt, read_tables, told, verdicts
+from changed_trials import about_time, changed_trial, gained, grow_old, interrupt, read_tables, told, treat, verdicts
 from cohorts import GROUPS, cohort_of
 from sle_kg.cohort.changes import (
     RESULTS,
@@ -99,17 +99,18 @@ def test_the_cohort_judged_by_a_changed_trial_has_the_counts_promised(whole: Coh
 @pytest.mark.parametrize(
     ("name", "gaining"),
     [
-        ("NCT06106906", {"lookback", "halfLives", "threshold", "gap"}),
-        ("NCT06150651", {"threshold"}),
+        ("NCT06106906", {"lookback", "halfLives", "threshold", "gap", "dailyDose"}),
+        ("NCT06150651", {"threshold", "concurrentGap", "dailyDose"}),
         ("NCT06892145", set()),
     ],
 )
-def test_a_window_washout_or_gap_gains_what_a_trial_file_with_another_one_says(
+def test_a_window_washout_gap_or_dose_gains_what_a_trial_file_with_another_one_says(
     name: str, gaining: set[Limit], tmp_path: Path
 ) -> None:
-    write_cohort(tmp_path / "tables", 150, 3, "parquet", "screening")
+    write_cohort(tmp_path / "tables", 300, 3, "parquet", "screening")
     interrupt(tmp_path / "tables", ON)
-    options = replace(OPTIONS, trials=(name,), complete=("conditions", "medications", "procedures"))
+    treat(tmp_path / "tables", ON)
+    options = replace(OPTIONS, trials=(name,))
     (trial,) = run(tmp_path / "tables", options, wanted=Wanted(what_if=True)).trials
     rules, tables = RuleSet.of(trial.trial), read_tables(tmp_path / "tables", options)
     before, changes = verdicts(trial.trial, tables, options), changes_of(rules)

@@ -1,6 +1,6 @@
-"""Every step of every window, wash-out, duration and gap: `--what-if` promises what a trial file that says so gives.
+"""Every step of every window, wash-out, duration, gap and dose kept up, and of how long results serve.
 
-Of how long results serve it promises what `--window` gives.
+`--what-if` promises what a trial file that says so gives, and what `--window` gives.
 
 `SLE_KG_IDENTITY_WHATIF` sets the number of patients (default 1000).
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from changed_trials import about_time, changed_trial, gained, grow_old, interrupt, read_tables, told, verdicts
+from changed_trials import about_time, changed_trial, gained, grow_old, interrupt, read_tables, told, treat, verdicts
 from sle_kg.cohort.changes import RESULTS, changes_of, servings_of
 from sle_kg.cohort.run import Wanted, run
 from sle_kg.cohort.summary import CohortSummary
@@ -24,7 +24,7 @@ from sle_kg.synthetic import write_cohort
 from sle_kg.trials import screenable
 
 COUNT = int(os.environ.get("SLE_KG_IDENTITY_WHATIF", "1000"))
-OPTIONS = Options(on=dt.date(2026, 11, 21), complete=("conditions", "medications", "procedures"), engine="sql")
+OPTIONS = Options(on=dt.date(2026, 11, 21), complete=("conditions", "medications"), engine="sql")
 PLACES = [
     (name, place)
     for name, trial in screenable().items()
@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("cohort") / "tables"
     write_cohort(place, COUNT, 7, "parquet", "screening")
     interrupt(place, OPTIONS.on)
+    treat(place, OPTIONS.on)
     grow_old(place)
     return place
 
@@ -76,7 +77,7 @@ def test_every_step_of_how_long_results_serve_gains_what_the_option_gives(
     }
 
 
-def test_windows_washouts_durations_and_gaps_gain_some(summary: CohortSummary) -> None:
+def test_windows_washouts_durations_gaps_and_doses_gain_some(summary: CohortSummary) -> None:
     gaining = {
         one.limit
         for trial in summary.trials
@@ -86,4 +87,4 @@ def test_windows_washouts_durations_and_gaps_gain_some(summary: CohortSummary) -
         for _, found in one.steps
         if found.no_longer_excluded
     }
-    assert gaining == {"lookback", "halfLives", "threshold", "gap", "validFor"}
+    assert gaining == {"lookback", "halfLives", "threshold", "gap", "concurrentGap", "dailyDose", "validFor"}
