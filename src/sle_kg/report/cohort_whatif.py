@@ -16,9 +16,9 @@ from sle_kg.wording import unit_words
 WHAT_IF_SENTENCE = (
     '"no longer excluded" are ineligible patients whom the change lets in, as eligible or undetermined; "eligible" and '
     '"undetermined" count patients of whom the changed trial says so and the trial as it is does not. A dropped part '
-    "of a group asks nothing of anybody. Thresholds move by a point, a year, one more, or a tenth, ejection fractions by "
-    "five points; times by a day (up to two weeks), a week (up to 90 days), four weeks beyond, a month where they are in "
-    "months; wash-outs by a half-life. Results serve half as long again, then twice as long."
+    "of a group asks nothing of anybody. Thresholds move by a point, a year, one more, or a tenth, ejection fractions "
+    "by five points; times by a day (up to two weeks), a week (up to 90 days), four weeks beyond, a month where they "
+    "are in months; wash-outs by a half-life. Results serve half as long again, then twice as long."
 )
 TIMES = {"d": "day", "mo": "month", "a": "year", "{halfLife}": "half-life"}
 """Units that are words, in the singular."""
