@@ -9,6 +9,10 @@ POSITIVE, NEGATIVE = snomed("10828004"), snomed("260385009")
 EPSILON = Decimal("1e-12")
 
 
+def ratio(comparator, titer, below=None):
+    return {"numerator": quantity(1, None, comparator), "denominator": quantity(titer, None, below)}
+
+
 def measured(folder, code, **elements):
     """The only measurement row of an observation, and why anything was unread."""
     data = read(folder, observation(code, **elements))
@@ -86,6 +90,42 @@ def test_room_air(tmp_path):
         (loinc("29463-7"), {"valueQuantity": quantity(0, "kg")}, "0 kg is none"),
         (loinc("8061-4"), {"valueCodeableConcept": snomed("419984006")}, "neither positive nor negative"),
         (loinc("8061-4"), {"valueCodeableConcept": POSITIVE, "interpretation": [concept("", "NEG")]}, "contradict"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE, "interpretation": [concept("", "IND")]}, "indeterminate"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE, "interpretation": [concept("", "E")]}, "indeterminate"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE | {"text": "POSITIVE, confirmed"}}, "its text"),
+        (loinc("8061-4"), {"valueCodeableConcept": POSITIVE | {"text": "ANA negative"}}, "its text"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE, "dataAbsentReason": concept("", "error")}, "(error)"),
+        (loinc("5048-4"), {"valueRatio": ratio("<", 80)}, "'<1:80' is text"),
+        (loinc("5048-4"), {"valueRatio": ratio(None, 80, ">")}, "'1:>80' is text"),
+        (loinc("1742-6"), {"valueQuantity": quantity(25, "U/L"), "dataAbsentReason": concept("", "error")}, "(error)"),
+        (
+            loinc("1742-6"),
+            {"valueQuantity": quantity(25, "U/L"), "interpretation": [concept("", ">")]},
+            "off the scale",
+        ),
+        (
+            loinc("1742-6"),
+            {"valueQuantity": quantity(25, "U/L", ">"), "interpretation": [concept("", "<")]},
+            "off the scale",
+        ),
+        (
+            loinc("19080-1"),
+            {
+                "valueQuantity": quantity(12, "[IU]/L"),
+                "interpretation": [concept("", "NEG")],
+                "referenceRange": [{"high": quantity(5)}],
+            },
+            "negative by its interpretation",
+        ),
+        (
+            loinc("19080-1"),
+            {
+                "valueQuantity": quantity(2, "[IU]/L"),
+                "interpretation": [concept("", "POS")],
+                "referenceRange": [{"high": quantity(5, "[IU]/L")}],
+            },
+            "positive by its interpretation",
+        ),
         (loinc("8061-4"), {"valueInteger": 3}, "answered by positive or negative"),
         (local("sledai2kTotal"), {"valueInteger": 106}, "greatest possible"),
         (local("sledai2kTotal"), {"valueInteger": -1}, "least possible"),
@@ -93,6 +133,10 @@ def test_room_air(tmp_path):
         (local("sledai2kTotal"), {"valueBoolean": True}, "a score is a number"),
         (local("pga"), {"valueQuantity": quantity(3.5)}, "greatest possible"),
         (local("pga"), {"valueQuantity": quantity(120, "mm")}, "greatest possible"),
+        (local("pga"), {"valueQuantity": quantity(2, "{0-10}")}, "another scale"),
+        (local("pga"), {"valueQuantity": quantity(2, "{points/10}")}, "another scale"),
+        (local("isnRpsClass"), {"valueString": "IV (ruled out)"}, "no ISN/RPS class"),
+        (local("isnRpsClass"), {"valueString": "IV (?)"}, "no ISN/RPS class"),
         (local("sledai2k:seizure"), {"valueInteger": 8}, "true or false"),
         (local("isnRpsClass"), {"valueString": "III or IV"}, "no ISN/RPS class"),
         (loinc("1742-6"), {"valueQuantity": quantity(25, "U/L"), "effectiveDateTime": "2026-02-30"}, "no date"),
@@ -103,6 +147,35 @@ def test_what_cannot_be_read_is_reported_and_leaves_the_bounds_open(tmp_path, co
     assert [row[name] for name in ("low", "high", "positive", "text")] == [None] * 4
     assert len(unread) == 1
     assert reason in unread[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "elements", "expected"),
+    [
+        ("1742-6", {"valueQuantity": quantity(90, "U/L"), "interpretation": [concept("", "HH")]}, (90, None)),
+        ("1742-6", {"valueQuantity": quantity(90, "U/L", ">="), "interpretation": [concept("", ">")]}, (90, None)),
+        ("8061-4", {"valueCodeableConcept": NEGATIVE | {"text": "Not detected; control positive"}}, (None, False)),
+        ("8061-4", {"interpretation": [concept("", "NEG")], "dataAbsentReason": concept("", "masked")}, (None, False)),
+        (
+            "19080-1",
+            {
+                "valueQuantity": quantity(12, "[IU]/L"),
+                "interpretation": [concept("", "POS"), concept("", "H")],
+                "referenceRange": [{"high": quantity(5)}],
+            },
+            (12, True),
+        ),
+    ],
+)
+def test_what_stands_beside_a_value_and_does_not_contradict_it(tmp_path, code, elements, expected):
+    row, unread = measured(tmp_path, loinc(code), **elements)
+    assert (row["low"] and round(row["low"]), row["positive"], unread) == (*expected, [])
+
+
+@pytest.mark.parametrize(("text", "method"), [("Echocardiography", "echocardiography"), ("not echocardiography", None)])
+def test_a_method_in_words(tmp_path, text, method):
+    row, _ = measured(tmp_path, loinc("10230-1"), valueQuantity=quantity(62, "%"), method={"text": text})
+    assert row["method"] == method
 
 
 def test_a_result_without_a_date_is_reported(tmp_path):
@@ -250,6 +323,7 @@ def test_only_an_unambiguous_limit_of_normal_is_used(tmp_path, ranges, uln):
         ("V + III", "III+V"),
         ("Class IV-S (A/C)", "IV"),
         ("class 4", "IV"),
+        ("IV (diffuse, active) + V (membranous)", "IV+V"),
         ("ISN/RPS III and V", "III+V"),
     ],
 )

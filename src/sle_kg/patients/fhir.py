@@ -19,6 +19,7 @@ from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
 from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.noted import noted
 from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.patients.reference_range import limits_of_normal
 from sle_kg.terminology import UNMAPPED, Terminology
@@ -235,7 +236,7 @@ class FhirReader:
             _add_codings(whole, codings, display)
             _add_result(whole, resource, resource)
             found.insert(0, whole)
-        return found if found or wanted else None
+        return found if found or wanted else noted(resource, whole, codings, self._terminology, self._code_map)
 
     def _statement(self, resource: dict[str, Any], record: str, code: str) -> RawRecord | None:
         """What an observation with a local code states, where it is no measurement; its patient not yet known."""
@@ -524,8 +525,8 @@ def _add_value(raw: RawRecord, part: dict[str, Any]) -> None:
                 raw.add("valueCoding", f"{system}|{code}")
             raw.add("textValue", text)
         elif name == "valueRatio":
-            sides = (mapping(mapping(value).get(side)).get("value") for side in ("numerator", "denominator"))
-            raw.add("textValue", ":".join(str(side) for side in sides))
+            sides = (mapping(mapping(value).get(side)) for side in ("numerator", "denominator"))
+            raw.add("textValue", ":".join(f"{side.get('comparator') or ''}{side.get('value')}" for side in sides))
         elif name == "dataAbsentReason":
             raw.add("dataAbsentReason", _first_code(value) or "unknown")
         elif name.startswith("value") and not name.startswith("valueSet"):

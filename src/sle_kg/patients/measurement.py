@@ -15,16 +15,36 @@ from sle_kg.units import CREATININE_MOLAR_MASS, PLACES, UnitError, convert, is_b
 
 _INTERPRETATIONS = {"POS": True, "DET": True, "NEG": False, "ND": False}
 """HL7 v3 ObservationInterpretation: positive, detected, negative, not detected."""
+_UNDECIDED = frozenset({"IND", "E"})
+"""Indeterminate, equivocal."""
+_OFF_SCALE = ("<", ">")
+"""Below or above what the method measures: the value has that comparator, or is not the value."""
+_CONTRARY = {
+    False: re.compile(r"^(?!.*\b(?:negative|not|non|no|false)\b).*\bpositive\b", re.IGNORECASE | re.DOTALL),
+    True: re.compile(r"^(?!.*\b(?:positive|not|non|no|false)\b).*\bnegative\b", re.IGNORECASE | re.DOTALL),
+}
+"""Words that contradict a coded answer."""
 _ECHOCARDIOGRAPHY_SNOMED = "40701008"
 _ECHOCARDIOGRAPHY_TESTS = frozenset({"lvef2d", "lvefUs"})
 """Tests whose LOINC code itself says echocardiography (labs_and_findings.csv)."""
+_VALUES = ("measuredValue", "statedValue", "valueCoding", "textValue")
 _COMPARATORS = ("<", "<=", ">=", ">")
 _NOT_PLAIN = re.compile(r" (?:no|not|non(?! rebreather| invasive)|without|never|off|\d+) ")
 """A word in a text on oxygen that turns or refines the others: `no mask`, `nasal cannula 8 L/min`."""
 _TITER = re.compile(r"1\s*:\s*(\d{1,7})")
+_NEGATED = re.compile(r"\b(?:no|not|non|without)\b", re.IGNORECASE)
+_SCALE = re.compile(r"\{\D*(?:\b0 *(?:-|–|to|\.\.)|/) *(\d+)\D*\}")
+"""An annotation that names the greatest value of a scale: `{0-10}`, `{points/10}`."""
 _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV", "5": "V", "6": "VI"}
 _CLASS = r"(?:VI|IV|V|III|II|I|[1-6])(?:-[SG])?"
 _CLASSES = re.compile(rf"{_CLASS}(?:\s*(?:\+|&|,|AND)\s*{_CLASS})*")
+
+
+_CLASS_DETAILS = frozenset(
+    """A C S G ACTIVE INACTIVE CHRONIC DIFFUSE FOCAL SEGMENTAL GLOBAL PROLIFERATIVE MEMBRANOUS MESANGIAL MINIMAL
+    ADVANCED SCLEROSING SCLEROTIC LESION LESIONS LUPUS NEPHRITIS GLOMERULONEPHRITIS ISN RPS 2003 2018 AND""".split()  # noqa: SIM905
+)
+"""Words in brackets that say more of a class, and do not take it back."""
 
 
 class UnreadableError(ValueError):
@@ -50,6 +70,8 @@ class MeasurementReader:
         positive = self._answer(raw, test)
         value, unit = self._number(raw, test)
         levels = self._levels.get(test.key, ())
+        if (value is not None or positive is not None) and not raw.values.keys().isdisjoint(_VALUES):
+            _check_beside(raw, value, unit, positive)
         if value is None:
             if positive is not None:
                 words = "yes" if positive else "no"
@@ -70,6 +92,9 @@ class MeasurementReader:
             raise UnreadableError(f"{comparator!r} is no comparator")
         if levels and not is_bare(unit):
             return _level_of_flow(raw, value, unit, levels)
+        scale = _SCALE.fullmatch(unit or "")
+        if scale and test.maximum is not None and Decimal(scale[1]) != test.maximum:
+            raise UnreadableError(f"the unit {unit!r} is another scale than that of 0 to {plain(test.maximum)}")
         number = _converted(value, unit, test)
         _check(number, test)
         low, high = _bounds(number, comparator, Decimal(1) if _counts_points(test) else PLACES)
@@ -87,7 +112,8 @@ class MeasurementReader:
         """`echocardiography`, by the test's own code or by the method of the record."""
         methods = raw.codings("methodCoding")
         named = any(
-            (system == SNOMED and code == _ECHOCARDIOGRAPHY_SNOMED) or (not system and "echocardiogr" in code.lower())
+            (system == SNOMED and code == _ECHOCARDIOGRAPHY_SNOMED)
+            or (not system and "echocardiogr" in code.lower() and not _NEGATED.search(code))
             for system, code, _ in methods
         )
         return "echocardiography" if key in _ECHOCARDIOGRAPHY_TESTS or named else None
@@ -103,12 +129,18 @@ class MeasurementReader:
             raise UnreadableError("a score is a number, not true or false")
         if "interpretation" not in raw.values and "valueCoding" not in raw.values:
             return stated
-        answers = {_INTERPRETATIONS.get(str(code)) for code in raw.values.get("interpretation", ())}
+        interpretations = {str(code) for code in raw.values.get("interpretation", ())}
+        if interpretations & _UNDECIDED:
+            raise UnreadableError("the result is indeterminate")
+        answers = set(map(_INTERPRETATIONS.get, interpretations))
         answers |= {stated, self._terminology.answer(raw.codings("valueCoding"))}
         answers.discard(None)
         if len(answers) > 1:
             raise UnreadableError("the answers of the record contradict each other")
-        return next(iter(answers), None)
+        answer = next(iter(answers), None)
+        if answer is not None and "valueCoding" in raw.values and _CONTRARY[answer].match(raw.text("textValue") or ""):
+            raise UnreadableError(f"the coded result is {_coded(answer)}, its text {raw.text('textValue')!r}")
+        return answer
 
     def _number(self, raw: RawRecord, test: LaboratoryTest) -> tuple[Decimal | None, str | None]:
         """The number and its unit as recorded; a titre `1:160` as its reciprocal. Raises UnreadableError."""
@@ -121,6 +153,22 @@ class MeasurementReader:
         if ":" in test.key and not test.presence:
             raise UnreadableError("an item of a score is true or false, not a number")
         return value, raw.text("ucumUnit")
+
+
+def _check_beside(raw: RawRecord, value: Decimal | None, unit: str | None, positive: bool | None) -> None:
+    """Refuse a value that what stands beside it contradicts: a reason why there is none, or the interpretation."""
+    if reason := raw.text("dataAbsentReason"):
+        raise UnreadableError(f"there is a value, and a reason why there is none ({reason})")
+    if value is None or "interpretation" not in raw.values:
+        return
+    comparator = raw.text("comparator") or ""
+    if any(code in _OFF_SCALE and not comparator.startswith(str(code)) for code in raw.values["interpretation"]):
+        raise UnreadableError("the interpretation says that the value is off the scale")
+    limit = raw.number("referenceHigh")
+    if limit is None or positive is None or raw.text("referenceHighUnit") not in (None, unit):
+        return
+    if (value < limit and comparator[:1] != ">") if positive else (value > limit and comparator[:1] != "<"):
+        raise UnreadableError(f"the value is {_coded(positive)} by its interpretation, and not by its upper limit")
 
 
 def _converted(value: Decimal, unit: str | None, test: LaboratoryTest) -> Decimal:
@@ -232,12 +280,18 @@ def _limit(raw: RawRecord, name: str, unit: str | None, test: LaboratoryTest) ->
 def _biopsy_class(raw: RawRecord) -> dict[str, Any]:
     """ISN/RPS classes in order, joined by `+`: `Class V + III (A/C)` → `III+V`. Raises UnreadableError."""
     text = raw.text("textValue") or ""
-    bare = re.sub(r"\([^()]*\)|\bCLASS\b|\bISN/RPS\b|\bLUPUS NEPHRITIS\b", " ", text.upper()).strip()
+    bare = re.sub(r"\([^()]*\)", _detail, text.upper())
+    bare = re.sub(r"\bCLASS\b|\bISN/RPS\b|\bLUPUS NEPHRITIS\b", " ", bare).strip()
     if not _CLASSES.fullmatch(bare):
         raise UnreadableError(f"{text!r} is no ISN/RPS class such as IV or III+V")
     found = {_ROMAN.get(word, word) for word in re.findall(r"VI|IV|V|III|II|I|[1-6]", bare)}
     ordered = sorted(found, key=list(_ROMAN.values()).index)
     return {"text": "+".join(ordered), "shown": text}
+
+
+def _detail(match: re.Match[str]) -> str:
+    """Nothing for details of a class in brackets, `(A/C)`; what may take the class back stays: `(RULED OUT)`."""
+    return " " if _CLASS_DETAILS.issuperset(re.findall(r"[^\s,/+&()-]+", match[0])) else match[0]
 
 
 def _bilag_grade(raw: RawRecord) -> dict[str, Any]:
