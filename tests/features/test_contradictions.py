@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from caselib import ago, concept, lab, observation, said
+from caselib import ago, complete, concept, diagnosis, drug, lab, observation, said
 from features.naive_facts import UNKNOWN
 from features.real import bounds, feature
 
@@ -42,3 +42,24 @@ def test_oxygen_that_cannot_be_read_leaves_room_air_open() -> None:
     nasal = observation("local:supplementalOxygen", ago(5), valueString="2 L nasal cannula")
     patients = {"none": [saturation, no_oxygen], "both": [saturation, no_oxygen, nasal], "nasal": [saturation, nasal]}
     assert list(bounds(patients, feature("RoomAir")).values()) == [YES, UNKNOWN, UNKNOWN]
+
+
+def test_a_diagnosis_that_begins_after_it_was_recorded_is_seen() -> None:
+    ever = feature("Diagnosis", valueSet=("malignancyEver",), when="ever")
+    seen = diagnosis("icd:C50.9", onset="2062-05-01", recorded=ago(300))
+    unseen = diagnosis("icd:C50.9", onset="2062-05-01", recorded="2062-04-01")
+    found = bounds({"seen": [seen, complete()], "unseen": [unseen, complete()]}, ever)
+    assert found == {"seen": YES, "unseen": NO}
+
+
+def test_a_medicine_that_begins_after_it_was_stated_may_be_taken() -> None:
+    ongoing = feature("Exposure", valueSet=("Antimalarial",), when="ongoing")
+    patients = {
+        name: [{**drug("rx:5521", start), "dateAsserted": asserted}, complete()]
+        for name, start, asserted in (
+            ("contradictory", "2062-01-01", ago(20)),
+            ("of the future", "2062-01-01", "2062-01-01"),
+            ("as stated", ago(30), ago(20)),
+        )
+    }
+    assert bounds(patients, ongoing) == {"contradictory": UNKNOWN, "of the future": NO, "as stated": YES}

@@ -27,6 +27,7 @@ def test_the_examples_of_hl7_are_read_together():
         "unmapped code",
         "no code",
         "the result has no date",
+        "the diagnosis begins after it was recorded",
     }
 
 

@@ -109,6 +109,15 @@ def test_impossible_dates_leave_a_diagnosis_uncertain(tmp_path, elements):
     assert len(reasons(data)) == 1
 
 
+def test_a_diagnosis_that_begins_after_it_was_recorded_was_made_between_the_two(tmp_path):
+    data = read(tmp_path, condition(SLE, onsetDateTime="2062-05-01", recordedDate="2026-05-02"))
+    row = rows(data, "condition")[0]
+    assert (row["status"], row["onset_from"], row["onset_to"]) == ("confirmed", None, None)
+    assert (row["recorded_from"], row["recorded_to"]) == (date(2026, 5, 2), date(2062, 5, 1))
+    assert reasons(data) == ["the diagnosis begins after it was recorded"]
+    assert reasons(read(tmp_path, condition(SLE, onsetDateTime="2026-05-02", recordedDate="2026-05"))) == []
+
+
 def test_unmapped_diagnoses_keep_conditions_open_unless_refuted(tmp_path):
     unknown = snomed("254837009")
     data = read(tmp_path, condition(unknown, id="a"), condition(unknown, id="b", verificationStatus=coded("refuted")))

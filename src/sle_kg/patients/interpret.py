@@ -172,6 +172,9 @@ class Interpreter:
         if onset_sound and abated_sound and not in_order(onset, abated):
             self._unread(raw, "the diagnosis ends before it begins", UNKNOWN)
             onset, abated, onset_sound = UNKNOWN, UNKNOWN, False
+        if _is_after(onset, recorded):
+            self._unread(raw, "the diagnosis begins after it was recorded", UNKNOWN)
+            onset, recorded = UNKNOWN, (recorded[0], onset[1])
         if not (onset_sound and abated_sound and recorded_sound):
             status = "uncertain" if status == "confirmed" else status
         concept = self._concept(raw, onset if onset != UNKNOWN else recorded, blocks=status != "refuted")
@@ -203,9 +206,13 @@ class Interpreter:
             return
         start, start_sound = self._checked_dates(raw, "started")
         end, end_sound = self._checked_dates(raw, "ended")
+        asserted = self._dates(raw, "asserted")
         if start == UNKNOWN and start_sound:
-            start = (None, self._dates(raw, "asserted")[1])
+            start = (None, asserted[1])
         sound = start_sound and end_sound
+        if sound and taken != "no" and _is_after(start, asserted):
+            self._unread(raw, "the medicine begins after the day on which it was stated", UNKNOWN)
+            start, end, sound = (asserted[0], None), UNKNOWN, False
         if sound and not in_order(start, end):
             self._unread(raw, "the medicine ends before it begins", UNKNOWN)
             start, end, sound = UNKNOWN, UNKNOWN, False
@@ -559,6 +566,11 @@ class Interpreter:
             self._unread(raw, "the record ends before it begins", UNKNOWN)
             return UNKNOWN, False
         return (first, last), True
+
+
+def _is_after(begun: Interval, recorded: Interval) -> bool:
+    """Whether what began cannot have begun when it was recorded: one of the two dates is wrong."""
+    return begun[0] is not None and recorded[1] is not None and begun[0] > recorded[1]
 
 
 def _statement_section(key: str) -> str | None:
