@@ -83,6 +83,53 @@ def test_steps_with_dates_are_courses_of_their_own(tmp_path):
     assert [(row["dose"], row["end_to"]) for row in found] == [(60, date(2026, 1, 14)), (30, date(2026, 2, 1))]
 
 
+def timed(dose, sequence=None, **repeat):
+    line = dosage(quantity(dose, "mg"))
+    line["timing"]["repeat"] |= repeat
+    return line if sequence is None else {"sequence": sequence, **line}
+
+
+WEEK = {"boundsDuration": quantity(7, "d")}
+MARCH = {"boundsPeriod": {"start": "2026-03-01", "end": "2026-03-31"}}
+SINCE_APRIL = {"boundsPeriod": {"start": "2026-04-01"}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "doses"),
+    [
+        ([timed(30, **WEEK), timed(20, **WEEK), timed(10, **WEEK)], [None, None, None]),
+        ([timed(500, **WEEK), timed(1000)], [None, None]),
+        ([timed(500, count=14), timed(1000)], [None, None]),
+        ([timed(20, **MARCH), timed(10)], [None, None]),
+        ([timed(20, **MARCH), timed(10, **SINCE_APRIL)], [20, 10]),
+        ([timed(20, 1, boundsPeriod={"start": "2026-03-01"}), timed(10, 2, **SINCE_APRIL)], [None, None]),
+        ([timed(20, 1), timed(10, 1)], [20, 10]),
+        ([timed(20, **SINCE_APRIL), timed(10, **SINCE_APRIL)], [20, 10]),
+    ],
+)
+def test_lines_that_may_follow_each_other_leave_the_dose_unknown(tmp_path, lines, doses):
+    assert [row["dose"] for row in exposures(tmp_path, statement(PREDNISONE, dosage=lines))] == doses
+
+
+def test_lines_of_an_order_are_at_most_all_together(tmp_path):
+    lines = [timed(30, **WEEK), timed(20, **WEEK)]
+    assert [row["dose"] for row in exposures(tmp_path, order(PREDNISONE, dosageInstruction=lines))] == [30, 20]
+
+
+@pytest.mark.parametrize("limit", [WEEK, {"count": 1}])
+def test_a_line_for_some_days_tells_the_dose_of_the_first(tmp_path, limit):
+    found = exposures(tmp_path, statement(PREDNISONE, dosage=[timed(60, **limit)]))
+    assert [(row["dose"], row["start_from"], row["end_to"], row["ongoing"]) for row in found] == [
+        (60, DAY, DAY, False),
+        (None, DAY, None, True),
+    ]
+
+
+@pytest.mark.parametrize("elements", [{"status": "completed"}, {"effectivePeriod": {"end": "2026-01-07"}}])
+def test_a_line_for_some_days_of_a_medicine_that_ended_has_its_dose(tmp_path, elements):
+    assert only(tmp_path, statement(PREDNISONE, dosage=[timed(60, **WEEK)], **elements))["dose"] == 60
+
+
 def test_as_needed_has_no_dose(tmp_path):
     line = {**dosage(quantity(5, "mg")), "asNeededBoolean": True}
     assert only(tmp_path, statement(PREDNISONE, dosage=[line]))["dose"] is None

@@ -32,14 +32,14 @@ _MEALS = frozenset({"AC", "C", "IC", "PC"})
 def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRecord]:
     """The record once for each dosage line, with its dose, timing and route; once without dose where there is none.
 
-    Lines numbered as steps one after the other, without dates of their own, leave the dose unknown: which step was
-    taken when is not said (FHIR R4, Dosage.sequence).
+    Lines that follow one another, or may, leave the dose unknown without dates of their own: which was taken when is
+    not said. A line for some days or doses (`boundsDuration`, `count`) of a medicine that still runs tells the dose of
+    its first day only.
     """
     if not lines:
         yield base
         return
-    steps = {str(line.get("sequence")) for line in lines if line.get("sequence") is not None}
-    dated = all(_bounds(line) for line in lines)
+    known = not _may_follow(base.kind, lines) or _is_dated(lines)
     for number, line in enumerate(lines, 1):
         identifier = base.id if len(lines) == 1 else f"{base.id}/dosage/{number}"
         raw = RawRecord(base.kind, base.patient, identifier, dict(base.values))
@@ -48,10 +48,46 @@ def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRe
         for name, element in (("started", "start"), ("ended", "end")):
             if bound := _bounds(line).get(element):
                 raw.values[name] = (str(bound),)
-        if len(steps) < 2 or dated:
+        if known and _is_limited(line) and _runs_on(raw):
+            if start := raw.first("started"):
+                first = RawRecord(raw.kind, raw.patient, f"{identifier}/first", raw.values | {"ended": (start,)})
+                _add_dose(first, line)
+                _add_timing(first, line)
+                yield first
+        elif known:
             _add_dose(raw, line)
             _add_timing(raw, line)
         yield raw
+
+
+def _may_follow(kind: str, lines: list[dict[str, Any]]) -> bool:
+    """Whether lines are steps one after the other (FHIR R4, Dosage.sequence), or may be.
+
+    What is ordered is at most all of it together, whatever follows what.
+    """
+    steps = [line.get("sequence") for line in lines]
+    if len(set(map(str, steps)) - {"None"}) > 1:
+        return True
+    together = steps[0] is not None and len(set(map(str, steps))) == 1
+    parted = any(map(_is_limited, lines)) or 0 < sum(map(bool, map(_bounds, lines))) < len(lines)
+    return kind == "StatedExposure" and len(lines) > 1 and not together and parted
+
+
+def _is_dated(lines: list[dict[str, Any]]) -> bool:
+    """Whether the dates of lines tell which is taken when: one of them may go on, one may have begun at any time."""
+    bounds = [_bounds(line) for line in lines]
+    return all(bounds) and all(sum(not bound.get(end) for bound in bounds) < 2 for end in ("start", "end"))
+
+
+def _is_limited(line: dict[str, Any]) -> bool:
+    """Whether a line is for a number of days or of doses."""
+    repeat = mapping(mapping(line.get("timing")).get("repeat"))
+    return any(repeat.get(name) is not None for name in ("boundsDuration", "boundsRange", "count", "countMax"))
+
+
+def _runs_on(raw: RawRecord) -> bool:
+    """Whether a medicine was taken and still is, as far as the record says."""
+    return raw.kind == "StatedExposure" and raw.first("ended") is None and raw.text("recordStatus") == "active"
 
 
 def _add_dose(raw: RawRecord, line: dict[str, Any]) -> None:
