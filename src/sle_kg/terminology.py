@@ -221,6 +221,13 @@ class Terminology:
         positive, negative = "labAssertedPositive" in keys, "labAssertedNegative" in keys
         return positive if positive != negative else None
 
+    def noted_kind(self, codings: Iterable[Coding], code_map: CodeMap) -> str | None:
+        """`ConditionRecord` or `ProcedureRecord` where a coding is of such a key, or of ICD-10."""
+        texts = {text for system, code, _ in codings for text in self._concepts_of(system, code, code_map)}
+        if any(text.startswith("icd:") for text in texts) or texts & self._keys_of_class["ClinicalCondition"]:
+            return "ConditionRecord"
+        return "ProcedureRecord" if texts & self._keys_of_class["ClinicalProcedure"] else None
+
     # ── Value sets ───────────────────────────────────────────────────────────────────────────────────────
 
     def membership(self, concepts: Iterable[str], value_sets: Iterable[str]) -> list[tuple[str, str, Membership]]:

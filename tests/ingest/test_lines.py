@@ -52,7 +52,7 @@ def observation(dice):
         case 0:
             found["valueString"] = dice.choice(["< 5", "positive", *TEXTS])
         case 1:
-            found["valueCodeableConcept"] = coded(SNOMED, dice.choice(["10828004", "260385009"]))
+            found["valueCodeableConcept"] = coded(SNOMED, dice.choice(["10828004", "260385009", "363346000"]))
         case 2:
             names = ("alopecia", "arthritis", "fever")
             answers = [
@@ -76,6 +76,8 @@ def observation(dice):
                 found["referenceRange"] = [{"high": quantity(dice.choice(["5", "40", "5.0"]), unit)}]
             if dice.random() < 0.1:
                 found["valueQuantity"]["comparator"] = dice.choice(["<", ">=", "~"])
+    if dice.random() < 0.1:
+        found["code"] = coded(SNOMED, dice.choice(["363346000", "116859006", "1"]))
     return found
 
 
