@@ -27,7 +27,7 @@ from sle_kg.ingest.pieces import Segment
 from sle_kg.ingest.repeats import Repeats, Rows
 from sle_kg.patients import adverse_event
 from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
-from sle_kg.patients.fhir import FhirReader
+from sle_kg.patients.fhir import FhirReader, is_in_error
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.json_text import parse_json
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
@@ -68,7 +68,7 @@ class Document:
         for name in filter(None, urls):
             if kind == "Patient":
                 self.patients.setdefault(name, identifier)
-            elif kind == "Medication":
+            elif kind == "Medication" and not is_in_error(resource):
                 self.medications.setdefault(name, resource)
             elif kind == "AdverseEvent":
                 self.events.setdefault(name, resource)
@@ -168,6 +168,8 @@ class PieceReader:
             self._part.skipped[_shown(kind)] += 1
         elif kind == "Patient":
             self._person(resource, url, source, line)
+        elif kind == "Medication" and is_in_error(resource):
+            self._part.skipped["Medication entered in error"] += 1
         elif kind == "Medication":
             parts = {name: resource[name] for name in ("code", "ingredient") if name in resource}
             for name in {url, f"Medication/{resource['id']}"} - {""}:
@@ -210,7 +212,7 @@ class PieceReader:
 
     def read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
         """The facts of one record by the rules of reading; False where it holds none that matter."""
-        if self._repeats is not None and resource["resourceType"] == "Observation":
+        if self._repeats is not None and resource["resourceType"] == "Observation" and "focus" not in resource:
             key = self._repeats.key(resource)
             if key is not None:
                 return self._read_observation(self._repeats, resource, patient, *key)
@@ -294,7 +296,12 @@ class LineProbe(PieceReader):
         self._raws: list[RawRecord] = []
 
     def raws(self, line: bytes) -> tuple[list[RawRecord], Books, Counter[str]]:
-        """The raw records of a line (number 2 of a source without name), its bookkeeping, and what was passed over."""
+        """The raw records of a line (number 2 of a source without name), its bookkeeping, and what was passed over.
+
+        A line with a focus, which is compared with the patient, gives only bookkeeping: it is read by itself.
+        """
+        if b'"focus"' in line:
+            return [], {"focus": [()]}, Counter()
         self._raws = []
         self.read(Segment("lines", "", 2, line))
         _, books, skipped = self._read_into.take()
@@ -358,9 +365,20 @@ def _found(reference: str, known: Mapping[str, _T]) -> _T | None:
 def _of_self(resource: Resource) -> Resource:
     """The resource as one of the patient `self`; an observation may be about an event by its subject."""
     subject = _reference(resource.get("subject"))
-    about = sequence(resource.get("focus")) + ([{"reference": subject}] if subject else [])
     own = {name: value for name, value in resource.items() if name != "patient"} | {"subject": _OWN}
-    return own | ({"focus": about} if resource["resourceType"] == "Observation" else {})
+    if resource["resourceType"] != "Observation" or subject is None:
+        return own
+    if "focus" in own:
+        own["focus"] = [
+            _OWN if _names(item) == _names(resource["subject"]) else item for item in sequence(own["focus"])
+        ]
+    return own | {"derivedFrom": [*sequence(own.get("derivedFrom")), {"reference": subject}]}
+
+
+def _names(value: Any) -> str | None:
+    """The patient whom a reference names, else the reference."""
+    reference = _reference(value)
+    return None if reference is None else of_patient(reference) or reference
 
 
 def _named(resource: Resource, url: str, content: bytes = b"") -> Resource:

@@ -20,7 +20,7 @@ from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
 from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
 from sle_kg.patients.noted import noted
-from sle_kg.patients.raw import RawRecord, Scalar
+from sle_kg.patients.raw import FHIR_TYPE, RawRecord, Scalar
 from sle_kg.patients.reference_range import limits_of_normal
 from sle_kg.terminology import UNMAPPED, Terminology
 
@@ -37,12 +37,17 @@ _MEDICINES = {
 
 _ABOUT = ("subject", "focus", "derivedFrom", "partOf", "hasMember")
 """Elements by which an observation may refer to the adverse event that it grades."""
-_REFERRING = ("resourceType", "id", "patient", *_ABOUT)
+_REFERRING = ("resourceType", "id", "patient", "modifierExtension", *_ABOUT)
 """What of an observation is needed once it is converted."""
 _GRADE_EXTENSION = re.compile(r"grade|ctcae", re.IGNORECASE)
 _DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
 _VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
 """Elements by which an observation says something, the most frequent first; others begin with `value` too."""
+_SAYING = frozenset(
+    """measuredValue statedValue textValue valueCoding comparator interpretation dataAbsentReason plannedDate
+    recordSection""".split()  # noqa: SIM905
+)
+"""Properties by which raw records of observations say something."""
 _NOT_ASSESSED = "|not assessed"
 
 
@@ -123,6 +128,8 @@ class FhirReader:
             entry = _Entry(resource, file, full_url, len(self._entries) + 1)
             if kind == "Patient":
                 self._add_patient(entry)
+            elif kind == "Medication" and is_in_error(resource):
+                self.skipped["Medication entered in error"] += 1
             elif kind == "Medication":
                 for reference in (full_url, f"Medication/{resource.get('id')}"):
                     self._medications.setdefault((file, reference), resource)
@@ -175,12 +182,18 @@ class FhirReader:
         patient = self._patient_of(entry)
         if patient is None:
             self.skipped[f"{kind} of no patient in the files"] += 1
-        elif kind == "Observation":
-            yield from self._observed(entry, patient)
+            return
+        if kind == "Observation":
+            found = self._observed(entry, patient)
         elif kind in _MEDICINES:
-            yield from self._medicine(entry, patient, entry.record)
+            found = self._medicine(entry, patient, entry.record)
         else:
-            yield from _CONVERT[kind](resource, patient, entry.record)
+            found = _CONVERT[kind](resource, patient, entry.record)
+        why = _modifier(resource) or self._other_focus(entry, patient)
+        for raw in found:
+            if why is not None:
+                _withhold(raw, why)
+            yield raw
 
     def _patient_of(self, entry: _Entry) -> str | None:
         """The patient that a resource is about; of an observation about an adverse event, the patient of that."""
@@ -190,6 +203,15 @@ class FhirReader:
             event = self._adverse_events.follow(subject, entry.file)
             return self._patient_of(event) if event is not None else None
         return found
+
+    def _other_focus(self, entry: _Entry, patient: str) -> str | None:
+        """What an observation is about instead of the patient or an adverse event: a donor, a device, a child."""
+        for reference in sequence(entry.resource.get("focus")):
+            url = text_of(mapping(reference).get("reference")) or "somebody else"
+            is_event = self._adverse_events.follow(reference, entry.file) is not None or "AdverseEvent/" in url
+            if not is_event and self._patient_urls.follow(reference, entry.file) != patient:
+                return f"about {url}"
+        return None
 
     def _events_of(self, entry: _Entry, patient: str) -> list[str]:
         """The adverse events of the patient that an observation refers to, as records."""
@@ -231,6 +253,8 @@ class FhirReader:
                 part = RawRecord("Measurement", "", f"{record}/component/{number}", whole.values.copy())
                 _add_codings(part, part_codings, part_display)
                 _add_result(part, component, resource)
+                if (why := _modifier(component)) is not None:
+                    _withhold(part, why)
                 found.append(part)
         if wanted and (_has_value(resource) or not (components or resource.get("hasMember"))):
             _add_codings(whole, codings, display)
@@ -301,7 +325,7 @@ class FhirReader:
         medication: dict[str, Any] = {}
         if reference.startswith("#"):
             for contained in sequence(resource.get("contained")):
-                if mapping(contained).get("id") == reference[1:]:
+                if mapping(contained).get("id") == reference[1:] and not is_in_error(contained):
                     medication = mapping(contained)
         else:
             reference = reference.split("/_history/", 1)[0]
@@ -432,14 +456,14 @@ def _grade(value: Any) -> str | Decimal | bool | None:
 
 
 def _consent(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    """A research consent; refusals (`provision.type` deny) and consents to other things give nothing."""
+    """A research consent, up to the end of its period; one that denies (`provision.type`) is rejected."""
     if _RESEARCH not in [code for _, code, _ in concept(resource.get("scope"))[0]]:
         return
-    if mapping(resource.get("provision")).get("type") == "deny":
-        return
+    provision, status = mapping(resource.get("provision")), resource.get("status")
     raw = RawRecord("Consent", patient, record)
-    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("recordStatus", "rejected" if provision.get("type") == "deny" and status == "active" else scalar(status))
     raw.add("effective", scalar(resource.get("dateTime")))
+    raw.add("effectiveEnd", scalar(mapping(provision.get("period")).get("end")))
     for identifier in sequence(resource.get("identifier")):
         system = (text_of(mapping(identifier).get("system")) or "").partition("://")[2].rstrip("/").lower()
         if system in _REGISTRY:
@@ -473,6 +497,30 @@ def _resources(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             continue
         entries = [entry for entry in sequence(resource.get("entry")) if isinstance(entry, dict)]
         waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
+
+
+def is_in_error(resource: dict[str, Any]) -> bool:
+    """Whether a resource was entered in error: a Medication that was is as good as none."""
+    return resource.get("status") == "entered-in-error"
+
+
+def _modifier(part: dict[str, Any]) -> str | None:
+    """The extension that changes what a resource or a component means, if there is one: none is understood."""
+    extension = next(iter(sequence(part.get("modifierExtension"))), None)
+    return None if extension is None else f"modifierExtension {text_of(mapping(extension).get('url')) or ''}".strip()
+
+
+def _withhold(raw: RawRecord, why: str) -> None:
+    """Take from a raw record what it says, so that it is reported and leaves its criterion or its section open."""
+    if FHIR_TYPE[raw.kind] == "Observation":
+        for name in _SAYING & raw.values.keys():
+            del raw.values[name]
+        raw.add("textValue", f"({why})")
+    elif raw.kind == "Consent":
+        raw.values["recordStatus"] = (why,)
+    elif raw.kind != "AdverseEvent":
+        raw.values.pop("coding", None)
+        raw.values["display"] = (f"{raw.text('display') or ''} ({why})".strip(),)
 
 
 def _tail(url: str) -> str:
