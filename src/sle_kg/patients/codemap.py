@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 from sle_kg.errors import InputError
+from sle_kg.patients.elements import plain_system
 from sle_kg.terminology import OTHER, Terminology
 
 _COLUMNS = ["system", "code", "key"]
@@ -36,6 +37,7 @@ def read_code_map(file: Path, terminology: Terminology) -> dict[tuple[str, str],
             raise InputError(
                 f"{file}, line {number}: {key!r} is no key of the fact tables: use one of them, or {OTHER!r}"
             )
-        if found.setdefault((system, code), key) != key:
-            raise InputError(f"{file}, line {number}: the code {code!r} already has the key {found[system, code]!r}")
+        known = found.setdefault((plain_system(system), code), key)
+        if known != key:
+            raise InputError(f"{file}, line {number}: the code {code!r} already has the key {known!r}")
     return found
