@@ -398,15 +398,13 @@ def test_laboratory_tests(row: dict[str, str]) -> None:
         assert_codes(key, "ucum", [row["ucum_unit"]], row["ucum_status"])
     if row["ncit_cdisc"]:
         assert_codes(key, "ncit", [row["ncit_cdisc"]], row["ncit_status"])
-    alternatives = set(re.findall(r"\b\d{4,5}-\d\b", row["alternative_codes_or_units"])) - {"72494-8"}
+    alternatives = set(re.findall(r"\b\d{4,5}-\d\b", row["alternative_codes_or_units"]))
     assert alternatives <= {code.code for code in codes(key, "loinc") if code.rank > 1}
     assert (value(key, SLE + "qualitativeTest") == "true") == (row["alternative_codes_or_units"] == "coded result")
 
 
-def test_alternatives_in_notes_and_the_logarithm_that_is_none() -> None:
+def test_alternatives_in_notes() -> None:
     assert "24110-9" in {code.code for code in codes("syphilisTreponemal", "loinc")}
-    assert "72494-8" not in {code.code for code in ontology.code_assignments()}
-    assert any("72494-8" in note for note in values("cmvDna", SKOS + "scopeNote"))
 
 
 def test_substance_twins_share_test_and_molar_mass() -> None:

@@ -72,6 +72,11 @@ def test_qualitative_results(tmp_path, elements, positive):
     assert (row["test"], row["positive"], unread) == ("ana", positive, [])
 
 
+def test_a_code_system_with_a_slash_at_its_end(tmp_path):
+    row, unread = measured(tmp_path, concept("http://loinc.org/", "1742-6"), valueQuantity=quantity(25, "U/L"))
+    assert (row["test"], row["low"], unread) == ("alt", 25, [])
+
+
 def test_room_air(tmp_path):
     row, _ = measured(tmp_path, local("supplementalOxygen"), valueBoolean=False)
     assert row["positive"] is False
@@ -85,6 +90,7 @@ def test_room_air(tmp_path):
         (loinc("1742-6"), {"valueQuantity": quantity("many", "U/L")}, "no number"),
         (loinc("1742-6"), {"valueQuantity": quantity(-5, "U/L")}, "negative"),
         (loinc("1742-6"), {"valueString": "normal"}, "is text"),
+        (loinc("72494-8"), {"valueQuantity": quantity(3.2, "{Log_IU}/mL")}, "logarithm"),
         (loinc("1742-6"), {}, "no value"),
         (loinc("10230-1"), {"valueQuantity": quantity(104, "%")}, "more than all"),
         (loinc("29463-7"), {"valueQuantity": quantity(0, "kg")}, "0 kg is none"),
