@@ -40,7 +40,7 @@ WITH recorded AS (
 latest AS (
     FROM recorded
     QUALIFY row_number() OVER (PARTITION BY patient, trial, event
-                               ORDER BY rank DESC, coalesce(date_from, beginning()) DESC, place) = 1)
+                               ORDER BY rank DESC, coalesce(date_from, beginning()) DESC, date_to IS NOT NULL, place) = 1)
 SELECT patient,
        any_value(date_from) FILTER (WHERE event = 'consent' AND trial = 'NCT06106906') AS consent1_from,
        any_value(date_to) FILTER (WHERE event = 'consent' AND trial = 'NCT06106906') AS consent1_to,

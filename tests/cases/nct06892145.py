@@ -98,6 +98,17 @@ case("consent to this trial", "I01 pass", consent(TRIAL))
 case("consent to another trial", "I01 unknown", consent("NCT06106906"))
 case("consent to no named trial", "I01 unknown", consent(None), rows={"I01": {"reason": "Consent/"}})
 case("consent dated after screening", "I01 unknown", consent(TRIAL, on=ago(-1)))
+for name, expected, changes, on in (
+    ("inactive later", "unknown", {"status": "inactive"}, ago(5)),
+    ("rejected on that day", "unknown", {"status": "rejected"}, ago(9)),
+    ("denied later", "unknown", {"provision": {"type": "deny"}}, ago(5)),
+    ("permitted later, until yesterday", "unknown", {"provision": {"period": {"end": ago(1)}}}, ago(5)),
+    ("permitted later, until tomorrow", "pass", {"provision": {"period": {"end": ago(-1)}}}, ago(5)),
+    ("inactive before", "pass", {"status": "inactive"}, ago(10)),
+    ("inactive after screening", "pass", {"status": "inactive"}, ago(-1)),
+    ("proposed later", "pass", {"status": "proposed"}, ago(5)),
+):
+    case(f"consent, {name}", f"I01 {expected}", {**consent(TRIAL, on), **changes}, consent(TRIAL, on=ago(9)))
 case("consent by event", "I01 pass", events={"consent": ago(3)})
 case("consent by event after screening", "I01 unknown", events={"consent": ago(-3)})
 case("consent attested false", "I01 fail", attest(f"{TRIAL}/I01", False))

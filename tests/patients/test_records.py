@@ -223,10 +223,10 @@ def test_consent(tmp_path):
 @pytest.mark.parametrize(
     "elements",
     [
-        {"status": "rejected"},
         {"status": "proposed"},
+        {"status": "proposed", "provision": {"type": "deny"}},
+        {"status": "rejected", "dateTime": None},
         {"scope": coded("patient-privacy")},
-        {"provision": {"type": "deny"}},
     ],
 )
 def test_what_is_no_active_research_consent(tmp_path, elements):

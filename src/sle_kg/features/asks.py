@@ -122,7 +122,7 @@ def resolve_events(
 
     A record bound to the trial goes before an unbound one, the latest recorded date before earlier ones. Consent and
     enrolment fall back on the screening date, consent also on a signed Consent of the trial. A recorded actual date
-    after screening is a planned one.
+    after screening is a planned one. A consent without a last possible day says that an earlier one has ended.
     """
     records = _recorded_events(tables, trial, on)
     found: dict[str, dict[str, EventDate]] = {}
@@ -143,10 +143,10 @@ def resolve_events(
 
 def _recorded_events(tables: Mapping[str, pa.Table], trial: str, on: dt.date) -> dict[tuple[str, str], Fact]:
     """(patient, event) → the date that counts."""
-    best: dict[tuple[str, str], tuple[tuple[int, dt.date], Fact]] = {}
+    best: dict[tuple[str, str], tuple[tuple[int, dt.date, bool], Fact]] = {}
 
     def offer(row: dict[str, Any], name: str, rank: int) -> None:
-        key = (rank, row["date_from"] or dt.date.min)
+        key = (rank, row["date_from"] or dt.date.min, row["date_to"] is None)
         place = (row["patient"], name)
         if place not in best or best[place][0] < key:
             best[place] = (key, (row["date_from"], row["date_to"], row["record"]))

@@ -344,7 +344,7 @@ class WideScript:
         counting AS (
             SELECT * FROM recorded WHERE event NOT IN (SELECT event FROM stated_event)
             QUALIFY row_number() OVER (PARTITION BY patient, place, event
-                ORDER BY rank DESC, coalesce(date_from, DATE '0001-01-01') DESC, row_id) = 1),
+                ORDER BY rank DESC, coalesce(date_from, DATE '0001-01-01') DESC, date_to IS NOT NULL, row_id) = 1),
         known AS (
             SELECT CAST(c.patient AS BIGINT) * {several} + c.place AS ask, c.event AS anchor, c.date_from AS first,
                    c.date_to AS last, c.record

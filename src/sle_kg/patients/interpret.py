@@ -21,7 +21,7 @@ from sle_kg.patients.facts import EVENTS, SECTIONS, FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
 from sle_kg.patients.medicine import how_taken, is_ongoing, route, timing, why_no_fact
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
-from sle_kg.patients.words import PartAnswer, exposure_words, part_words, quantity_words
+from sle_kg.patients.words import PartAnswer, day_text, exposure_words, part_words, quantity_words, truth
 from sle_kg.terminology import UNMAPPED, Terminology
 from sle_kg.units import UnitError, convert, per_kilogram
 
@@ -38,6 +38,7 @@ _SECTIONS = {
 _VERIFICATION = {"confirmed": "confirmed", "refuted": "refuted"}
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
 _OVER = frozenset({"inactive", "remission", "resolved"})
+_NO_CONSENT = frozenset({"inactive", "rejected"})
 _RESULT_STATUSES = frozenset({"final", "amended", "corrected"})
 
 
@@ -154,7 +155,7 @@ class Interpreter:
     def _part(self, raw: RawRecord, test: ontology.LaboratoryTest, positive: bool | None, shown: str) -> None:
         """Note what one part of a record says of one item of an instrument; `finish` writes one line for all."""
         what = self._instruments.get(test.key.partition(":")[0], test.label)
-        date = _day_text(raw.text("effective"))
+        date = day_text(raw.text("effective"))
         self.answers.append(PartAnswer(raw.patient, raw.record, what, date, test.label, positive, shown))
 
     def _condition(self, raw: RawRecord) -> None:
@@ -172,7 +173,7 @@ class Interpreter:
         if onset_sound and abated_sound and not in_order(onset, abated):
             self._unread(raw, "the diagnosis ends before it begins", UNKNOWN)
             onset, abated, onset_sound = UNKNOWN, UNKNOWN, False
-        if _is_after(onset, recorded):
+        if not in_order(onset, recorded):
             self._unread(raw, "the diagnosis begins after it was recorded", UNKNOWN)
             onset, recorded = UNKNOWN, (recorded[0], onset[1])
         if not (onset_sound and abated_sound and recorded_sound):
@@ -210,7 +211,7 @@ class Interpreter:
         if start == UNKNOWN and start_sound:
             start = (None, asserted[1])
         sound = start_sound and end_sound
-        if sound and taken != "no" and _is_after(start, asserted):
+        if sound and taken != "no" and not in_order(start, asserted):
             self._unread(raw, "the medicine begins after the day on which it was stated", UNKNOWN)
             start, end, sound = (asserted[0], None), UNKNOWN, False
         if sound and not in_order(start, end):
@@ -407,16 +408,29 @@ class Interpreter:
     # ── Statements, consent, plans, completeness ─────────────────────────────────────────────────────────
 
     def _consent(self, raw: RawRecord) -> None:
-        if raw.text("recordStatus") not in ("active", None):
-            self.skipped["Consent that is not active"] += 1
-            return
+        """A consent to research; a refusal, or the end of its period, leaves open what was signed before."""
+        status = raw.text("recordStatus")
+        trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
         dates, sound = self._checked_dates(raw, "effective")
+        if status not in ("active", None):
+            self.skipped["Consent that is not active"] += 1
+            if status in _NO_CONSENT and trials:
+                self._unread(raw, f"the consent is {status}", dates)
+                self._end_of_consent(raw, trials, dates[0])
+            return
         if not sound:
             return
-        trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
         for trial in (*trials,) or (None,):
             self._facts.add("consent", raw, trial=trial, date_from=dates[0], date_to=dates[1])
         self._evidence(raw, "Research consent", ", ".join(trials) or "bound to no trial", "effective")
+        if (end := self._dates(raw, "effectiveEnd")[1]) is not None:
+            self._unread(raw, "the consent has ended", (end, end))
+            self._end_of_consent(raw, trials, end)
+
+    def _end_of_consent(self, raw: RawRecord, trials: list[str], day: date | None) -> None:
+        """Rows that come after what was signed before: a consent since some day, of unknown date."""
+        for trial in trials if day is not None else ():
+            self._facts.add("consent", raw, trial=trial, date_from=day, date_to=None)
 
     def _said(self, raw: RawRecord) -> None:
         """Attestation, statement, planned event or completeness: an observation that is no measurement."""
@@ -446,7 +460,7 @@ class Interpreter:
                 self._unread(raw, "an attestation is true or false", UNKNOWN)
             for said in (value,) if sound and value is not None else (True, False):
                 self._facts.add("attestation", raw, trial=trial, criterion=criterion, value=said, **row)
-            self._evidence(raw, f"Statement about {trial} {criterion}", _truth(value), "effective")
+            self._evidence(raw, f"Statement about {trial} {criterion}", truth(value), "effective")
 
     def _statement(self, raw: RawRecord, row: dict[str, Any], sound: bool) -> None:
         key = raw.text("statementKey") or ""
@@ -463,7 +477,7 @@ class Interpreter:
             value, amount = None, None
         self._facts.add("statement", raw, statement=key, value=value, amount=amount, **row)
         what = f"Contraindication to {self._terminology.label(drug)}" if drug != key else self._terminology.label(key)
-        shown = f"{amount} mL" if amount is not None else _truth(value)
+        shown = f"{amount} mL" if amount is not None else truth(value)
         self._evidence(raw, what, shown, "effective")
 
     def _volume(self, raw: RawRecord) -> Decimal | None:
@@ -545,7 +559,7 @@ class Interpreter:
     def _evidence(self, raw: RawRecord, what: str, value: str, *dates: str) -> None:
         """The evidence line of a record; its date as recorded."""
         date = next((text for text in map(raw.text, dates) if text), None)
-        self._facts.add("record", raw, what=what, value=value, date=_day_text(date))
+        self._facts.add("record", raw, what=what, value=value, date=day_text(date))
 
     def _dates(self, raw: RawRecord, start: str, end: str | None = None) -> Interval:
         return self._checked_dates(raw, start, end)[0]
@@ -568,23 +582,9 @@ class Interpreter:
         return (first, last), True
 
 
-def _is_after(begun: Interval, recorded: Interval) -> bool:
-    """Whether what began cannot have begun when it was recorded: one of the two dates is wrong."""
-    return begun[0] is not None and recorded[1] is not None and begun[0] > recorded[1]
-
-
 def _statement_section(key: str) -> str | None:
     """`statements` where completeness covers the statement (rule 2)."""
     return "statements" if key.startswith("contraindication:") or key == "plansPregnancy" else None
-
-
-def _day_text(date: str | None) -> str | None:
-    """A date as recorded, without the time of day."""
-    return date.partition("T")[0] if date else None
-
-
-def _truth(value: bool | None) -> str:
-    return {True: "yes", False: "no", None: "not readable"}[value]
 
 
 def interpret(

@@ -110,3 +110,13 @@ def timing_words(raw: RawRecord) -> str:
     if period == 1:
         return f"{times} {'an' if unit == 'h' else 'a'} {_UNITS[unit]}"
     return f"{times} every {plain(period)} {_UNITS[unit]}s"
+
+
+def day_text(date: str | None) -> str | None:
+    """A date as recorded, without the time of day."""
+    return date.partition("T")[0] if date else None
+
+
+def truth(value: bool | None) -> str:
+    """What a statement says."""
+    return {True: "yes", False: "no", None: "not readable"}[value]
