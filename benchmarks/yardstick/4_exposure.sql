@@ -152,18 +152,22 @@ WITH needed AS (
     WHERE glucocorticoid IS NOT NULL OR azathioprine IS NOT NULL
           OR (mycophenolate IS NOT NULL OR cyclophosphamide IS NOT NULL) AND dose_unit IS DISTINCT FROM 'mg'),
 near AS (
-    SELECT e.place, b.low, b.high, b.date_from AS day,
+    SELECT e.place, b.low, b.high, b.date_from AS day, b.date_to > b.date_from AS vague,
            greatest(0, coalesce(e.start_hi, e.end_lo, judged_on()) - b.date_to, b.date_from - coalesce(e.end_lo,
                e.end_hi)) AS distance
     FROM needed e JOIN source_measurement b ON b.patient = e.patient
     WHERE b.test = 'bodyWeight' AND b.date_from <= judged_on() AND b.date_to IS NOT NULL
       AND coalesce(b.high > 0, b.low IS NOT NULL)
     QUALIFY distance <= 365 AND distance = min(distance) OVER (PARTITION BY e.place)),
-dated AS (SELECT *, day = max(day) OVER (PARTITION BY place) AS latest FROM near)
+dated AS (
+    SELECT *, day = max(day) OVER (PARTITION BY place) AS latest,
+           CASE WHEN bool_and(high IS NOT NULL) OVER (PARTITION BY place, day)
+               THEN max(high) OVER (PARTITION BY place, day) END AS of_day          -- weights of one day are a range
+    FROM near)
 SELECT place,
        CASE WHEN bool_and(low IS NOT NULL) THEN min(low) END AS light, CASE WHEN bool_and(high IS NOT NULL)
            THEN max(high) END AS heavy,
-       CASE WHEN min(distance) = 0 THEN min(high)
+       CASE WHEN min(distance) = 0 AND NOT bool_or(vague) THEN min(of_day)
             WHEN bool_and(high IS NOT NULL) THEN max(high) END AS reached,
        CASE WHEN bool_and(low IS NOT NULL) FILTER (WHERE latest) THEN min(low) FILTER (WHERE latest) END AS light_last,
        CASE WHEN bool_and(high IS NOT NULL) FILTER (WHERE latest) THEN max(high) FILTER (WHERE latest) END AS heavy_last

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from features.naive_facts import (
     BEGIN,
+    END,
     UNKNOWN,
     Bound,
     Facts,
@@ -40,6 +41,10 @@ class Medicine:
     began: bool
 
 
+LEAST = Fraction(1, 1_000_000)
+"""Kilograms: doses per kg are computed with weights in milligrams."""
+
+
 def is_weight(row: Row) -> bool:
     """Whether a body weight tells a weight: it could be read, and is not 0 kg."""
     return row["low"] is not None if row["high"] is None else row["high"] > 0
@@ -57,8 +62,19 @@ class Medicines(Facts):
             unseen = row["start_from"] is not None and row["start_from"].toordinal() > self.base
             if status is None or unseen or row["taken"] == "no" or row["route"] == "local":
                 continue
+            row = {**row, "ongoing": None} if self.is_denied(row) else row
             found.append(Medicine(row, row["taken"] == "yes" and status == "in", *self.medicine_worlds(row)))
         return found
+
+    def is_denied(self, row: Row) -> bool:
+        """Whether the same drug is said not to be taken up to now, from a day on which it was or later."""
+        return any(
+            other["concept"] == row["concept"]
+            and other["taken"] == "no"
+            and ordinal(other["end_to"], self.base) >= self.base
+            and ordinal(other["start_to"], END) >= ordinal(row["start_from"], BEGIN)
+            for other in self.seen("exposure", "start_from")
+        )
 
     def medicine_worlds(self, row: Row) -> tuple[list[World], bool]:
         """First and last days taken, and whether it is known to have begun (rules 5 and 13)."""
@@ -137,8 +153,11 @@ class Medicines(Facts):
             found = [(distance, row) for distance, row in found if row["date_from"] == last_day]
         light = lowest(number(row["low"]) for _, row in found)
         if use == "highest" and found and found[0][0] == 0:
-            known = [Fraction(row["high"]) for _, row in found if row["high"] is not None]
-            return min(known, default=None), light
+            exact = all(row["date_from"] == row["date_to"] for _, row in found)
+            of_day: dict[object, list[Fraction | None]] = defaultdict(list)
+            for _, row in found:
+                of_day[row["date_from"] if exact else None].append(number(row["high"]))
+            return lowest(most for most in map(highest, of_day.values()) if most is not None), light
         return highest(number(row["high"]) for _, row in found), light
 
     def rate(self, drug: Medicine, feature: Feature, use: str) -> Bound:
@@ -163,7 +182,7 @@ class Medicines(Facts):
         per_kg, by_kg = bool(feature.get("perKilogram")), row["dose_unit"] == "mg/kg"
         if per_kg and not by_kg:
             return (low / heavy if low is not None and heavy else None), (
-                high / light if high is not None and light else None
+                high / light if high is not None and light and light >= LEAST else None
             )
         if by_kg and not per_kg:
             return (low * light if low is not None and light else None), (

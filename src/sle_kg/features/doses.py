@@ -39,25 +39,30 @@ def in_prednisone(feature: Feature) -> bool:
 def _weights(always: bool) -> str:
     """CTE `k`: for each medicine the range of the weights nearest to its interval, and the latest of them.
 
-    Of all medicines (`always`), or of those that are dosed per kg.
+    `lightest` is the weight of the lightest day, from above: several weights of one day are a range, and weights of
+    which one has no exact day are of one day. Of all medicines (`always`), or of those that are dosed per kg.
     """
     dosed = "" if always else "WHERE e.dose_unit = 'mg/kg'"
+    same_day = "PARTITION BY ask, row_id, day"
     return f"""weighed AS (
-        SELECT e.ask, e.row_id, b.low, b.high, b.date_from AS day, b.record AS weight,
+        SELECT e.ask, e.row_id, b.low, b.high, b.date_from AS day, b.date_to > b.date_from AS vague, b.record AS weight,
                greatest(0, coalesce(e.start_hi, e.end_lo, e.on_date) - b.date_to, b.date_from - coalesce(e.end_lo,
                e.end_hi)) AS distance
         FROM e JOIN body_weight b ON b.patient = e.patient AND b.date_from <= e.base {dosed}),
     k AS (
         SELECT ask, row_id,
                least_or_null(low) AS light, greatest_or_null(high) AS heavy,
-               min(high) AS lightest,
+               CASE WHEN bool_or(vague) THEN greatest_or_null(high) ELSE min(of_day) END AS lightest,
                least_where(low, day = last_day) AS light_last,
                greatest_where(high, day = last_day) AS heavy_last,
                min(distance) AS distance, records_of(weight) AS weights
         FROM (
-            SELECT *, max(day) OVER (PARTITION BY ask, row_id) AS last_day FROM (
+            SELECT *, max(day) OVER (PARTITION BY ask, row_id) AS last_day,
+                   CASE WHEN count(high) OVER ({same_day}) = count(*) OVER ({same_day})
+                        THEN max(high) OVER ({same_day}) END AS of_day
+            FROM (
                 SELECT * FROM weighed WHERE distance <= {WEIGHT_WITHIN_DAYS}
-                QUALIFY distance = min(distance) OVER (PARTITION BY ask, row_id)))
+                QUALIFY distance = min(distance) OVER (PARTITION BY ask, row_id)) nearest) by_day
         GROUP BY ask, row_id)"""
 
 
@@ -126,7 +131,7 @@ def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"], whe
     """CTEs down to `q`: each medicine with its daily dose from below (`low`) and above (`high`), null where not known.
 
     Of several weights inside one interval, the dose `now` takes the latest; the `highest` dose per kg was reached on
-    the day of the lowest; a dose kept up `throughout` is bounded by the lightest and the heaviest. `where`: SQL over
+    the lightest day; a dose kept up `throughout` is bounded by the lightest and the heaviest. `where`: SQL over
     the interval of a medicine, whether it is asked for.
     """
     heavy, light = {
