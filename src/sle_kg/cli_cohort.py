@@ -48,8 +48,14 @@ def cohort(
         ),
     ] = None,
     candidates: Annotated[
-        int, typer.Option("--candidates", metavar="N", min=0, help="Candidates listed of each trial, at most.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--candidates",
+            metavar="N",
+            min=0,
+            help="Candidates listed of each trial, at most: 20 in a table, else 100, unless N is given.",
+        ),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -81,7 +87,10 @@ def cohort(
     suppress_below: Annotated[
         int,
         typer.Option(
-            "--suppress-below", metavar="N", min=0, help="Suppress counts from 1 to N − 1, and list no patients."
+            "--suppress-below",
+            metavar="N",
+            min=0,
+            help="Hide counts from 1 to N − 1 and those that tell of them; list no patients.",
         ),
     ] = 0,
     sql: Annotated[
@@ -119,6 +128,8 @@ def cohort(
     _check_places(folder, {"--verdicts": verdicts, "--state": state, "--output": output})
     rows = rows_asked(evidence_of or (), options)
     counts: list[int] = []
+    if candidates is None:
+        candidates = 20 if form == "table" else 100
     wanted = Wanted(candidates, what_if, state, master)
     with given.progress_bar() as report:
         summary = run(folder, options, verdicts, wanted, report, lambda *told: counts.extend(told))

@@ -1,140 +1,72 @@
 """Small cells suppressed, for reports that leave the hospital: no count from 1 to N − 1, nor one that tells of it.
 
-A count that follows from others by subtraction is suppressed with them: of three verdicts that add up to the patients a
-second one, of a funnel every step that would show how few patients one row has cost. Candidates are single patients:
-a report with suppressed cells lists none.
+Counts of all tables are one system (`relations`), and so much of it is hidden that no small one follows (`disclosure`).
+Candidates are single patients: a report with suppressed cells lists none. The order of a list is by what it shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any, TypeVar
 
-from sle_kg.cohort.summary import CohortSummary, Gained, Reach, Step, TrialSummary, WhatIfRow
+from sle_kg.cohort.disclosure import Key, hidden
+from sle_kg.cohort.relations import BOTH, GAINED, PATIENTS, REACH, STEP, WORK, changes, relations
+from sle_kg.cohort.summary import CohortSummary, Gained, Overlap, Reach, Step, TrialSummary, WhatIfRow, Work
+
+Cell = Callable[[Key, int | None], int | None]
+"""A count as the report shows it, by its name: None where it is hidden."""
+Counted = TypeVar("Counted", Step, Work, Gained, Reach, Overlap)
 
 
 def suppressed(summary: CohortSummary, below: int) -> CohortSummary:
-    """The summary without small cells; itself where `below` is 1 or less."""
+    """The summary without small cells, and those that would give them away; itself where `below` is 1 or less."""
     if below <= 1:
         return summary
+    gone = hidden(relations(summary, below), below)
 
-    def cell(count: int | None) -> int | None:
-        return None if count is not None and 0 < count < below else count
+    def cell(key: Key, count: int | None) -> int | None:
+        return None if key in gone else count
 
-    everybody = summary.patients or 0
     return replace(
         summary,
-        patients=cell(summary.patients),
-        trials=tuple(_trial(trial, everybody, below) for trial in summary.trials),
-        in_any={name: _within(count, everybody, below) for name, count in summary.in_any.items()},
-        reach=_reach(summary.reach, everybody, below),
-        overlap=tuple(
-            replace(one, candidates=cell(one.candidates), eligible=cell(one.eligible)) for one in summary.overlap
-        ),
+        patients=cell(PATIENTS, summary.patients),
+        trials=tuple(_trial(cell, place, trial) for place, trial in enumerate(summary.trials)),
+        in_any={name: cell(("any", name), count) for name, count in summary.in_any.items()},
+        reach=tuple(_shown(cell, one, REACH, place) for place, one in enumerate(summary.reach)),
+        overlap=tuple(_shown(cell, one, BOTH, place) for place, one in enumerate(summary.overlap)),
         suppressed_below=below,
     )
 
 
-def _reach(steps: Sequence[Reach], everybody: int, below: int) -> tuple[Reach, ...]:
-    """The trials one after the other, without a number that lies less than `below` above the last one shown."""
-    last, made = 0, []
-    for step in steps:
-        reached = _within(step.reached, everybody, below)
-        if reached is not None and 0 < reached - last < below:
-            reached = None
-        last = last if reached is None else reached
-        alone = None if step.alone is not None and 0 < step.alone < below else step.alone
-        made.append(replace(step, reached=reached, alone=alone))
-    return tuple(made)
+def _shown(cell: Cell, one: Counted, names: Mapping[str, str], *place: int) -> Counted:
+    """An entry of a list with its counts as they are shown; `names` are its fields and what the relations call them."""
+    counts: dict[str, Any] = {name: cell((key, *place), getattr(one, name)) for name, key in names.items()}
+    return replace(one, **counts)
 
 
-def _trial(summary: TrialSummary, everybody: int, below: int) -> TrialSummary:
-    def cell(count: int | None) -> int | None:
-        return None if count is not None and 0 < count < below else count
-
-    verdicts = _parts(summary.verdicts, below)
-    hidden = verdicts["eligible"] is None or verdicts["undetermined"] is None or verdicts["ineligible"] is None
+def _trial(cell: Cell, place: int, summary: TrialSummary) -> TrialSummary:
+    work = [_shown(cell, one, WORK, place, number) for number, one in enumerate(summary.work)]
+    order = {row.id: number for number, row in enumerate(summary.trial.criteria)}
+    rows = summary.what_if
     return replace(
         summary,
-        verdicts=verdicts,
-        nothing_against=cell(summary.nothing_against),
-        funnel=_steps(summary.funnel, everybody, below),
+        verdicts={word: cell((word, place), count) for word, count in summary.verdicts.items()},
+        nothing_against=cell(("clear", place), summary.nothing_against),
+        funnel=tuple(_shown(cell, step, STEP, place, number) for number, step in enumerate(summary.funnel)),
         candidates=(),
-        candidates_in_all=None if hidden else summary.candidates_in_all,
-        work=tuple(replace(one, settles=cell(one.settles), open=cell(one.open)) for one in summary.work),
-        what_if=None if summary.what_if is None else tuple(_what_if(row, below) for row in summary.what_if),
+        candidates_in_all=cell(("candidates", place), summary.candidates_in_all),
+        work=tuple(sorted(work, key=lambda one: (-(one.settles or 0), -(one.open or 0), order[one.row]))),
+        what_if=None
+        if rows is None
+        else tuple(_what_if(cell, (place, number), row) for number, row in enumerate(rows)),
     )
 
 
-_NOT_SHOWN = Gained(None, None, None)
-
-
-def _what_if(row: WhatIfRow, below: int) -> WhatIfRow:
-    """A row's gains: all three counts of a change go where one is small, or differs a little from the last one shown.
-
-    Differences of the three are counts as well, and so are those between one step and the next, or the row dropped.
-    """
-    small = row.dropped is not None and _tells(Gained(0, 0, 0), row.dropped, below)
-    dropped = None if small else row.dropped
-    relaxed = []
-    for one in row.relaxed:
-        last, steps = Gained(0, 0, 0), []
-        for threshold, gained in one.steps:
-            hidden = _tells(last, gained, below) or (dropped is not None and _tells(gained, dropped, below))
-            last = last if hidden else gained
-            steps.append((threshold, _NOT_SHOWN if hidden else gained))
-        relaxed.append(replace(one, steps=tuple(steps)))
-    return replace(row, dropped=_NOT_SHOWN if small else dropped, relaxed=tuple(relaxed))
-
-
-def _tells(before: Gained, after: Gained, below: int) -> bool:
-    """Whether two gains, shown together, tell of a small number of patients."""
-    return any(0 < abs(new - old) < below for old, new in zip(_counts(before), _counts(after), strict=True))
-
-
-def _counts(one: Gained) -> tuple[int, ...]:
-    """The counts of patients: excluded and now eligible, excluded and now undetermined, undetermined and now eligible.
-
-    With them the sums that are shown.
-    """
-    freed, eligible, open_ = one.no_longer_excluded or 0, one.newly_eligible or 0, one.newly_undetermined or 0
-    return freed - open_, open_, eligible - (freed - open_), freed, eligible
-
-
-def _parts(parts: Mapping[str, int | None], below: int) -> dict[str, int | None]:
-    """Counts that add up to a known whole: where one alone is small, the smallest other one goes with it."""
-    small = {name for name, count in parts.items() if count is not None and 0 < count < below}
-    others = sorted((count, name) for name, count in parts.items() if count and name not in small)
-    if len(small) == 1 and others:
-        small.add(others[0][1])
-    return {name: None if name in small else count for name, count in parts.items()}
-
-
-def _within(count: int | None, whole: int, below: int) -> int | None:
-    """A count of a known whole: neither it nor the rest may be small."""
-    return None if count is not None and (0 < count < below or 0 < whole - count < below) else count
-
-
-def _steps(steps: Sequence[Step], everybody: int, below: int) -> tuple[Step, ...]:
-    """The funnel without a step's number that lies less than `below` under the last one shown, unless it equals it."""
-    shown, sure, made = everybody, everybody, []
-
-    def next_shown(count: int | None, last: int) -> int | None:
-        if count is None or 0 < count < below or 0 < last - count < below:
-            return None
-        return count
-
-    for step in steps:
-        left, certain = next_shown(step.left, shown), next_shown(step.certain, sure)
-        shown, sure = shown if left is None else left, sure if certain is None else certain
-        made.append(
-            replace(
-                step,
-                left=left,
-                certain=certain,
-                failing=_within(step.failing, everybody, below),
-                unknown=_within(step.unknown, everybody, below),
-                alone=None if step.alone is not None and 0 < step.alone < below else step.alone,
-            )
-        )
-    return tuple(made)
+def _what_if(cell: Cell, place: tuple[int, int], row: WhatIfRow) -> WhatIfRow:
+    shown = {change: _shown(cell, gained, GAINED, *place, *change) for change, gained in changes(row)}
+    relaxed = tuple(
+        replace(one, steps=tuple((amount, shown[limit, step]) for step, (amount, _) in enumerate(one.steps)))
+        for limit, one in enumerate(row.relaxed)
+    )
+    return replace(row, dropped=shown.get((-1, 0)), relaxed=relaxed)

@@ -118,6 +118,13 @@ def record_line(evidence: Evidence) -> str:
     return f"{words} ({evidence.record})"
 
 
-def shown(count: int | None, below: int) -> str:
-    """A count for people; a suppressed one as the limit that hides it."""
-    return f"{count}" if count is not None else f"(<{below})"
+def shown(count: int | None) -> str:
+    """A count for people; suppressed ones all look the same, small or not."""
+    return "–" if count is None else f"{count}"
+
+
+def suppressed_sentence(below: int) -> str:
+    """What the sign of a suppressed count means."""
+    return (
+        f'"–" is a count that is not shown: it is below {below}, or would give such a one away. No patient is listed.'
+    )

@@ -6,9 +6,10 @@ side for who is excluded and why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
+from sle_kg.cohort.summary import VERDICTS, CohortSummary, Step, TrialSummary
 from sle_kg.report import cohort as words
 from sle_kg.report import cohort_whatif as what_if
 from sle_kg.report.html import environment, page_values
@@ -25,7 +26,7 @@ from sle_kg.report.text import (
 )
 
 LISTED = 100
-"""Candidates that the page lists of each trial."""
+"""Changes that the page lists of each trial, those that gain most."""
 WIDTH, LEFT, SIDE, HEIGHT, STEP = 720, 220, 400, 36, 56
 """Units of the drawing: its width, the widths of boxes in the middle and at the side, their height and distance."""
 
@@ -73,34 +74,44 @@ def render_html(summary: CohortSummary) -> bytes:
             reason_sentence=reason_sentence,
             verdict_phrase=verdict_phrase,
             listed=LISTED,
-            shown=lambda count: words.shown(count, summary.suppressed_below),
+            shown=words.shown,
         )
     )
     return text.encode("utf-8", "replace")
 
 
 def flow(summary: CohortSummary, one: TrialSummary) -> Flow:
-    """The diagram of one trial: a box at the side for each criterion that excludes somebody, then the verdicts."""
-    below = summary.suppressed_below
-    boxes = [Box(10, False, ("Patients", words.shown(summary.patients, below)))]
-    y, before = 10 + STEP, summary.patients
+    """The diagram of one trial: a box at the side for the criteria that exclude somebody, then the verdicts."""
+    boxes = [Box(10, False, ("Patients", _count(summary.patients)))]
+    boxes += [Box(0, True, lines) for lines in _excluded(summary, one)]
+    boxes.append(Box(0, False, ("Not excluded", _count(one.candidates_in_all))))
+    boxes += [Box(0, False, (word.capitalize(), _count(one.verdicts[word]))) for word in ("eligible", "undetermined")]
+    placed = tuple(replace(box, y=10 + STEP * place) for place, box in enumerate(boxes))
+    counts = {word: _count(one.verdicts[word]) for word in VERDICTS}
+    description = f"Patients: {_count(summary.patients)}. " + ", ".join(f"{word}: {counts[word]}" for word in counts)
+    return Flow(WIDTH, 10 + STEP * len(boxes), LEFT, SIDE, HEIGHT, placed, f"{description}.")
+
+
+def _excluded(summary: CohortSummary, one: TrialSummary) -> Iterator[tuple[str, str]]:
+    """The criteria that exclude somebody, and how many; in one box those between which it is not shown who is left."""
+    before: int | None = summary.patients
+    passed: list[Step] = []
     for step in one.funnel:
-        if step.left == before:
-            continue
-        lost = None if step.left is None or before is None else before - step.left
-        excluded = f"excluded: {words.shown(lost, below)}" if lost is not None or step.left is None else "excluded"
-        boxes.append(Box(y, True, (f"{step.row}: {shorten(quotation(step.words), 52)}", excluded)))
-        y += STEP
-        before = before if step.left is None else step.left
-    verdicts = one.verdicts
-    boxes.append(Box(y, False, ("Not excluded", words.shown(one.candidates_in_all, below))))
-    for word in ("eligible", "undetermined"):
-        y += STEP
-        boxes.append(Box(y, False, (word.capitalize(), words.shown(verdicts[word], below))))
-    description = (
-        f"Of {words.shown(summary.patients, below)} patients "
-        f"{words.shown(verdicts['ineligible'], below)} are excluded, "
-        f"{words.shown(verdicts['eligible'], below)} are eligible, "
-        f"and {words.shown(verdicts['undetermined'], below)} undetermined."
-    )
-    return Flow(WIDTH, y + STEP, LEFT, SIDE, HEIGHT, tuple(boxes), description)
+        passed.append(step)
+        if step.left is not None:
+            yield from _box(passed, None if before is None else before - step.left)
+            before, passed = step.left, []
+    yield from _box(passed, None)
+
+
+def _box(steps: Sequence[Step], lost: int | None) -> Iterator[tuple[str, str]]:
+    """The lines of one box; none where nobody is excluded."""
+    rows = [step for step in steps if step.failing != 0]
+    if rows and lost != 0:
+        name = f"{rows[0].row}: {shorten(quotation(rows[0].words), 52)}"
+        yield name if len(rows) == 1 else f"{rows[0].row} to {rows[-1].row}", f"excluded: {_count(lost)}"
+
+
+def _count(count: int | None) -> str:
+    """A count, or that it is suppressed, in words: a drawing has no legend."""
+    return "not shown" if count is None else f"{count}"

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sle_kg.cohort.summary import VERDICTS, CohortSummary, TrialSummary
-from sle_kg.report.cohort import FUNNEL_SENTENCE, REACH_SENTENCE, WORK_SENTENCE, record_line, shown
+from sle_kg.report.cohort import FUNNEL_SENTENCE, REACH_SENTENCE, WORK_SENTENCE, record_line, shown, suppressed_sentence
 from sle_kg.report.cohort_whatif import WHAT_IF_SENTENCE, best
 from sle_kg.report.table import printed
 from sle_kg.report.text import (
@@ -26,7 +26,7 @@ from sle_kg.report.text import (
 from sle_kg.verdict import Verdict
 
 LISTED = 20
-"""Candidates and open rows that the table shows of each trial; the JSON form has more."""
+"""Open rows and changes that the table shows of each trial; the JSON form has all."""
 WHAT = 44
 """Characters of what a limit is about, in a what-if."""
 
@@ -34,6 +34,8 @@ WHAT = 44
 def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
     """The summary as text, 80 to 100 columns wide."""
     parts: list[RenderableType] = [Text(AID_SENTENCE), Text(""), _overview(summary), Text("")]
+    if summary.suppressed_below:
+        parts += [Text(suppressed_sentence(summary.suppressed_below)), Text("")]
     if len(summary.reach) > 1:
         parts += [_reach(summary), Text(REACH_SENTENCE), Text("")]
     if summary.overlap:
@@ -46,47 +48,43 @@ def render_table(summary: CohortSummary, width: int, colour: bool) -> str:
 
 
 def _overview(summary: CohortSummary) -> Table:
-    below = summary.suppressed_below
-    title = f"{shown(summary.patients, below)} patients on {summary.on.isoformat()}"
+    title = f"{shown(summary.patients)} patients on {summary.on.isoformat()}"
     table = _table(title, "Trial", *VERDICTS, "nothing against")
     for trial in summary.trials:
-        counts = [shown(trial.verdicts[word], below) for word in VERDICTS]
-        table.add_row(trial.trial.id, *counts, shown(trial.nothing_against, below))
+        counts = [shown(trial.verdicts[word]) for word in VERDICTS]
+        table.add_row(trial.trial.id, *counts, shown(trial.nothing_against))
     return table
 
 
 def _reach(summary: CohortSummary) -> Table:
-    below = summary.suppressed_below
     table = _table("All trials", "Trial", "reached", "alone")
     for one in summary.reach:
-        table.add_row(one.trial, shown(one.reached, below), shown(one.alone, below))
+        table.add_row(one.trial, shown(one.reached), shown(one.alone))
     return table
 
 
 def _overlap(summary: CohortSummary) -> Table:
-    below = summary.suppressed_below
     table = _table("Patients of several trials", "Trials", "not excluded", "eligible")
     for one in summary.overlap:
-        table.add_row(" and ".join(one.trials), shown(one.candidates, below), shown(one.eligible, below))
-    counts = [shown(summary.in_any[name], below) for name in ("candidates", "eligible")]
+        table.add_row(" and ".join(one.trials), shown(one.candidates), shown(one.eligible))
+    counts = [shown(summary.in_any[name]) for name in ("candidates", "eligible")]
     table.add_row("any of the trials", *counts)
     return table
 
 
 def _trial(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
-    below, trial = summary.suppressed_below, one.trial
+    trial = one.trial
     parts: list[RenderableType] = [Rule(f"{trial.id}  {plain(trial.label)}", align="left", characters="─")]
     parts.append(Text(f"Recruitment: {recruitment_sentence(trial)}"))
     parts += [Text(sentence) for sentence in caveats_of(trial)]
     funnel = _table("Funnel", "Criterion", "left", "sure", "failing", "unknown", "costs alone", words=True)
     for step in one.funnel:
-        counts = [shown(count, below) for count in (step.left, step.certain, step.failing, step.unknown, step.alone)]
+        counts = [shown(count) for count in (step.left, step.certain, step.failing, step.unknown, step.alone)]
         funnel.add_row(step.row, shorten(quotation(step.words), 60), *counts)
     parts += [Text(""), funnel, Text(FUNNEL_SENTENCE), Text("")]
     if one.candidates:
-        listed = one.candidates[:LISTED]
         table = _table(
-            f"Candidates: {len(listed)} of {shown(one.candidates_in_all, below)}, fewest unknown rows first",
+            f"Candidates: {len(one.candidates)} of {shown(one.candidates_in_all)}, fewest unknown rows first",
             "Patient",
             "verdict",
             "unknown",
@@ -94,7 +92,7 @@ def _trial(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
             "eligible from",
             "settled by",
         )
-        for who in listed:
+        for who in one.candidates:
             day = who.earliest.isoformat() if who.dated else "–"
             clear, rows = "" if who.against else "yes", " or ".join(who.settled_by)
             table.add_row(Text(shorten(who.patient, 40)), who.verdict, str(who.unknown), clear, day, rows)
@@ -103,7 +101,7 @@ def _trial(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
         table = _table("Work list", "Row", "whose move", "settles", "open", words=True)
         for work in one.work[:LISTED]:
             words = shorten(quotation(work.words), 60)
-            table.add_row(work.row, words, work.kind, shown(work.settles, below), shown(work.open, below))
+            table.add_row(work.row, words, work.kind, shown(work.settles), shown(work.open))
         parts += [table, Text(WORK_SENTENCE), Text("")]
     return parts + _what_if(summary, one)
 
@@ -112,13 +110,12 @@ def _what_if(summary: CohortSummary, one: TrialSummary) -> list[RenderableType]:
     """The changes that gain most; nothing where it was not asked for."""
     if one.what_if is None:
         return []
-    below = summary.suppressed_below
     names = ("no longer excluded", "eligible", "undetermined")
     table = _table("What if: patients gained", "Row", *names, words=True)
     for line in best(one.what_if)[:LISTED]:
         gained = line.gained
         counts = (gained.no_longer_excluded, gained.newly_eligible, gained.newly_undetermined)
-        table.add_row(line.row, line.words(WHAT), *(shown(count, below) for count in counts))
+        table.add_row(line.row, line.words(WHAT), *(shown(count) for count in counts))
     return [table, Text(WHAT_IF_SENTENCE), Text("")]
 
 
