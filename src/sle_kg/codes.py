@@ -44,7 +44,7 @@ def normalise_code(system: str, code: str) -> str:
         case "atc":
             return code.upper()
         case "cvx":
-            return code.zfill(2)
+            return code.lstrip("0").zfill(2)
     return code
 
 

@@ -290,7 +290,9 @@ class Terminology:
         """
         prefixes, members = resolved.prefixes.get(kind, frozenset()), resolved.member_codes.get(kind, frozenset())
         if kind == "cvx":
-            return "in" if code in prefixes | members else None
+            if code in prefixes | members:
+                return "in"
+            return "undecided" if code in resolved.undecided_codes.get(kind, ()) else None
         if kind == "atc" and resolved.name != LOCAL_PRODUCTS and self.is_local_product(f"atc:{code}"):
             return None
         if code in self._superseded:
