@@ -204,6 +204,12 @@ def test_no_known_allergy_is_no_unmapped_code(tmp_path):
     assert (rows(data, "allergy")[0]["none_known"], reasons(data)) == (True, [])
 
 
+def test_no_known_allergy_beside_a_substance_denies_none(tmp_path):
+    codes = snomed("716186003")["coding"] + concept("http://www.whocc.no/atc", "L04AX01")["coding"]
+    [row] = rows(read(tmp_path, resource("AllergyIntolerance", code={"coding": codes})), "allergy")
+    assert (row["none_known"], "L04AX01" in row["concept"], row["status"]) == (False, True, "confirmed")
+
+
 def consent(**elements):
     given = {
         "status": "active",

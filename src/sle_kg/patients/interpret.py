@@ -231,6 +231,11 @@ class Interpreter:
             dose, unit = None, None
         else:
             dose, unit = self._dose(raw)
+        way, understood = self._route(raw, concept)
+        if not understood and taken != "no":
+            taken = "uncertain" if taken == "yes" else taken
+            if concept != UNMAPPED:
+                self._unread(raw, "the route is not known: it may be local", UNKNOWN)
         times, period_days = timing(raw)
         administration = raw.kind == "AdministeredExposure"
         if raw.flag("asNeeded"):
@@ -245,7 +250,7 @@ class Interpreter:
             end_from=end[0],
             end_to=end[1],
             ongoing=ongoing,
-            route=self._route(raw, concept),
+            route=way,
             dose=dose,
             dose_unit=unit if dose is not None else None,
             times=Decimal(1) if administration else times,
@@ -255,10 +260,10 @@ class Interpreter:
         words = exposure_words(taken, raw.text("recordStatus"), quantity_words(raw, "doseValue", "doseUnit"), raw)
         self._evidence(raw, self._label(raw, concept), words, "started", "asserted")
 
-    def _route(self, raw: RawRecord, concept: str) -> str | None:
-        """The route; a product for local use is local whatever the record says (rule 12)."""
+    def _route(self, raw: RawRecord, concept: str) -> tuple[str | None, bool]:
+        """The route, and whether it is understood; a product for local use is local whatever the record says."""
         if self._terminology.is_local_product(concept):
-            return "local"
+            return "local", True
         return route(raw.codings("routeCoding"))
 
     def _dose(self, raw: RawRecord) -> tuple[Decimal | None, str | None]:
@@ -325,7 +330,9 @@ class Interpreter:
         recorded, sound = self._checked_dates(raw, "recorded")
         if not sound and status == "confirmed":
             status = "uncertain"
-        none_known = (SNOMED, _NO_KNOWN_ALLERGY, "") in raw.codings("coding")
+        others = [coding for coding in raw.codings("coding") if coding[:2] != (SNOMED, _NO_KNOWN_ALLERGY)]
+        none_known = len(others) < len(raw.codings("coding"))
+        none_known = none_known and self._terminology.concept(others, self._code_map) in (UNMAPPED, "other")
         concept = "other" if none_known else self._concept(raw, recorded, blocks=status != "refuted")
         kind = raw.text("allergyType")
         criticality = raw.text("criticality")
