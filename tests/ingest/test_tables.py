@@ -192,6 +192,29 @@ def test_a_comparator_that_only_the_words_of_the_source_hold_is_read(words, low,
     assert (found["low"], found["high"]) == (low and Decimal(low), high and Decimal(high))
 
 
+def test_deaths_are_told_and_histories_are_uncertain_diagnoses(tmp_path):
+    concepts = [
+        {"concept_id": 1, "vocabulary_id": "ICD10CM", "concept_code": "Z85.3", "concept_class_id": "code"},
+        {"concept_id": 2, "vocabulary_id": "SNOMED", "concept_code": "266987004", "concept_class_id": "finding"},
+        {"concept_id": 3, "vocabulary_id": "SNOMED", "concept_code": "373067005", "concept_class_id": "answer"},
+    ]
+    rows = [
+        {"observation_concept_id": 0, "observation_source_concept_id": 1},
+        {"observation_concept_id": 2, "value_as_concept_id": 3},
+        {"observation_concept_id": 2},
+    ]
+    rows = [
+        {"observation_id": n, "person_id": 1, "observation_date": "2026-03-01", **row} for n, row in enumerate(rows)
+    ]
+    death = [{"person_id": 1, "death_date": "2026-05-01"}]
+    source = omop(tmp_path / "db", person=[PERSON], observation=rows, death=death, concept=concepts)
+    summary = read(tmp_path / "out", source)
+    assert [reason.partition(",")[0] for reason in summary.rejects] == ["deaths are not read"]
+    found = [(row["concept"], row["status"], row["recorded_to"]) for row in table(tmp_path / "out", "condition")]
+    day = dt.date(2026, 3, 1)
+    assert found == [("icd:Z85.3", "uncertain", day), ("historyOfMalignancy", "uncertain", day)]
+
+
 def test_hostile_names_and_texts_stay_texts(tmp_path):
     evil = "'); DROP TABLE known; --"
     rows = [{"condition_occurrence_id": evil, "person_id": "1", "condition_concept_id": evil}]

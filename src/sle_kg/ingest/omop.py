@@ -94,10 +94,12 @@ class OmopRows:
     concepts: Concepts
 
     def __call__(self, row: Row, number: int, tell: Tell) -> Iterator[tuple[str, Resource]]:
-        """The patient and the resource of a row. Raises ValueError where the row has no person or id."""
+        """The patient and the resource of a row. Raises ValueError where it has no person or id, and for a death."""
         person = _identifier(row.get("person_id"))
         if person is None:
             raise ValueError(f"the {self.table} row has no person_id")
+        if self.table == "death":
+            raise ValueError("deaths are not read, and the patient is screened like others: leave out who died")
         if self.table == "person":
             yield person, _person(person, row)
             return

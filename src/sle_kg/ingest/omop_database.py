@@ -43,10 +43,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         """procedure_occurrence_id person_id procedure_concept_id procedure_date procedure_end_date
         procedure_source_value procedure_source_concept_id""".split()  # noqa: SIM905
     ),
+    "death": ("person_id", "death_date"),
 }
 """The columns that are read of each table; what a database lacks is empty, but for the required ones."""
 REQUIRED = 3
-"""The first columns of each table must be there: id, person and concept."""
+"""The first columns of each table must be there: id, person and concept; of deaths all."""
 VOCABULARY = ("concept", "drug_strength", "concept_ancestor")
 
 
