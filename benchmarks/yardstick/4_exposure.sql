@@ -10,20 +10,28 @@ CREATE OR REPLACE MACRO pico(x) AS CAST(TRY_CAST(x AS DECIMAL(18, 12)) * 1000000
 CREATE OR REPLACE MACRO mg(x) AS CAST(CAST(x AS DECIMAL(8, 2)) * CAST(1260000000 AS DECIMAL(10, 0)) AS HUGEINT);
 
 CREATE OR REPLACE TEMP TABLE taking AS
-SELECT x.patient, x.rowid AS place, x.record, c.* EXCLUDE (concept), x.taken = 'yes' AS taken, x.route, x.dose,
+WITH denied AS (
+    SELECT patient, concept, max(coalesce(start_to, DATE '9999-12-31')) AS day FROM source_exposure
+    WHERE taken = 'no' AND coalesce(start_from, beginning()) <= judged_on() AND coalesce(end_to >= judged_on(), true)
+    GROUP BY patient, concept),
+seen AS (
+    SELECT s.*, s.rowid AS place, CASE WHEN d.day >= coalesce(s.start_from, beginning()) THEN NULL ELSE s.ongoing END
+        AS going
+    FROM source_exposure s LEFT JOIN denied d USING (patient, concept))
+SELECT x.patient, x.place, x.record, c.* EXCLUDE (concept), x.taken = 'yes' AS taken, x.route, x.dose,
     x.dose_unit,
        x.times, x.period_days, x.administration, x.start_from, x.end_to,
        coalesce(x.start_from, beginning()) AS start_lo,
-       CASE WHEN x.start_to IS NOT NULL OR x.end_from IS NULL AND x.ongoing THEN least(x.start_to, x.end_to,
+       CASE WHEN x.start_to IS NOT NULL OR x.end_from IS NULL AND x.going THEN least(x.start_to, x.end_to,
            judged_on())
             WHEN x.end_from <= judged_on() THEN least(x.end_to, judged_on()) END AS start_hi,
        x.start_to IS NOT NULL OR coalesce(x.end_from <= judged_on(), true) AS began,
-       CASE WHEN x.end_from > judged_on() OR x.end_from IS NULL AND coalesce(x.ongoing, false) THEN judged_on()
+       CASE WHEN x.end_from > judged_on() OR x.end_from IS NULL AND coalesce(x.going, false) THEN judged_on()
             ELSE greatest(x.end_from, x.start_from) END AS end_lo,
-       CASE WHEN x.end_from > judged_on() OR x.end_from IS NULL AND coalesce(x.ongoing, false)
-                 OR x.end_from IS NULL AND x.ongoing IS NULL THEN judged_on()
+       CASE WHEN x.end_from > judged_on() OR x.end_from IS NULL AND coalesce(x.going, false)
+                 OR x.end_from IS NULL AND x.going IS NULL THEN judged_on()
             ELSE least(x.end_to, judged_on()) END AS end_hi
-FROM source_exposure x JOIN drug_code c USING (concept)
+FROM seen x JOIN drug_code c USING (concept)
 WHERE coalesce(x.start_from, beginning()) <= judged_on() AND x.taken <> 'no' AND coalesce(x.route, '') <> 'local';
 
 -- ---- taken ever, now, lately; washed out; how many drugs ----
