@@ -364,3 +364,28 @@ def test_impossible_periods_are_reported_and_leave_the_intake_uncertain(tmp_path
     row = rows(data, "exposure")[0]
     assert (row["taken"], row["start_from"], row["ongoing"]) == ("uncertain", None, None)
     assert len(reasons(data)) == 1
+
+
+@pytest.mark.parametrize(
+    ("route", "way", "taken"),
+    [
+        (snomed("26643006"), "oral", "yes"),
+        (snomed("448598008"), "local", "yes"),
+        (snomed("372449004"), None, "uncertain"),
+        (concept("http://standardterms.edqm.eu", "20003000"), None, "uncertain"),
+        ({"coding": [*snomed("26643006")["coding"], *concept("urn:routes", "PO")["coding"]]}, "oral", "yes"),
+        ({"coding": [*snomed("26643006")["coding"], *snomed("47625008")["coding"]]}, None, "yes"),
+        ({"coding": [*snomed("26643006")["coding"], *snomed("6064005")["coding"]]}, None, "uncertain"),
+        ({"text": "by mouth"}, None, "yes"),
+    ],
+)
+def test_a_route_that_is_not_understood_may_be_local(tmp_path, route, way, taken):
+    data = read(tmp_path, statement(PREDNISONE, dosage=[{**dosage(quantity(5, "mg")), "route": route}]))
+    row = rows(data, "exposure")[0]
+    assert (row["route"], row["taken"]) == (way, taken)
+    assert reasons(data) == (["the route is not known: it may be local"] if taken == "uncertain" else [])
+
+
+def test_an_order_by_a_route_that_is_not_understood_stays_one(tmp_path):
+    line = {**dosage(quantity(5, "mg")), "route": snomed("372449004")}
+    assert only(tmp_path, order(PREDNISONE, dosageInstruction=[line]))["taken"] == "ordered"

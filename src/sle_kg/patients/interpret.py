@@ -231,6 +231,11 @@ class Interpreter:
             dose, unit = None, None
         else:
             dose, unit = self._dose(raw)
+        way, understood = self._route(raw, concept)
+        if not understood and taken != "no":
+            taken = "uncertain" if taken == "yes" else taken
+            if concept != UNMAPPED:
+                self._unread(raw, "the route is not known: it may be local", UNKNOWN)
         times, period_days = timing(raw)
         administration = raw.kind == "AdministeredExposure"
         if raw.flag("asNeeded"):
@@ -245,7 +250,7 @@ class Interpreter:
             end_from=end[0],
             end_to=end[1],
             ongoing=ongoing,
-            route=self._route(raw, concept),
+            route=way,
             dose=dose,
             dose_unit=unit if dose is not None else None,
             times=Decimal(1) if administration else times,
@@ -255,10 +260,10 @@ class Interpreter:
         words = exposure_words(taken, raw.text("recordStatus"), quantity_words(raw, "doseValue", "doseUnit"), raw)
         self._evidence(raw, self._label(raw, concept), words, "started", "asserted")
 
-    def _route(self, raw: RawRecord, concept: str) -> str | None:
-        """The route; a product for local use is local whatever the record says (rule 12)."""
+    def _route(self, raw: RawRecord, concept: str) -> tuple[str | None, bool]:
+        """The route, and whether it is understood; a product for local use is local whatever the record says."""
         if self._terminology.is_local_product(concept):
-            return "local"
+            return "local", True
         return route(raw.codings("routeCoding"))
 
     def _dose(self, raw: RawRecord) -> tuple[Decimal | None, str | None]:

@@ -30,9 +30,12 @@ _ROUTES = {
     "12130007": "local",
     "16857009": "local",
     "447694001": "local",
+    "448598008": "local",
+    "418401004": "local",
 }
 """SNOMED CT routes: oral and intravenous by CONTRACT section 4; RECALLED high: subcutaneous, intramuscular, sublingual
-and transdermal are systemic; topical, nasal, ophthalmic, otic, intra-articular, vaginal and respiratory are local."""
+and transdermal are systemic; topical, nasal, ophthalmic, otic, intra-articular, vaginal, respiratory, cutaneous and
+intravitreal are local."""
 _NO_ORDER = frozenset({"draft", "cancelled", "on-hold", "entered-in-error"})
 _NO_INTENT = frozenset({"plan", "proposal", "option"})
 _PERIODS = {"d": Decimal(1), "wk": Decimal(7), "mo": Decimal("30.4375"), "a": Decimal("365.25")}
@@ -115,7 +118,10 @@ def timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
     return None, None
 
 
-def route(codings: list[Coding]) -> str | None:
-    """The route of a medicine by its SNOMED CT codes; None where they say nothing or differ."""
+def route(codings: list[Coding]) -> tuple[str | None, bool]:
+    """The route of a medicine by its SNOMED CT codes, None where they say nothing or differ; whether they are
+    understood: what states no route is systemic, but a code that is not known may be of a local one (rule 12).
+    """
     found = {_ROUTES[code] for system, code, _ in codings if system == SNOMED and code in _ROUTES}
-    return found.pop() if len(found) == 1 else None
+    understood = len({way == "local" for way in found}) == 1 or not any(code for _, code, _ in codings)
+    return found.pop() if len(found) == 1 else None, understood
