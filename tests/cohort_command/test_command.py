@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
@@ -12,10 +15,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from caselib import ON, Asked, Case, bundle, example, flat, person
+from cohort_command.printed_cohorts import counted, kinds
 from sle_kg.cli import app
 from sle_kg.cohort.summary import Gained, Relaxed, WhatIfRow
 from sle_kg.errors import InputError
 from sle_kg.patients.read import read_patients
+from sle_kg.report.cohort import CohortFormat, render_cohort
 from sle_kg.report.cohort_whatif import curves, path
 from sle_kg.report.text import AID_SENTENCE
 
@@ -28,8 +33,12 @@ PEOPLE = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("cohort")
-    cases = [Case(name, Asked("NCT06892145"), flat(facts), {}) for name, facts in PEOPLE.items()]
+    return tables_of(PEOPLE, tmp_path_factory.mktemp("cohort"))
+
+
+def tables_of(people: Mapping[str, Any], place: Path) -> Path:
+    """The patient tables of some people, in a folder."""
+    cases = [Case(name, Asked("NCT06892145"), flat(facts), {}) for name, facts in people.items()]
     file = place / "patients.json"
     file.write_text(bundle(cases), encoding="utf-8")
     for name, table in read_patients([file]).tables.items():
@@ -109,6 +118,22 @@ def test_suppressed_counts_are_null_and_no_patient_is_listed(folder: Path) -> No
 def test_no_more_candidates_than_asked_for(folder: Path) -> None:
     (trial,) = json.loads(asked(folder, "--format", "json", "--candidates", 1).stdout)["trials"]
     assert len(trial["candidates"]) == min(1, trial["candidatesInAll"])
+
+
+def test_a_table_lists_twenty_candidates_unless_more_are_asked_for(tmp_path: Path) -> None:
+    folder = tables_of({f"p{number}": example("a-01") for number in range(22)}, tmp_path)
+    assert "Candidates: 20 of 22," in asked(folder).stdout
+    assert "Candidates: 21 of 22," in asked(folder, "--candidates", 21).stdout
+
+
+@pytest.mark.parametrize("form", ["table", "html", "json"])
+def test_every_format_lists_all_candidates_kept(form: CohortFormat) -> None:
+    summary = counted({kinds((1, 4))[0]: 130}, (1, 4))
+    (trial,) = summary.trials
+    listed = tuple(replace(trial.candidates[0], patient=f"somebody-{number:03}") for number in range(120))
+    summary = replace(summary, trials=(replace(trial, candidates=listed),))
+    text = render_cohort(summary, form).decode()
+    assert all(one.patient in text for one in listed)
 
 
 @pytest.mark.parametrize(

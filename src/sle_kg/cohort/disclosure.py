@@ -55,9 +55,9 @@ class Counts:
             self.headlines.add(key)
         return key
 
-    def rest(self, wholes: Sequence[Key], *parts: Key) -> Key:
+    def rest(self, wholes: Sequence[Key], *parts: Key, name: Key = ()) -> Key:
         """The count that is left of the wholes beside the parts, which nobody prints; its name."""
-        key = ("rest", len(self.values))
+        key = name or ("rest", len(self.values))
         self.values[key] = sum(self.values[one] for one in wholes) - sum(self.values[one] for one in parts)
         self.equal(wholes, (*parts, key))
         return key

@@ -86,7 +86,7 @@ def _funnel(counts: Counts, trial: int, summary: TrialSummary) -> list[Key]:
         counts.equal([lost], [alone])
         counts.rest([ineligible], *alones)
         fails = [place for place, step in enumerate(summary.funnel) if step.failing]
-        _of_two(counts, ineligible, [(("alone", trial, n), ("failing", trial, n)) for n in fails])
+        _of_few(counts, ineligible, [(("alone", trial, n), ("failing", trial, n)) for n in fails])
     return first_open
 
 
@@ -98,9 +98,9 @@ def _work(counts: Counts, trial: int, summary: TrialSummary) -> None:
         counts.rest([open_], settles)
         counts.rest([("undetermined", trial)], open_)
         if work.row in tops:
-            beside = counts.rest([("unknown", trial, tops[work.row])], open_)
+            beside = counts.rest([("unknown", trial, tops[work.row])], open_, name=("excluded", trial, place))
             _within(counts, ("ineligible", trial), beside)
-    _of_two(
+    _of_few(
         counts, ("undetermined", trial), [(("settles", trial, n), ("open", trial, n)) for n in range(len(summary.work))]
     )
 
@@ -108,10 +108,14 @@ def _work(counts: Counts, trial: int, summary: TrialSummary) -> None:
 def _what_if(counts: Counts, trial: int, summary: TrialSummary, first_open: Sequence[Key], below: int) -> None:
     """Gains of each change: parts of the patients excluded or undetermined.
 
-    A row that is dropped gives back what it costs alone, and the last one all who were known to pass those before it.
+    A row that is dropped gives back what it costs alone, and the last one all who were known to pass those before it;
+    where no other row fails, or but one is open, those excluded in whom it is open.
     """
     tops = {step.row: place for place, step in enumerate(summary.funnel)}
     settled = {work.row: place for place, work in enumerate(summary.work)}
+    one_fails, one_open = (
+        sum(bool(getattr(step, name)) for step in summary.funnel) == 1 for name in ("failing", "unknown")
+    )
     for place, row in enumerate(summary.what_if or ()):
         curves: dict[int, list[tuple[Key, ...]]] = {}
         for change, gained in changes(row):
@@ -129,6 +133,9 @@ def _what_if(counts: Counts, trial: int, summary: TrialSummary, first_open: Sequ
                     _same(counts, eligible, first_open[-1])
                 else:
                     _within(counts, first_open[tops[row.row]], eligible)
+                if (one_fails or one_open) and gained.no_longer_excluded:
+                    for work in filter(tops.__contains__, settled):
+                        _same(counts, opened, ("excluded", trial, settled[work]))
             if change[0] == -1 and row.row in settled:
                 _same(counts, decided, ("settles", trial, settled[row.row]))
         dropped = curves.pop(-1, [])
@@ -149,12 +156,13 @@ def _within(counts: Counts, whole: Key, part: Key) -> None:
         counts.rest([whole], part)
 
 
-def _of_two(counts: Counts, whole: Key, rows: Sequence[tuple[Key, Key]]) -> None:
-    """Where only two rows (each: patients of it alone, all its patients) make up a whole: one alone, and the other."""
-    if len(rows) == 2:
-        for (alone, _), (_, every) in permutations(rows):
-            if counts.values[alone] + counts.values[every] == counts.values[whole]:
-                counts.equal([whole], [alone, every])
+def _of_few(counts: Counts, whole: Key, rows: Sequence[tuple[Key, Key]]) -> None:
+    """Where one or two rows (patients of it alone, all its patients) make up a whole: one alone, and the other."""
+    sums = [[part] for row in rows for part in row] if len(rows) == 1 else []
+    sums += [[alone, every] for (alone, _), (_, every) in permutations(rows)] if len(rows) == 2 else []
+    for parts in sums:
+        if sum(counts.values[part] for part in parts) == counts.values[whole]:
+            counts.equal([whole], parts)
 
 
 def _differences(counts: Counts, one: tuple[Key, ...], other: tuple[Key, ...], below: int) -> None:
