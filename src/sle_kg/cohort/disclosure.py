@@ -68,7 +68,7 @@ class Counts:
 
 
 def hidden(counts: Counts, below: int) -> set[Key]:
-    """The printed counts to be hidden: those from 1 to `below` − 1, and as few others as keep these (and rests) secret.
+    """The printed counts to be hidden: those from 1 to `below` − 1, and others that tell of these or of rests.
 
     The same for the same counts. Of several numbers that tell, the smallest is hidden; a 0 after them, headlines last.
     """
