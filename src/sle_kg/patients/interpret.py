@@ -227,15 +227,11 @@ class Interpreter:
         if not sound and taken != "no":
             taken = "uncertain"
         concept = self._concept(raw, start, blocks=taken != "no")
-        if concept == UNMAPPED:
-            dose, unit = None, None
-        else:
-            dose, unit = self._dose(raw)
+        dose, unit = (None, None) if concept == UNMAPPED else self._dose(raw)
         way, understood = self._route(raw, concept)
-        if not understood and taken != "no":
-            taken = "uncertain" if taken == "yes" else taken
-            if concept != UNMAPPED:
-                self._unread(raw, "the route is not known: it may be local", UNKNOWN)
+        if not understood and taken == "yes" and concept != UNMAPPED:
+            taken = "uncertain"
+            self._unread(raw, "the route is not known: it may be local", UNKNOWN)
         times, period_days = timing(raw)
         administration = raw.kind == "AdministeredExposure"
         if raw.flag("asNeeded"):
