@@ -20,7 +20,7 @@ seen AS (
     FROM source_exposure s LEFT JOIN denied d USING (patient, concept))
 SELECT x.patient, x.place, x.record, c.* EXCLUDE (concept), x.taken = 'yes' AS taken, x.route, x.dose,
     x.dose_unit,
-       x.times, x.period_days, x.administration, x.start_from, x.end_to,
+       x.times, x.period_days, x.administration, x.start_from, x.start_to, x.end_from, x.end_to,
        coalesce(x.start_from, beginning()) AS start_lo,
        CASE WHEN x.start_to IS NOT NULL OR x.end_from IS NULL AND x.going THEN least(x.start_to, x.end_to,
            judged_on())
@@ -406,7 +406,9 @@ FROM alone a LEFT JOIN day d USING (patient);
 -- I03.2c: intravenous cyclophosphamide in a lifetime, in 10^-18 mg
 CREATE OR REPLACE TEMP TABLE cumulated AS
 WITH given AS (
-    SELECT e.patient, e.taken AND e.cyclophosphamide AND e.began AND e.route = 'intravenous' AS sure,
+    SELECT e.patient, coalesce(e.taken AND e.cyclophosphamide AND e.began AND e.route = 'intravenous', false) AS sure,
+           e.administration, CASE WHEN e.start_from = e.start_to AND e.start_to = e.end_from AND e.end_from = e.end_to
+               THEN e.start_from END AS day,
            TRY(micro(e.dose) * micro(coalesce(e.times, 1)) * CASE WHEN e.dose_unit = 'mg/kg' THEN micro(k.light)
                ELSE 1000000 END
                * CASE WHEN e.administration OR e.period_days IS NULL OR e.period_days <= 0 THEN 1
@@ -419,10 +421,14 @@ WITH given AS (
                       ELSE lower_rate(CAST(greatest(e.end_hi - e.start_lo, 0) AS HUGEINT) * 1000000,
                           micro(e.period_days)) + 1 END) END AS high
     FROM taking e LEFT JOIN weighed k USING (place)
-    WHERE e.cyclophosphamide IS NOT NULL AND (e.route IS NULL OR e.route = 'intravenous'))
-SELECT patient, coalesce(sum(low) FILTER (WHERE sure), 0) // 1000000 >= 1500000000000000 AS enough,
+    WHERE e.cyclophosphamide IS NOT NULL AND (e.route IS NULL OR e.route = 'intravenous')),
+told AS (           -- what is stated of a day on which as much was administered may be the same
+    SELECT *, day IS NOT NULL AND NOT administration
+           AND bool_or(administration AND sure) OVER (PARTITION BY patient, day, low) AS again
+    FROM given)
+SELECT patient, coalesce(sum(low) FILTER (WHERE sure AND NOT again), 0) // 1000000 >= 1500000000000000 AS enough,
        CASE WHEN NOT bool_or(high IS NULL) THEN (sum(high) + 999999) // 1000000 < 1500000000000000 END AS too_little
-FROM given GROUP BY patient;
+FROM told GROUP BY patient;
 
 -- I03.3d: proteinuria up or filtration down since the high dose began
 CREATE OR REPLACE TEMP TABLE worsened AS

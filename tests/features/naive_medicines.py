@@ -291,6 +291,7 @@ class Medicines(Facts):
     def _cumulative_dose(self, feature: Feature) -> Bound:
         least, most = Fraction(0), Fraction(0)
         unknown = False
+        of_day: dict[tuple[object, Fraction], list[bool]] = defaultdict(list)
         for drug in self.medicines(feature):
             row = drug.row
             if row["route"] not in (None, feature.get("route")):
@@ -304,11 +305,17 @@ class Medicines(Facts):
             dose, times = number(row["dose"]), Fraction(1 if row["times"] is None else row["times"])
             if drug.certain and drug.began and row["route"] is not None and dose is not None and (light or not by_kg):
                 number_of = 1 if once else max(last - first, 0) // Fraction(row["period_days"]) + 1
-                least += dose * times * number_of * (light if by_kg and light else 1)
+                amount = dose * times * number_of * (light if by_kg and light else 1)
+                dates = {row[name] for name in ("start_from", "start_to", "end_from", "end_to")}
+                if len(dates) == 1 and None not in dates:
+                    of_day[dates.pop(), amount].append(row["administration"])
+                else:
+                    least += amount
             unclear = dose is None or begin == BEGIN or (by_kg and not heavy)
             if unclear or (row["period_days"] is None and not row["administration"]):
                 unknown = True
             elif dose is not None:
                 number_of = 1 if once else (end - begin) // Fraction(row["period_days"]) + 1
                 most += dose * times * number_of * (heavy if by_kg and heavy else 1)
+        least += sum(amount * (sum(given) or len(given)) for (_, amount), given in of_day.items())
         return least, most if self.complete("medications", self.on) and not unknown else None

@@ -408,19 +408,6 @@ def test_the_weight_inside_the_interval_and_the_latest_of_them_is_that_of_the_pr
     assert one([dose, lab("weight", 60, "kg", on=ago(30 + 365))], wanted) == (Fraction(3, 2), None)
 
 
-def test_the_highest_dose_per_kg_was_reached_on_the_lightest_day_whose_weights_are_a_range() -> None:
-    wanted = feature("HighestDose", equivalence="none", perKilogram=True, valueSet=("azathioprine",), when="ever")
-    dose = drug("atc:L04AX01", ago(300), dose=90)
-
-    def weighed(*weights: tuple[int, str]) -> Fraction | None:
-        return one([dose, *(lab("weight", kg, "kg", on=on) for kg, on in weights)], wanted)[0]
-
-    assert weighed((45, ago(20)), (60, ago(10))) == 2
-    assert weighed((45, ago(20)), (60, ago(20))) == Fraction(3, 2)
-    assert weighed((45, ago(20)), (60, ago(20)), (50, ago(10))) == Fraction(9, 5)
-    assert weighed((45, ago(20)), (60, ago(20)[:7])) == Fraction(3, 2)
-
-
 def test_cumulative_dose_counts_pulses_by_the_calendar_of_the_course() -> None:
     wanted = feature("CumulativeDose", route="intravenous", valueSet=("cyclophosphamide",))
     intravenous = "sct:47625008"

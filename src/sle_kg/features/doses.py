@@ -408,7 +408,8 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> Query:
     """CumulativeDoseCondition: mg in a lifetime by one route (A0-09).
 
     A course counts a dose at its start and one for every period that has passed; a record without timing is one dose.
-    A record whose route is not named can be of any route.
+    A record whose route is not named can be of any route. What is stated of a day on which as much was administered may
+    be told twice: the lower bound counts it once.
     """
     route = text(str(feature.get("route")))
 
@@ -422,17 +423,23 @@ def cumulative_dose(feature: Feature, options: FeatureOptions) -> Query:
 
     ctes = f"""{window(feature)}, {exposure_rows()}, {_weights(always=False)},
     amounts AS (
-        SELECT e.ask, e.record, e.certain AND e.began AND e.route = {route} AS sure,
+        SELECT e.ask, e.record, e.administration, coalesce(e.certain AND e.began AND e.route = {route}, false) AS sure,
+               CASE WHEN e.start_from = e.start_to AND e.start_to = e.end_from AND e.end_from = e.end_to
+                    THEN e.start_from END AS day,
                {amount("k.light", "coalesce(e.start_hi, e.end_lo)", "coalesce(e.end_lo, e.start_hi)")} AS low,
                CASE WHEN e.start_lo > {BEGINNING} AND (e.administration OR e.period_days IS NOT NULL)
                     THEN {amount("k.heavy", "e.start_lo", "e.end_hi")} END AS high
         FROM e LEFT JOIN k ON k.ask = e.ask AND k.row_id = e.row_id
-        WHERE e.route IS NULL OR e.route = {route})"""
+        WHERE e.route IS NULL OR e.route = {route}),
+    told AS (
+        SELECT *, day IS NOT NULL AND NOT administration
+               AND bool_or(administration AND sure) OVER (PARTITION BY ask, day, low) AS again
+        FROM amounts)"""
     found = """
-        SELECT ask, inexact(below(coalesce(sum(low) FILTER (WHERE sure), 0), 1000000)) AS low,
+        SELECT ask, inexact(below(coalesce(sum(low) FILTER (WHERE sure AND NOT again), 0), 1000000)) AS low,
                inexact(above(CASE WHEN NOT bool_or(high IS NULL) THEN sum(high) END, 1000000)) AS high,
                records_of(record) AS records
-        FROM amounts GROUP BY ask"""
+        FROM told GROUP BY ask"""
     return _amount(ctes, found)
 
 
