@@ -150,12 +150,13 @@ def _member(name: str) -> str:
 def _medicines(
     feature: Feature, names: Sequence[str], on: dt.date, begun: dt.date | None = None
 ) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """A medicine of the value set, taken for long and still, strongly or weakly dosed, with a body weight."""
-    start = begun or on - 1000 * DAY
+    """A medicine of the value set, strongly or weakly dosed, with a body weight: taken for long and still, or, where a
+    record says that it was not taken any more, again.
+    """
     together = [_member(name) for name in names_of(feature, "concurrentWith")[:1]]
     every = [*dict.fromkeys(key for name in names_of(feature, "valueSet") for key in terminology().members(name))]
     taken = every if feature.kind == "DrugCountCondition" else list(names[:1])
-    for dose, route in product((HIGH, LOW), ("oral", "intravenous")):
+    for start, dose, route in product((begun or on - 1000 * DAY, on), (HIGH, LOW), ("oral", "intravenous")):
         cells = {"taken": "yes", "start_from": start, "start_to": start, "ongoing": True, "route": route}
         cells |= {"dose": dose, "dose_unit": "mg", "times": Decimal(1), "period_days": Decimal(1)}
         cells |= {"administration": False}

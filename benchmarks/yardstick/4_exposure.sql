@@ -11,11 +11,11 @@ CREATE OR REPLACE MACRO mg(x) AS CAST(CAST(x AS DECIMAL(8, 2)) * CAST(1260000000
 
 CREATE OR REPLACE TEMP TABLE taking AS
 WITH denied AS (
-    SELECT patient, concept, max(coalesce(start_to, DATE '9999-12-31')) AS day FROM source_exposure
+    SELECT patient, concept, max(coalesce(start_from, start_to)) AS day FROM source_exposure
     WHERE taken = 'no' AND coalesce(start_from, beginning()) <= judged_on() AND coalesce(end_to >= judged_on(), true)
     GROUP BY patient, concept),
 seen AS (
-    SELECT s.*, s.rowid AS place, CASE WHEN d.day >= coalesce(s.start_from, beginning()) THEN NULL ELSE s.ongoing END
+    SELECT s.*, s.rowid AS place, CASE WHEN d.day > coalesce(s.start_from, beginning()) THEN NULL ELSE s.ongoing END
         AS going
     FROM source_exposure s LEFT JOIN denied d USING (patient, concept))
 SELECT x.patient, x.place, x.record, c.* EXCLUDE (concept), x.taken = 'yes' AS taken, x.route, x.dose,

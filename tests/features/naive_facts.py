@@ -21,7 +21,7 @@ Row = dict[str, Any]
 World = tuple[int, int]
 """First and last day of a record, as ordinals."""
 Bound = tuple[Fraction | None, Fraction | None]
-BEGIN, END = dt.date.min.toordinal(), dt.date.max.toordinal()
+BEGIN = dt.date.min.toordinal()
 UNKNOWN: Bound = (None, None)
 FACTS = Path(__file__).parent.parent / "facts"
 SERVES = {"result": 28, "echocardiography": 90, "serology": 90, "autoantibody": 90, "weight": 90, "pregnancyTest": 14}

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from features.naive_facts import (
     BEGIN,
-    END,
     UNKNOWN,
     Bound,
     Facts,
@@ -67,12 +66,12 @@ class Medicines(Facts):
         return found
 
     def is_denied(self, row: Row) -> bool:
-        """Whether the same drug is said not to be taken up to now, from a day on which it was or later."""
+        """Whether the same drug is said not to be taken up to now, from a later day on."""
         return any(
             other["concept"] == row["concept"]
             and other["taken"] == "no"
             and ordinal(other["end_to"], self.base) >= self.base
-            and ordinal(other["start_to"], END) >= ordinal(row["start_from"], BEGIN)
+            and ordinal(other["start_from"] or other["start_to"], BEGIN) > ordinal(row["start_from"], BEGIN)
             for other in self.seen("exposure", "start_from")
         )
 

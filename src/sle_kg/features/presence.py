@@ -227,8 +227,8 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
 
     What is seen began up to `base`. An end after `base` is not seen: such a medicine, like one that is ongoing, was
     last taken on the day judged. `completed` without an end ended up to screening; an order is possible, never certain;
-    a product for local use does not count (rules 5, 12, 13). Where the same drug is said not to be taken, from a day on
-    which it was or later, nobody knows whether it is still.
+    a product for local use does not count (rules 5, 12, 13). Where the same drug is said not to be taken, from a later
+    day on, nobody knows whether it is still.
     """
     going_on = "(end_from > base OR (end_from IS NULL AND coalesce(ongoing, false)))"
     return f"""{name}_member AS (
@@ -237,7 +237,7 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
         WHERE ws.parameter = {text(parameter)} AND m.status <> 'outside' AND ws.feature IN (SELECT feature FROM a)
         GROUP BY ws.feature, m.concept),
     {name}_denied AS (
-        SELECT {ask_of("x")} AS ask, x.concept, max(coalesce(x.start_to, {ENDING})) AS denied
+        SELECT {ask_of("x")} AS ask, x.concept, max(coalesce(x.start_from, x.start_to)) AS denied
         FROM w JOIN fact_exposure x ON {of_patient("x")}
              AND {on_or_before_base(f"coalesce(x.start_from, {BEGINNING})")}
         JOIN {name}_member m ON m.feature = w.feature AND m.concept = x.concept
@@ -246,7 +246,7 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
     {name}_raw AS (
         SELECT {ask_of("x")} AS ask, x.patient, {", ".join(f"w.{column}" for column in OF_ASK)},
                x.record, x.concept, x.taken, x.row_id,
-               CASE WHEN n.denied >= coalesce(x.start_from, {BEGINNING}) THEN NULL ELSE x.ongoing END AS ongoing,
+               CASE WHEN n.denied > coalesce(x.start_from, {BEGINNING}) THEN NULL ELSE x.ongoing END AS ongoing,
                x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration, m.member,
                x.start_from, x.start_to, x.end_from, x.end_to
         FROM w JOIN fact_exposure x ON {of_patient("x")}
