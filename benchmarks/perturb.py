@@ -19,8 +19,9 @@ from sle_kg.patients.dates import in_order
 from sle_kg.patients.facts import COLUMNS, schema
 
 Row = dict[str, Any]
-EDGES = (0, 1, 2, 3, 7, 13, 14, 15, 27, 28, 29, 55, 56, 57, 90, 91, 168, 184, 185, 300, 301, 365, 366, 1826, -1, -14)
-"""Days before screening at which windows of the trials begin or end, and days beside them."""
+EDGES = (0, 1, 2, 3, 7, 13, 14, 15, 27, 28, 29, 55, 56, 57, 90, 91, 168, 184, 185, 300, 301, 365, 366, 1826)
+EDGES = (*EDGES, -1, -14, 45_000)
+"""Days before screening at which windows of the trials begin or end, days beside them, and one before birth."""
 DOSES = ("5", "7.5", "10", "45", "50", "75", "100", "500", "1500")
 FACTORS = tuple(map(Decimal, ("0", "0.5", "0.7", "1", "2", "3", "10")))
 WORDS: Mapping[str, tuple[str | None, ...]] = {

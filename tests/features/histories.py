@@ -64,6 +64,8 @@ def vague(random: Random, day: dt.date) -> tuple[dt.date | None, dt.date | None]
 
 def near(random: Random) -> dt.date:
     """A day around the limits of windows, sometimes long ago, seldom after screening."""
+    if random.random() < 0.02:
+        return dt.date(random.randint(1900, 1960), random.randint(1, 12), random.randint(1, 28))  # mostly before birth
     limits = [0, 3, 7, 14, 15, 28, 29, 56, 57, 58, 90, 91, 97, 112, 168, 183, 184, 365, 700]
     return ON - dt.timedelta(days=random.choice(limits) + random.choice([-1, 0, 0, 1, random.randint(-5, 40)]))
 
@@ -120,13 +122,14 @@ def _medicine(random: Random, writer: Writer) -> None:
         first = (None, start)
     ongoing: bool | None = None if random.random() < 0.3 else True
     if last != (None, None):
-        ongoing = False
+        ongoing = random.choice([True, True, False, None])
     elif random.random() < 0.3:
         ongoing, last = False, (first[0], None)
     administration = random.random() < 0.2
     if administration:
         last, ongoing = first, False
     timed = not administration and random.random() < 0.85
+    stated = vague(random, max(start, near(random))) if random.random() < 0.4 else (None, None)
     record = writer.add(
         "exposure",
         concept=random.choice(MEDICINES[:5] if random.random() < 0.4 else MEDICINES),
@@ -142,6 +145,8 @@ def _medicine(random: Random, writer: Writer) -> None:
         times=Decimal(1) if administration else Decimal(random.choice([1, 2, 3])) if timed else None,
         period_days=Decimal(random.choice([1, 1, 1, 2, 7, 14])) if timed else None,
         administration=administration,
+        recorded_from=stated[0],
+        recorded_to=stated[1],
     )
     if random.random() < 0.15:
         copy = dict(writer.facts["exposure"][-1], dose=Decimal(random.choice(["2.5", "5"])), record=record)

@@ -164,6 +164,41 @@ def classification_rows(name: str) -> tuple[Row, ...]:
     return tuple({**row, "key": row["criterion_key"], "kind": row["type"]} for row in rows)
 
 
+DOUBTED: Mapping[str, Mapping[str, Any]] = {
+    "measurement": dict.fromkeys(("low", "high", "uln", "positive", "below_quantification", "text")),
+    "condition": {"status": {"confirmed": "uncertain"}, "ongoing": None},
+    "exposure": {"taken": {"yes": "uncertain", "ordered": "uncertain"}, "ongoing": None},
+    "procedure": {"done": {"yes": "uncertain", "no": "uncertain"}},
+    "immunization": {"given": {"yes": "uncertain", "no": "uncertain"}},
+    "allergy": {"status": {"confirmed": "uncertain"}},
+    "statement": {"value": None, "amount": None},
+}
+"""What is left of a row with a date before birth: another word for some words, else nothing."""
+
+
+def believable(facts: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """The facts of a patient, those dated before birth without that date and uncertain."""
+    births = [row["birth_from"] for row in facts.get("patient", ()) if row["birth_from"] is not None]
+    return {
+        table: [_doubted(table, row, min(births)) if births and table in DOUBTED else row for row in rows]
+        for table, rows in facts.items()
+    }
+
+
+def _doubted(table: str, row: Row, born: dt.date) -> Row:
+    stems = [name.removesuffix("_to") for name in row if name.endswith("_to")]
+    if not any(row[f"{stem}_to"] is not None and row[f"{stem}_to"] < born for stem in stems):
+        return row
+    made = dict(row)
+    for stem in stems:
+        latest = row[f"{stem}_to"] or row[f"{stem}_from"]
+        if table == "procedure" or (latest is not None and latest < born):
+            made |= {f"{stem}_from": None, f"{stem}_to": None}
+    for name, other in DOUBTED[table].items():
+        made[name] = None if other is None else other.get(row[name], row[name])
+    return made
+
+
 @dataclass
 class Facts:
     """One patient's facts (rows by table) seen by one ask."""
@@ -174,6 +209,7 @@ class Facts:
     stated_complete: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        self.facts = believable(self.facts)
         self.on, self.base = self.ask.on.toordinal(), self.ask.base.toordinal()
         self.shift = self.on - self.base if self.ask.repeat else 0
 

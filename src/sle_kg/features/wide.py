@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from sle_kg.criteria import Feature
 from sle_kg.features import COUNTS, FLAGS, JOINED_BY_PATIENT, batches, query_of, value_sets_of
 from sle_kg.features.asks import EVENTS, STAND_INS, FeatureOptions
+from sle_kg.features.births import believed
+from sle_kg.features.consent import standing
 from sle_kg.features.database import (
     FEATURE_COLUMNS,
     Reference,
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 WIDE = "wide"
 """The table of bounds: `number` of the patient, and two columns for each feature."""
 PERSON = "person"
-"""The patients: `number` (from 0, in the order of their ids), `patient`."""
-NUMBERED = ("exposure", "event", "consent")
+"""The patients: `number` (from 0, in the order of their ids), `patient`, `born` (first possible day, or null)."""
+NUMBERED = ("exposure",)
 """Fact tables whose rows are told apart by a number, in their order."""
 UNUSED = ("record", "adverse_event")
 """Fact tables that no feature of a criterion reads."""
@@ -312,6 +314,7 @@ class WideScript:
     def _fact(self, name: str) -> str:
         """SELECT: a fact table with the numbers of patients for their ids; of measurements what queries may ask for.
 
+        What is dated before birth is not believed (`births`).
         Evidence is not collected, and a test that is a value of few is compared faster than a text.
         """
         columns = {column: f"s.{column}" for column in ("record", *COLUMNS[name])}
@@ -320,6 +323,7 @@ class WideScript:
             columns |= {"record": "CAST(NULL AS VARCHAR)", "test": f"CAST(s.test AS ENUM({self._tests}))"}
             del columns["lln"]
             where = f"WHERE s.test IN ({self._tests})"
+        columns = believed(name, columns, "p.born")
         if name in NUMBERED:
             columns["row_id"], source = "s.row_id", f"(SELECT *, row_number() OVER () AS row_id FROM {source})"
         said = ", ".join(f"{column} AS {as_name}" for as_name, column in columns.items())
@@ -329,22 +333,26 @@ class WideScript:
     def _anchor(self) -> str:
         """SELECT: the anchors of each patient for each trial, as `asks.resolve_events` and `load_asks` give them."""
         several = len(self._trials)
+        consents = """
+            SELECT f.patient, t.place, f.status, f.date_from, f.date_to, f.until_from, f.record
+            FROM fact_consent f JOIN asked_trial t ON t.trial = f.trial"""
         return f"""
         WITH k AS (
             SELECT CAST(p.number AS BIGINT) * {several} + t.place AS ask FROM {PERSON} p CROSS JOIN asked_trial t),
         recorded AS (
-            SELECT e.patient, t.place, e.event, e.date_from, e.date_to, e.record, e.row_id,
+            SELECT e.patient, t.place, e.event, e.date_from, e.date_to, e.record,
                    CASE WHEN e.trial IS NULL THEN 1 ELSE 2 END AS rank
             FROM fact_event e JOIN asked_trial t ON e.trial IS NULL OR e.trial = t.trial
             WHERE e.event IN ({texts(EVENTS)})
             UNION ALL
-            SELECT c.patient, t.place, 'consent', c.date_from, c.date_to, c.record, c.row_id, 3
-            FROM fact_consent c JOIN asked_trial t ON t.trial = c.trial
-            WHERE c.date_from IS NULL OR c.date_from <= {self._today}),
+            SELECT patient, place, 'consent', CASE WHEN holds THEN date_from END, CASE WHEN holds THEN date_to END,
+                   record, 3
+            FROM ({standing(consents, "c.patient, c.place", self._today)}) consenting),
         counting AS (
             SELECT * FROM recorded WHERE event NOT IN (SELECT event FROM stated_event)
             QUALIFY row_number() OVER (PARTITION BY patient, place, event
-                ORDER BY rank DESC, coalesce(date_from, DATE '0001-01-01') DESC, date_to IS NOT NULL, row_id) = 1),
+                ORDER BY rank DESC, coalesce(date_from, DATE '0001-01-01') DESC, date_to IS NOT NULL, date_to,
+                         record) = 1),
         known AS (
             SELECT CAST(c.patient AS BIGINT) * {several} + c.place AS ask, c.event AS anchor, c.date_from AS first,
                    c.date_to AS last, c.record
@@ -401,8 +409,9 @@ BITS = 60
 """Flags of different features that a column holds, one bit each."""
 
 _PERSON = """
-    SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS number, patient
-    FROM (SELECT DISTINCT patient FROM source_patient WHERE patient IS NOT NULL) every"""
+    SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS number, patient, born
+    FROM (SELECT patient, min(birth_from) AS born FROM source_patient
+          WHERE patient IS NOT NULL GROUP BY patient) every"""
 
 
 def _type(feature: Feature) -> str:

@@ -82,6 +82,10 @@ class Interpreter:
             case _:
                 read_statement(self._recorder, raw)
 
+    def note_birth(self, raw: RawRecord) -> None:
+        """Note when a patient was born, before his records are read: none of them can be dated earlier."""
+        self._recorder.note_birth(raw.patient, self._recorder.dates(raw, "birthDate")[0])
+
     def forget(self) -> None:
         """Go on to records that have nothing to do with those before: only the facts read and the counts stay."""
         self._recorder.forget()
@@ -332,5 +336,7 @@ def interpret(
     """The fact tables of raw records (see the module)."""
     interpreter = Interpreter(terminology, code_map)
     for raw in records:
+        if raw.kind == "Patient":
+            interpreter.note_birth(raw)
         interpreter.add(raw)
     return interpreter.data(skipped)

@@ -21,6 +21,8 @@ _SECTIONS = {
     "Immunization": "immunizations",
     "Statement": "statements",
 }
+_UNDATED = frozenset({"Patient", "Consent", "Attestation", "PlannedEvent", "CompletenessStatement"})
+"""Kinds of records whose date is not compared with the birth of the patient."""
 
 
 class Recorder:
@@ -32,6 +34,12 @@ class Recorder:
         self.facts = facts
         self.skipped: Counter[str] = Counter()
         self._reported: set[tuple[str, str, str]] = set()
+        self._born: dict[str, date] = {}
+
+    def note_birth(self, patient: str, born: date | None) -> None:
+        """From which day on the records of a patient can be dated, where that is known."""
+        if born is not None:
+            self._born[patient] = born
 
     def forget(self) -> None:
         """Go on to records that have nothing to do with those before."""
@@ -87,7 +95,7 @@ class Recorder:
         return self.checked_dates(raw, start, end)[0]
 
     def checked_dates(self, raw: RawRecord, start: str, end: str | None = None) -> tuple[Interval, bool]:
-        """The days from the first of `start` to the last of `end`; False where a date is no date (reported)."""
+        """The days from the first of `start` to the last of `end`; False where a date is none or cannot be (reported)."""
         begun, ended = raw.first(start), raw.first(end) if end else None
         if begun is None and ended is None:
             return UNKNOWN, True
@@ -100,5 +108,9 @@ class Recorder:
             return UNKNOWN, False
         if first is not None and last < first:
             self.unread(raw, "the record ends before it begins", UNKNOWN)
+            return UNKNOWN, False
+        born = self._born.get(raw.patient)
+        if born is not None and last < born and raw.kind not in _UNDATED:
+            self.unread(raw, "dated before the patient was born", UNKNOWN)
             return UNKNOWN, False
         return (first, last), True
