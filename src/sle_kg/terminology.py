@@ -30,6 +30,9 @@ OTHER = "other"
 LOCAL_PRODUCTS = "localProduct"
 """The value set of topical, inhaled and other local products: a member is in no other set of medicines (rule 12)."""
 
+TOLD_BY_DIAGNOSES = ("carTCellProduct",)
+"""Value sets of treatments that a diagnosis may tell of: personal history of CAR-T cell therapy (Z92.850)."""
+
 
 @dataclass(frozen=True, slots=True)
 class DrugAttributes:
@@ -155,6 +158,11 @@ class Terminology:
         if kind := KINDS.get(system):
             return (f"{kind}:{code}",)
         return self._keys_of_code.get((system, code), ())
+
+    def tells_of_treatment(self, concept: str) -> Membership | None:
+        """Whether the concept of a diagnosis says that a medicine or cell therapy was given."""
+        found = {status for _, _, status in self.membership([concept], TOLD_BY_DIAGNOSES)}
+        return "in" if "in" in found else "undecided" if found else None
 
     def is_local_product(self, concept: str) -> bool:
         """Whether the concept is a topical, inhaled or other local product, never a systemic exposure (rule 12)."""

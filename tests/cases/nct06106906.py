@@ -843,6 +843,13 @@ case(
 case("rituximab, read broadly", "E21 fail", drug("atc:L01FA01", "2015", "2016"), **OTHERWISE)
 case("CAR-T cells before", "E23 fail, E21 E22 pass", drug("atc:L01XL04", "2024-01-01", "2024-01-01"), COMPLETE)
 case("a class code of gene therapy", "E23 unknown", drug("atc:L01XL", "2024-01-01", "2024-01-01"), COMPLETE)
+case("a history of CAR-T cells noted as a diagnosis", "E23 fail", diagnosis("icd:Z92.850"), COMPLETE)
+case(
+    "a suspected history of CAR-T cells", "E23 unknown", diagnosis("icd:Z92.850", verification="unconfirmed"), COMPLETE
+)
+case("a history of some cellular therapy", "E23 unknown", diagnosis("icd:Z92.859"), COMPLETE)
+case("a history of CAR-T cells refuted", "E23 pass", diagnosis("icd:Z92.850", verification="refuted"), COMPLETE)
+case("a cell therapy newer than the tables", "E23 unknown", drug("atc:L01XL13", "2024-01-01", "2024-01-01"), COMPLETE)
 case("an oncolytic virus is no CAR-T", "E23 pass", drug("atc:L01XL02", "2024-01-01", "2024-01-01"), COMPLETE)
 
 # E24 to E26 before planned dates

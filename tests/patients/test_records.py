@@ -48,6 +48,30 @@ def test_verification_of_a_diagnosis(tmp_path, verification, expected):
     assert only(tmp_path, "condition", condition(SLE, verificationStatus=status))["status"] == expected
 
 
+@pytest.mark.parametrize("code", ["161445009", "161666008", "428935001"])
+def test_a_history_of_another_system_is_unmapped_and_holds_its_section_open(tmp_path, code):
+    """SNOMED CT codes of histories that no table holds match exactly or not at all (rule 1 of reading)."""
+    unread = only(tmp_path, "unread", condition(snomed(code)))
+    assert (unread["why"], unread["section"], unread["code"]) == (
+        "unmapped code",
+        "conditions",
+        f"http://snomed.info/sct|{code}",
+    )
+
+
+def test_a_history_of_car_t_cells_is_a_treatment_too(tmp_path):
+    history = condition(concept(ICD10CM, "Z92.850"), recordedDate="2025-06-01")
+    row = only(tmp_path, "exposure", history)
+    assert (row["concept"], row["taken"], row["start_from"], row["start_to"]) == (
+        "icd:Z92.850",
+        "yes",
+        None,
+        date(2025, 6, 1),
+    )
+    other = condition(concept(ICD10CM, "Z92.21"), recordedDate="2025-06-01")
+    assert rows(read(tmp_path, other), "exposure") == []
+
+
 def test_a_diagnosis_entered_in_error_does_not_exist(tmp_path):
     data = read(tmp_path, condition(SLE, verificationStatus=coded("entered-in-error")))
     assert rows(data, "condition") == []
@@ -231,12 +255,55 @@ def test_consent(tmp_path):
     [
         {"status": "proposed"},
         {"status": "proposed", "provision": {"type": "deny"}},
-        {"status": "rejected", "dateTime": None},
+        {"status": "draft"},
+        {"dateTime": "2026-11-31"},
         {"scope": coded("patient-privacy")},
     ],
 )
 def test_what_is_no_active_research_consent(tmp_path, elements):
     assert rows(read(tmp_path, consent(**elements)), "consent") == []
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected", "value"),
+    [
+        ({}, ("active", date(2026, 11, 20), None), "NCT06892145"),
+        ({"status": "rejected"}, ("rejected", date(2026, 11, 20), None), "NCT06892145, refused"),
+        ({"status": "inactive"}, ("inactive", date(2026, 11, 20), None), "NCT06892145, withdrawn or replaced"),
+        ({"provision": {"type": "deny"}}, ("rejected", date(2026, 11, 20), None), "NCT06892145, refused"),
+        ({"status": "rejected", "dateTime": None}, ("rejected", None, None), "NCT06892145, refused"),
+        (
+            {"status": "rejected", "identifier": None},
+            ("rejected", date(2026, 11, 20), None),
+            "bound to no trial, refused",
+        ),
+        (
+            {"provision": {"period": {"end": "2027-01"}}},
+            ("active", date(2026, 11, 20), date(2027, 1, 1)),
+            "NCT06892145, until 2027-01",
+        ),
+        (
+            {"provision": {"period": {"end": "soon"}}},
+            ("active", date(2026, 11, 20), date.min),
+            "NCT06892145, until soon",
+        ),
+    ],
+)
+def test_a_consent_says_since_when_it_stands_and_until_when(tmp_path, elements, expected, value):
+    data = read(tmp_path, consent(**elements))
+    [row] = rows(data, "consent")
+    assert (row["status"], row["date_from"], row["until_from"]) == expected
+    assert [line["value"] for line in rows(data, "record") if line["record"] == row["record"]] == [value]
+    assert reasons(data) == (["'soon' is no date"] if "soon" in value else [])
+
+
+def test_a_consent_may_be_to_several_trials(tmp_path):
+    numbers = [{"system": "https://clinicaltrials.gov", "value": name} for name in ("NCT06892145", "NCT06106906")]
+    data = read(tmp_path, consent(identifier=numbers, status="rejected"))
+    assert [(row["trial"], row["status"]) for row in rows(data, "consent")] == [
+        ("NCT06892145", "rejected"),
+        ("NCT06106906", "rejected"),
+    ]
 
 
 def test_attestations(tmp_path):
@@ -256,7 +323,7 @@ def test_attestations(tmp_path):
 )
 def test_an_attestation_that_cannot_be_read_may_say_either(tmp_path, elements):
     data = read(tmp_path, observation(local("attest:NCT06106906/E24a"), **elements))
-    assert ({row["value"] for row in rows(data, "attestation")}, len(reasons(data))) == ({True, False}, 1)
+    assert ([row["value"] for row in rows(data, "attestation")], len(reasons(data))) == ([None], 1)
 
 
 def test_statements(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -192,8 +193,18 @@ class Interpreter:
             severity=next(iter(severity - {None}), None) if len(severity) == 1 else None,
             remission=clinical == "remission",
         )
+        if status != "refuted":
+            self._treatment(raw, concept, status == "confirmed", (onset if onset != UNKNOWN else recorded)[1])
         words = clinical or "recorded" if status == "confirmed" else raw.text("verificationStatus") or status
         self._recorder.evidence(raw, self._recorder.label(raw, concept), words, "onset", "recorded")
+
+    def _treatment(self, raw: RawRecord, concept: str, sure: bool, last: date | None) -> None:
+        """The treatment that a diagnosis tells of, a personal history of it: given on some day until then."""
+        told = self._terminology.tells_of_treatment(concept)
+        if told is not None:
+            taken = "yes" if sure and told == "in" else "uncertain"
+            row = {"start_to": last, "end_to": last, "ongoing": False, "administration": False}
+            self._facts.add("exposure", raw, concept=concept, taken=taken, **row)
 
     # ── Procedures, vaccines, allergies ──────────────────────────────────────────────────────────────────
 

@@ -95,7 +95,7 @@ class Recorder:
         return self.checked_dates(raw, start, end)[0]
 
     def checked_dates(self, raw: RawRecord, start: str, end: str | None = None) -> tuple[Interval, bool]:
-        """The days from the first of `start` to the last of `end`; False where a date is none or cannot be (reported)."""
+        """The days from the first of `start` to the last of `end`; False where one cannot be (reported)."""
         begun, ended = raw.first(start), raw.first(end) if end else None
         if begun is None and ended is None:
             return UNKNOWN, True
