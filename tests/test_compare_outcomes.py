@@ -378,6 +378,16 @@ def test_html_asks_for_nothing_from_elsewhere_and_text_stays_text(five: OutcomeC
     assert re.findall(r"<(?:img|link|iframe|object|embed)\b|\bsrc=|\bhref=|@import|url\(", text) == []
 
 
+def test_html_can_be_heard(five: OutcomeComparison) -> None:
+    text = render_outcomes(five, "html")
+    assert text.count("<main>") == text.count("</main>") == 1
+    tables = re.findall(r"<table[^>]*>.*?</table>", text, re.DOTALL)
+    assert [table for table in tables if '<th scope="row"' not in table] == []
+    for table in tables:
+        named = re.match(r'<table aria-labelledby="([a-z-]+)">', table)
+        assert "<caption>" in table if named is None else f'<h2 id="{named[1]}">' in text
+
+
 def test_the_command_line_compares_on_outcomes(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], five: OutcomeComparison
 ) -> None:

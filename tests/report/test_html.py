@@ -4,12 +4,16 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+import sle_kg.report
 from report import sample
 from sle_kg.report.html import render_html
 from sle_kg.report.text import AID_SENTENCE
+
+TEMPLATES = Path(sle_kg.report.__file__).parent / "templates"
 
 VOID = {"meta", "br"}
 
@@ -88,6 +92,11 @@ def test_it_can_be_heard(page):
     assert page.of("html") == [{"lang": "en"}]
     assert len(page.of("h1")) == 1
     assert all(header.get("scope") in ("col", "row") for header in page.of("th"))
+
+
+@pytest.mark.parametrize("style", sorted(TEMPLATES.glob("*.css")), ids=lambda style: style.name)
+def test_paper_is_no_telephone(style):
+    assert re.findall(r"@media \(max-width", style.read_text()) == []
 
 
 def test_the_status_is_told_by_a_word_and_a_mark(page):
