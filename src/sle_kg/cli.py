@@ -238,7 +238,12 @@ def outcomes(
 
 @app.command(epilog="Example: sle-kg score doris2021 followup.json --complete medications")
 def score(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An instrument, state or classification: sledai2k, …")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="sledai2k, doris2021, lldas …; a name that is none has all of them listed."
+        ),
+    ],
     files: PatientFiles,
     on: Annotated[
         str | None, typer.Option("--on", metavar="DATE", help="One day. Default: every day recorded.")

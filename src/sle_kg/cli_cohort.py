@@ -164,6 +164,6 @@ def _judged(number: int, patients: int, state: Path) -> str:
     """How many patients were judged, and why not fewer."""
     if number == patients:
         return (
-            f"judged all {patients} patients: {state} held none of the same facts, date, options, trials and versions"
+            f"judged all {patients} patients: {state} is new, or was of other facts, date, options, trials or versions"
         )
     return f"judged {number} of {patients} patients: the facts of the others are those of {state}"

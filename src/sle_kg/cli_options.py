@@ -59,17 +59,26 @@ CodeMap = Annotated[
 ]
 Readings = Annotated[
     list[str] | None,
-    typer.Option("--reading", metavar="AMBIGUITY=KEY", help="Another reading of an ambiguous sentence; repeatable."),
+    typer.Option(
+        "--reading",
+        metavar="AMBIGUITY=KEY",
+        help="Another reading of an ambiguous sentence, of those of: sle-kg query switchable-readings; repeatable.",
+    ),
 ]
 DeriveItems = Annotated[
     bool, typer.Option("--derive-items", help="Laboratory results stand for SLEDAI items that were not recorded.")
 ]
 Thresholds = Annotated[
     list[str] | None,
-    typer.Option("--threshold", metavar="NAME=NUMBER", help="A threshold that the record leaves open; repeatable."),
+    typer.Option(
+        "--threshold", metavar="NAME=NUMBER", help="A threshold that the record leaves open (bCellAplasia=5)."
+    ),
 ]
 PatientFiles = Annotated[
-    list[Path], typer.Argument(metavar="FILE", help="FHIR R4 JSON or NDJSON, or RDF: one or many patients.")
+    list[Path],
+    typer.Argument(
+        metavar="FILE", help="FHIR R4 JSON or NDJSON, or RDF: one or many patients. Of a folder: export/*.json"
+    ),
 ]
 
 
