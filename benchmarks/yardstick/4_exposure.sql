@@ -10,14 +10,27 @@ CREATE OR REPLACE MACRO pico(x) AS CAST(TRY_CAST(x AS DECIMAL(18, 12)) * 1000000
 CREATE OR REPLACE MACRO mg(x) AS CAST(CAST(x AS DECIMAL(8, 2)) * CAST(1260000000 AS DECIMAL(10, 0)) AS HUGEINT);
 
 CREATE OR REPLACE TEMP TABLE taking AS
-WITH denied AS (
-    SELECT patient, concept, max(coalesce(start_from, start_to)) AS day FROM source_exposure
-    WHERE taken = 'no' AND coalesce(start_from, beginning()) <= judged_on() AND coalesce(end_to >= judged_on(), true)
-    GROUP BY patient, concept),
+WITH record AS (
+    SELECT *, rowid AS place,
+           taken = 'no' AND coalesce(end_to >= judged_on(), true) AS denied,
+           taken IN ('yes', 'uncertain') AND NOT coalesce(administration, false) AND coalesce(route, '') <> 'local'
+               AND (end_from <= judged_on() OR NOT ongoing) AS stopped
+    FROM source_exposure WHERE coalesce(start_from, beginning()) <= judged_on()),
+-- a later word on the same drug: it is not taken, or the course is over, unless that is another course or an older word
+doubted AS (
+    SELECT DISTINCT x.place FROM record x JOIN record y USING (patient, concept)
+    WHERE x.ongoing AND CASE
+        WHEN y.denied THEN coalesce(y.start_from, y.start_to) > coalesce(x.start_from, beginning())
+        WHEN NOT coalesce(y.stopped, false) OR x.record = y.record OR x.route <> y.route
+             OR x.start_from >= coalesce(y.end_to, y.recorded_to) THEN false
+        WHEN y.recorded_to IS NULL THEN coalesce(x.start_from <= y.start_to, true)
+        WHEN x.recorded_from = y.recorded_from AND x.recorded_to = y.recorded_to AND y.recorded_from = y.recorded_to
+            THEN coalesce(x.start_from <= y.start_to, true) AND coalesce(x.start_to >= y.start_from, true)
+        ELSE coalesce(x.recorded_from <= y.recorded_to, true) END),
 seen AS (
-    SELECT s.*, s.rowid AS place, CASE WHEN d.day > coalesce(s.start_from, beginning()) THEN NULL ELSE s.ongoing END
-        AS going
-    FROM source_exposure s LEFT JOIN denied d USING (patient, concept))
+    SELECT s.*, CASE WHEN d.place IS NULL THEN s.ongoing END AS going,
+           coalesce(s.end_from > judged_on(), true) AS open_end
+    FROM record s LEFT JOIN doubted d USING (place))
 SELECT x.patient, x.place, x.record, c.* EXCLUDE (concept), x.taken = 'yes' AS taken, x.route, x.dose,
     x.dose_unit,
        x.times, x.period_days, x.administration, x.start_from, x.start_to, x.end_from, x.end_to,
@@ -26,13 +39,11 @@ SELECT x.patient, x.place, x.record, c.* EXCLUDE (concept), x.taken = 'yes' AS t
            judged_on())
             WHEN x.end_from <= judged_on() THEN least(x.end_to, judged_on()) END AS start_hi,
        x.start_to IS NOT NULL OR coalesce(x.end_from <= judged_on(), true) AS began,
-       CASE WHEN x.end_from > judged_on() OR x.end_from IS NULL AND coalesce(x.going, false) THEN judged_on()
-            ELSE greatest(x.end_from, x.start_from) END AS end_lo,
-       CASE WHEN x.end_from > judged_on() OR x.end_from IS NULL AND coalesce(x.going, false)
-                 OR x.end_from IS NULL AND x.going IS NULL THEN judged_on()
-            ELSE least(x.end_to, judged_on()) END AS end_hi
+       CASE WHEN NOT x.open_end THEN greatest(x.end_from, x.start_from) WHEN x.going THEN judged_on()
+            ELSE x.start_from END AS end_lo,
+       CASE WHEN x.open_end AND coalesce(x.going, true) THEN judged_on() ELSE least(x.end_to, judged_on()) END AS end_hi
 FROM seen x JOIN drug_code c USING (concept)
-WHERE coalesce(x.start_from, beginning()) <= judged_on() AND x.taken <> 'no' AND coalesce(x.route, '') <> 'local';
+WHERE x.taken <> 'no' AND coalesce(x.route, '') <> 'local';
 
 -- ---- taken ever, now, lately; washed out; how many drugs ----
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -61,19 +62,40 @@ class Medicines(Facts):
             unseen = row["start_from"] is not None and row["start_from"].toordinal() > self.base
             if status is None or unseen or row["taken"] == "no" or row["route"] == "local":
                 continue
-            row = {**row, "ongoing": None} if self.is_denied(row) else row
+            row = {**row, "ongoing": None} if row["ongoing"] and self.may_be_over(row) else row
             found.append(Medicine(row, row["taken"] == "yes" and status == "in", *self.medicine_worlds(row)))
         return found
 
-    def is_denied(self, row: Row) -> bool:
-        """Whether the same drug is said not to be taken up to now, from a later day on."""
-        return any(
-            other["concept"] == row["concept"]
-            and other["taken"] == "no"
-            and ordinal(other["end_to"], self.base) >= self.base
-            and ordinal(other["start_from"] or other["start_to"], BEGIN) > ordinal(row["start_from"], BEGIN)
-            for other in self.seen("exposure", "start_from")
-        )
+    def may_be_over(self, row: Row) -> bool:
+        """Whether another record of the drug tells that it is not taken any more, or was stopped."""
+        same = [other for other in self.seen("exposure", "start_from") if other["concept"] == row["concept"]]
+        return any(self.denies(other, row) or self.stops(other, row) for other in same)
+
+    def denies(self, other: Row, row: Row) -> bool:
+        """Whether the drug is said not to be taken up to now, from a later day on."""
+        begun = ordinal(other["start_from"] or other["start_to"], BEGIN)
+        until_now = ordinal(other["end_to"], self.base) >= self.base
+        return other["taken"] == "no" and until_now and begun > ordinal(row["start_from"], BEGIN)
+
+    def stops(self, other: Row, row: Row) -> bool:
+        """Whether a course is over that may be the same, and was not told before."""
+        if other["taken"] not in ("yes", "uncertain") or other["administration"] or other["record"] == row["record"]:
+            return False
+        ended = other["end_from"] is not None and other["end_from"].toordinal() <= self.base
+        if other["route"] == "local" or not (ended or other["ongoing"] is False):
+            return False
+        never, start = dt.date.max, row["start_from"] or dt.date.min
+        if row["route"] and other["route"] and row["route"] != other["route"]:
+            return False
+        if start >= (other["end_to"] or other["recorded_to"] or never):
+            return False
+        if other["recorded_to"] is None:
+            return start <= (other["start_to"] or never)
+        told = [row["recorded_from"], row["recorded_to"], other["recorded_from"], other["recorded_to"]]
+        if len(set(told)) == 1:
+            before = (row["start_to"] or never) < (other["start_from"] or dt.date.min)
+            return not (before or start > (other["start_to"] or never))
+        return (row["recorded_from"] or dt.date.min) <= other["recorded_to"]
 
     def medicine_worlds(self, row: Row) -> tuple[list[World], bool]:
         """First and last days taken, and whether it is known to have begun (rules 5 and 13)."""
@@ -81,10 +103,10 @@ class Medicines(Facts):
         first = (earliest, min(ordinal(row["start_to"], self.base), self.base))
         end, ongoing = row["end_from"], row["ongoing"]
         unseen_end = end is not None and end.toordinal() > self.base
-        if unseen_end or (end is None and ongoing):
+        if ongoing and (unseen_end or end is None):
             last = (self.on, self.on)
-        elif end is None and ongoing is None:
-            last = (earliest, self.on)
+        elif unseen_end or (end is None and ongoing is not False):
+            last = (earliest, self.base if ongoing is False else self.on)
         else:
             last = (max(earliest, ordinal(end, BEGIN)), min(ordinal(row["end_to"], self.base), self.base))
         return worlds(first, last), not (unseen_end and row["start_to"] is None)

@@ -376,17 +376,6 @@ def test_local_products_and_future_medicines_do_not_count() -> None:
     assert one([future, topical, complete("medications")], PREDNISONE) == (0, 0)
 
 
-def test_an_end_after_screening_is_not_seen() -> None:
-    """The medicine is ongoing on every day judged; so it blocks its wash-out for ever (rule 13)."""
-    facts = [drug(TOFACITINIB, ago(30), ago(-5)), complete("medications")]
-    wanted = feature("Washout", halfLives=3, valueSet=("commercialJAKInhibitor",))
-    assert one(facts, wanted) == YES
-    assert one(facts, wanted, later=200) == YES
-    ended = [drug(TOFACITINIB, ago(30), ago(0)), complete("medications")]
-    assert one(ended, wanted) == YES
-    assert one(ended, wanted, later=1) == NO
-
-
 def test_a_year_of_a_dose_proves_that_it_was_taken() -> None:
     wanted = feature(
         "HighestDose", equivalence="prednisone", perKilogram=False, valueSet=("Glucocorticoid",), when="ever"

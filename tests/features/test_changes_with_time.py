@@ -116,7 +116,7 @@ def test_features_change_with_time_as_the_search_takes_for_granted(seed: int) ->
 
 @pytest.fixture(scope="module")
 def some() -> Courses:
-    return drawn(9)[1]
+    return drawn(11)[1]
 
 
 @pytest.mark.parametrize("kind", sorted(LEAVING | RISING | RUNNING_OUT))

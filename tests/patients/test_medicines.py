@@ -120,7 +120,7 @@ def test_lines_of_an_order_are_at_most_all_together(tmp_path):
 def test_a_line_for_some_days_tells_the_dose_of_the_first(tmp_path, limit):
     found = exposures(tmp_path, statement(PREDNISONE, dosage=[timed(60, **limit)]))
     assert [(row["dose"], row["start_from"], row["end_to"], row["ongoing"]) for row in found] == [
-        (60, DAY, DAY, False),
+        (60, DAY, DAY, True),
         (None, DAY, None, True),
     ]
 
@@ -197,8 +197,11 @@ def test_a_dose_that_may_be_another_is_not_known(tmp_path, doses):
     ("status", "period", "taken", "ongoing", "end"),
     [
         ("active", {"start": "2026-01-01"}, "yes", True, (None, None)),
-        ("active", {"start": "2026-01-01", "end": "2026-03-01"}, "yes", False, (date(2026, 3, 1), date(2026, 3, 1))),
-        ("active", {"start": "2026-01-01", "end": "2026-03"}, "yes", False, (date(2026, 3, 1), date(2026, 3, 31))),
+        ("active", {"start": "2026-01-01", "end": "2026-03-01"}, "yes", True, (date(2026, 3, 1), date(2026, 3, 1))),
+        ("active", {"start": "2026-01-01", "end": "2026-03"}, "yes", True, (date(2026, 3, 1), date(2026, 3, 31))),
+        ("completed", {"start": "2026-01-01", "end": "2027"}, "yes", False, (date(2027, 1, 1), date(2027, 12, 31))),
+        ("stopped", {"start": "2026-01-01", "end": "2026-03-01"}, "yes", False, (date(2026, 3, 1), date(2026, 3, 1))),
+        ("unknown", {"start": "2026-01-01", "end": "2026-03-01"}, "uncertain", None, (date(2026, 3, 1),) * 2),
         ("completed", {"start": "2026-01-01"}, "yes", False, (DAY, None)),
         ("stopped", {"start": "2026-01-01"}, "yes", False, (DAY, None)),
         ("on-hold", {"start": "2026-01-01"}, "yes", False, (DAY, None)),
@@ -244,7 +247,7 @@ def test_evidence_of_an_order_says_so(tmp_path):
 def test_validity_of_an_order(tmp_path):
     validity = {"validityPeriod": {"start": "2026-02-01", "end": "2026-05-01"}}
     row = only(tmp_path, order(PREDNISONE, dispenseRequest=validity))
-    assert (row["start_from"], row["end_to"], row["ongoing"]) == (date(2026, 2, 1), date(2026, 5, 1), False)
+    assert (row["start_from"], row["end_to"], row["ongoing"]) == (date(2026, 2, 1), date(2026, 5, 1), True)
 
 
 @pytest.mark.parametrize(

@@ -137,13 +137,14 @@ def _exposure(place: Place) -> Iterator[Doubt]:
 
 
 def _last_day(place: Place) -> Iterator[Doubt]:
-    """The end of a medicine that is not known to go on."""
+    """The end of a medicine that is not known to go on; one after the last day seen says nothing (rule 5)."""
     row = place.row
-    on_going = row["end_from"] is None and row["ongoing"]
-    if not on_going and vague(row["end_from"], row["end_to"]):
-        days = place.days_between(row["end_from"] or row["start_from"], row["end_to"])
+    first, last = row["end_from"], row["end_to"]
+    unseen = first is None or first > place.base
+    if not (unseen and row["ongoing"]) and (unseen or vague(first, last)):
+        days = place.days_between(row["start_from"] if unseen else first, None if unseen else last)
         ended = [{"end_from": day, "end_to": day, "ongoing": False} for day in days]
-        open_end = row["end_from"] is None and row["ongoing"] is None
+        open_end = unseen and row["ongoing"] is None
         on = [{"end_from": None, "end_to": None, "ongoing": True}] if open_end else []
         asked = "whether {} goes on or when it ended" if open_end else "the last day of {}"
         yield place.doubt(asked, place.answers(*ended, *on))

@@ -13,7 +13,7 @@ from typing import Literal
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
 from sle_kg.features.database import names_of
-from sle_kg.features.presence import BEGINNING, exposure_rows, window
+from sle_kg.features.presence import BEGINNING, MAY_BE_OVER, exposure_rows, window
 from sle_kg.features.query import Query, asks
 from sle_kg.features.sql import UNITS_PER_MG, before, text
 
@@ -121,10 +121,11 @@ PREPARED = {
             WHERE g.prednisone_numerator IS NOT NULL AND e.dose IS NOT NULL),
         {_regimens("given", PREDNISONE)}
         SELECT e.row_id, r.low, r.high FROM given e JOIN regimen r ON {_OF_REGIMEN}""",
+    "may_be_over": MAY_BE_OVER,
 }
-"""SELECTs of tables made once from the facts, of which many features ask: dated weights, and the equivalent (`low`,
-`high`) of each glucocorticoid record. A weight that could not be read, or is none, says nothing of its day: the dose
-per kg is that of the other weights, as it is where none was recorded that day."""
+"""SELECTs of tables made once from the facts, of which many features ask: dated weights, the equivalent (`low`, `high`)
+of each glucocorticoid record, and medicines that may be over. A weight that could not be read, or is none, says nothing
+of its day: the dose per kg is that of the other weights, as it is where none was recorded that day."""
 
 
 def rates(feature: Feature, *, use: Literal["now", "highest", "throughout"], where: str = "true") -> str:

@@ -225,34 +225,31 @@ def immunization(feature: Feature) -> Query:
 def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
     """A CTE of the medicines of a value set seen at each ask: first day `start_lo`…`start_hi`, last `end_lo`…`end_hi`.
 
-    What is seen began up to `base`. An end after `base` is not seen: such a medicine, like one that is ongoing, was
-    last taken on the day judged. `completed` without an end ended up to screening; an order is possible, never certain;
-    a product for local use does not count (rules 5, 12, 13). Where the same drug is said not to be taken, from a later
-    day on, nobody knows whether it is still.
+    What is seen began up to `base`. An end after `base` is not seen: a medicine that is ongoing was last taken on the
+    day judged; what was completed or stopped ended up to screening, on a day that is not known. An order is possible,
+    never certain; a product for local use does not count (rules 5, 12, 13). Where another record tells that the drug
+    may be over (`MAY_BE_OVER`), nobody knows whether it is still taken.
     """
-    going_on = "(end_from > base OR (end_from IS NULL AND coalesce(ongoing, false)))"
+    unseen = "coalesce(end_from > base, true)"
+    going_on = f"(coalesce(ongoing, false) AND {unseen})"
     return f"""{name}_member AS (
         SELECT ws.feature, m.concept, min(m.status) AS member
         FROM wanted_set ws JOIN membership m ON m.value_set = ws.value_set
         WHERE ws.parameter = {text(parameter)} AND m.status <> 'outside' AND ws.feature IN (SELECT feature FROM a)
         GROUP BY ws.feature, m.concept),
-    {name}_denied AS (
-        SELECT {ask_of("x")} AS ask, x.concept, max(coalesce(x.start_from, x.start_to)) AS denied
-        FROM w JOIN fact_exposure x ON {of_patient("x")}
-             AND {on_or_before_base(f"coalesce(x.start_from, {BEGINNING})")}
-        JOIN {name}_member m ON m.feature = w.feature AND m.concept = x.concept
-        WHERE x.taken = 'no' AND coalesce(x.end_to >= w.base, true)
-        GROUP BY {ask_of("x")}, x.concept),
+    {name}_doubted AS (
+        SELECT DISTINCT o.row_id, b.base
+        FROM (SELECT DISTINCT base FROM a) b JOIN may_be_over o ON o.first <= b.base AND o.last >= b.base),
     {name}_raw AS (
         SELECT {ask_of("x")} AS ask, x.patient, {", ".join(f"w.{column}" for column in OF_ASK)},
                x.record, x.concept, x.taken, x.row_id,
-               CASE WHEN n.denied > coalesce(x.start_from, {BEGINNING}) THEN NULL ELSE x.ongoing END AS ongoing,
+               CASE WHEN n.row_id IS NULL THEN x.ongoing END AS ongoing,
                x.route, x.dose, x.dose_unit, x.times, x.period_days, x.administration, m.member,
                x.start_from, x.start_to, x.end_from, x.end_to
         FROM w JOIN fact_exposure x ON {of_patient("x")}
              AND {on_or_before_base(f"coalesce(x.start_from, {BEGINNING})")}
         JOIN {name}_member m ON m.feature = w.feature AND m.concept = x.concept
-        LEFT JOIN {name}_denied n ON n.ask = {ask_of("x")} AND n.concept = x.concept
+        LEFT JOIN {name}_doubted n ON n.row_id = x.row_id AND n.base = w.base
         WHERE x.taken <> 'no' AND coalesce(x.route, '') <> 'local'),
     {name} AS (
         SELECT *, taken = 'yes' AND member = 'in' AS certain,
@@ -260,10 +257,38 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
                CASE WHEN start_to IS NOT NULL OR (end_from IS NULL AND ongoing) THEN least(start_to, end_to, base)
                     WHEN end_from <= base THEN least(end_to, base) END AS start_hi,
                start_to IS NOT NULL OR coalesce(end_from <= base, true) AS began,
-               CASE WHEN {going_on} THEN on_date ELSE greatest(end_from, start_from) END AS end_lo,
-               CASE WHEN {going_on} OR (end_from IS NULL AND ongoing IS NULL) THEN on_date
-                    ELSE least(end_to, base) END AS end_hi
+               CASE WHEN {going_on} THEN on_date WHEN {unseen} THEN start_from
+                    ELSE greatest(end_from, start_from) END AS end_lo,
+               CASE WHEN coalesce(ongoing, true) AND {unseen} THEN on_date ELSE least(end_to, base) END AS end_hi
         FROM {name}_raw)"""
+
+
+_ANOTHER_COURSE = """coalesce(
+            a.route <> o.route OR coalesce(a.start_from >= coalesce(o.end_to, o.recorded_to), false)
+            OR CASE WHEN o.recorded_to IS NULL THEN a.start_from > o.start_to
+                    WHEN a.recorded_from = o.recorded_to AND a.recorded_to = o.recorded_from
+                    THEN a.start_from > o.start_to OR a.start_to < o.start_from
+                    ELSE a.recorded_from > o.recorded_to END, false)"""
+MAY_BE_OVER = f"""
+    WITH over_or_not_taken AS (
+        SELECT *, taken = 'no' AS denied,
+               CASE WHEN taken = 'no' THEN coalesce(start_from, {BEGINNING}) ELSE greatest(
+                   {BEGINNING}, start_from, CASE WHEN coalesce(ongoing, true) THEN end_from END) END AS first,
+               CASE WHEN taken = 'no' THEN coalesce(end_to, {ENDING}) ELSE {ENDING} END AS last
+        FROM fact_exposure
+        WHERE taken = 'no' OR (taken IN ('yes', 'uncertain') AND (end_from IS NOT NULL OR NOT ongoing)
+                               AND NOT coalesce(administration, false) AND coalesce(route, '') <> 'local'))
+    SELECT a.row_id, o.first, o.last
+    FROM fact_exposure a JOIN over_or_not_taken o ON o.patient = a.patient AND o.concept = a.concept
+    WHERE a.ongoing AND a.taken <> 'no' AND coalesce(o.first < a.end_from, true) AND CASE
+        WHEN o.denied THEN coalesce(coalesce(o.start_from, o.start_to) > coalesce(a.start_from, {BEGINNING}), false)
+        ELSE o.record <> a.record AND NOT {_ANOTHER_COURSE} END"""
+"""SELECT of a table that is made once from the facts: medicines said to be ongoing (`row_id`), and from which day to
+which (`first`, `last`) whoever sees the facts of that day sees another record of the same drug after which they may be
+over. Either it is said not to be taken, from a day after the medicine began. Or it is said to be over, unless that is
+another course or an older word: the medicine has another route, began when the other was over, or was stated later; or
+it began on another day in one list of medicines, or on a later day where the other says not when it was stated.
+"""
 
 
 OF_ASK = (

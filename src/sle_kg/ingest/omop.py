@@ -140,7 +140,8 @@ class OmopRows:
     def _drug(self, row: Row) -> Resource:
         """A vaccine by its CVX code; else a medicine ordered, dispensed, given or reported, by the type of the record.
 
-        An order or a dispensed supply is no proof of intake; so is a record of an unknown type.
+        An order or a dispensed supply is no proof of intake; so is a record of an unknown type. No status is stated:
+        what has an end ran until then.
         """
         drug = _identifier(row.get("drug_concept_id")) or ""
         code = self._code(row, "drug", *self.concepts.ingredients.get(drug, ()))
@@ -164,7 +165,7 @@ class OmopRows:
                 period["end"] = end or start
                 return resource | {
                     "resourceType": "MedicationAdministration",
-                    "status": "completed",
+                    "status": "in-progress" if period["end"] != start else "completed",
                     "effectivePeriod": period,
                     "dosage": dosage,
                 }
@@ -173,7 +174,7 @@ class OmopRows:
                 resource |= named | {"dispenseRequest": {"validityPeriod": period}, "dosageInstruction": []}
             case _:
                 resource |= {"resourceType": "MedicationStatement", "effectivePeriod": period, "dosage": []}
-        resource["status"] = "completed" if end else "unknown"
+        resource["status"] = "active" if end else "unknown"
         daily = {"timing": {"repeat": {"frequency": Decimal(1), "period": Decimal(1), "periodUnit": "d"}}}
         line = {"route": route} | ({"doseAndRate": [{"doseQuantity": dose}], **daily} if dose else {})
         resource["dosageInstruction" if kind == "ordered" else "dosage"] = [line]

@@ -201,10 +201,9 @@ class TableMap:
         return statement if sure else None
 
     def _medicine(self, record: Record, cells: Row, code: Resource, dates: Mapping[str, str | None]) -> Resource:
-        """A medicine that was taken: ongoing where the map says so and no end is recorded."""
+        """A medicine that was taken: until its end; without one, still where the map says so."""
         told = record.told
-        ongoing = dates["end"] is None and _holds(told.get("ongoing", {}), cells)
-        status = "completed" if dates["end"] else "active" if ongoing else "unknown"
+        status = "active" if dates["end"] or _holds(told.get("ongoing", {}), cells) else "unknown"
         line: Resource = {}
         if dose := cells.get(told.get("dose", "")):
             line["doseAndRate"] = [{"doseQuantity": _quantity(dose, told.get("unit", "mg"))}]

@@ -21,23 +21,19 @@ def read_exposure(recorder: Recorder, raw: RawRecord) -> None:
         return
     start, start_sound = recorder.checked_dates(raw, "started")
     end, end_sound = recorder.checked_dates(raw, "ended")
-    asserted = recorder.dates(raw, "asserted")
+    asserted, asserted_sound = recorder.checked_dates(raw, "asserted")
     if start == UNKNOWN and start_sound:
         start = (None, asserted[1])
-    sound = start_sound and end_sound
+    sound = start_sound and end_sound and (asserted_sound or start != UNKNOWN)
     if sound and taken != "no" and not in_order(start, asserted):
         recorder.unread(raw, "the medicine begins after the day on which it was stated", UNKNOWN)
         start, end, sound = (asserted[0], None), UNKNOWN, False
     if sound and not in_order(start, end):
         recorder.unread(raw, "the medicine ends before it begins", UNKNOWN)
         start, end, sound = UNKNOWN, UNKNOWN, False
-    ongoing: bool | None
-    if end != UNKNOWN or not sound:
-        ongoing = False if sound else None
-    else:
-        ongoing = is_ongoing(raw)
-        if ongoing is False:
-            end = (start[0], None)
+    ongoing = is_ongoing(raw) if sound else None
+    if ongoing is False and end == UNKNOWN:
+        end = (start[0], None)
     if not sound and taken != "no":
         taken = "uncertain"
     concept = recorder.concept(raw, start, blocks=taken != "no")
@@ -66,6 +62,8 @@ def read_exposure(recorder: Recorder, raw: RawRecord) -> None:
         times=Decimal(1) if administration else times,
         period_days=None if administration else period_days,
         administration=administration,
+        recorded_from=asserted[0],
+        recorded_to=asserted[1],
     )
     words = exposure_words(taken, raw.text("recordStatus"), quantity_words(raw, "doseValue", "doseUnit"), raw)
     recorder.evidence(raw, recorder.label(raw, concept), words, "started", "asserted")

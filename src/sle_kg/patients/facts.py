@@ -69,6 +69,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "times": "number",
         "period_days": "number",
         "administration": "flag",
+        **_RECORDED,
     },
     "procedure": {
         "concept": "text",

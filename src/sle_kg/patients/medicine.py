@@ -69,7 +69,10 @@ def why_no_fact(raw: RawRecord) -> str:
 
 
 def is_ongoing(raw: RawRecord) -> bool | None:
-    """Whether a medicine without an end still runs: only `active` says so (rule 5)."""
+    """Whether a medicine still runs, until its end where one is stated: only `active` says so (rule 5).
+
+    What was completed, stopped or put on hold is over, though its end may be that of a plan, on a day to come.
+    """
     status = raw.text("recordStatus")
     if status in ("active", "in-progress"):
         return True

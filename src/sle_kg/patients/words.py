@@ -91,7 +91,9 @@ def part_words(answers: Iterable[PartAnswer]) -> dict[tuple[str, str], PartWords
 
 
 def exposure_words(taken: str, status: str | None, dose: str, raw: RawRecord) -> str:
-    """What a record of a medicine says: `ordered, 200 mg twice a day`."""
+    """What a record of a medicine says: `ordered, 200 mg twice a day`; that it was taken up to its end says the end."""
+    if raw.first("ended") is not None and status in ("active", "in-progress"):
+        status = None
     state = {"ordered": "ordered", "no": "not taken", "uncertain": "not certain whether taken"}.get(taken)
     timing = timing_words(raw)
     words = " ".join(filter(None, (dose, timing)))
