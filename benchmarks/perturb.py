@@ -39,6 +39,7 @@ WORDS: Mapping[str, tuple[str | None, ...]] = {
     "method": ("echocardiography", None),
     "text": ("III", "IV", "V", "III+V", "II", None),
     "consent.trial": ("NCT06106906", "NCT06150651", "NCT06892145", None),
+    "consent.status": ("active", "active", "inactive", "rejected"),
     "event.trial": ("NCT06106906", None),
     "event.event": ("leukapheresis", "lymphodepletion", "infusion", "consent", "enrollment"),
 }

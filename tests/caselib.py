@@ -315,7 +315,7 @@ def adverse_event(
     return _resource("AdverseEvent", **(given | elements))
 
 
-def consent(trial: str | None, on: str = ago(1)) -> Resource:
+def consent(trial: str | None, on: str | None = ago(1)) -> Resource:
     """A signed research Consent; None: to no trial in particular."""
     system = "http://terminology.hl7.org/CodeSystem/consentscope"
     return _resource(

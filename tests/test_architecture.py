@@ -27,7 +27,7 @@ LAYERS = [
     {"evaluate", "shapes", "profile"},
     {"sql_plan", "advice"},
     {"spark"},
-    {"engines", "timeline", "wording", "open_rows", "verdicts"},
+    {"engines", "timeline", "open_kinds", "refusals", "wording", "open_rows", "verdicts"},
     {"screening"},
     {"cohort"},
     {"followup"},

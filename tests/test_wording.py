@@ -13,15 +13,14 @@ from sle_kg.criteria import Feature, Leaf, Operator, walk
 from sle_kg.definitions import conditions_of, scales, states
 from sle_kg.evaluate import UNBOUNDED
 from sle_kg.features.asks import FeatureOptions, Moment
+from sle_kg.open_kinds import leaf_open_kind, open_kind
 from sle_kg.phrases import lower_first, period
 from sle_kg.trials import screenable
 from sle_kg.verdict import Evidence, OpenKind, Period, when
 from sle_kg.wording import (
     Words,
     between,
-    leaf_open_kind,
     ontology_label,
-    open_kind,
     shown,
     unit_words,
 )

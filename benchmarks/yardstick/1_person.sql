@@ -27,6 +27,16 @@ FROM said ANTI JOIN blocked USING (patient, section) GROUP BY patient;
 
 -- ---- events: one bound to the trial before an unbound one, the latest day first; a signed consent counts most ----
 
+-- a consent holds that is signed on a later day than every withdrawal, refusal, and consent of which the period is over
+CREATE OR REPLACE TEMP TABLE given_consent AS
+WITH seen AS (
+    SELECT *, coalesce(status <> 'active', false) OR coalesce(until_from < judged_on(), false) AS over
+    FROM source_consent WHERE date_from IS NULL OR date_from <= judged_on())
+SELECT *, NOT over AND NOT EXISTS (
+    FROM seen o WHERE o.patient = s.patient AND o.trial = s.trial AND o.over
+                AND NOT coalesce(o.date_to < s.date_from, false)) AS holds
+FROM seen s;
+
 CREATE OR REPLACE TEMP TABLE happened AS
 WITH recorded AS (
     SELECT e.patient, t.trial, e.event, e.date_from, e.date_to, e.rowid AS place, CASE WHEN e.trial IS NULL
@@ -35,12 +45,13 @@ WITH recorded AS (
     ON e.trial IS NULL OR e.trial = t.trial
     WHERE e.event = 'consent' OR e.event IN ('leukapheresis', 'lymphodepletion', 'infusion') AND t.trial = 'NCT06106906'
     UNION ALL
-    SELECT patient, trial, 'consent', date_from, date_to, rowid, 3
-    FROM source_consent WHERE date_from IS NULL OR date_from <= judged_on()),
+    SELECT patient, trial, 'consent', CASE WHEN holds THEN date_from END, CASE WHEN holds THEN date_to END, rowid, 3
+    FROM given_consent),
 latest AS (
     FROM recorded
     QUALIFY row_number() OVER (PARTITION BY patient, trial, event
-                               ORDER BY rank DESC, coalesce(date_from, beginning()) DESC, date_to IS NOT NULL, place) = 1)
+                               ORDER BY rank DESC, coalesce(date_from, beginning()) DESC, date_to IS NOT NULL, date_to,
+                                        place) = 1)
 SELECT patient,
        any_value(date_from) FILTER (WHERE event = 'consent' AND trial = 'NCT06106906') AS consent1_from,
        any_value(date_to) FILTER (WHERE event = 'consent' AND trial = 'NCT06106906') AS consent1_to,
@@ -59,7 +70,7 @@ FROM latest WHERE date_from IS NOT NULL AND date_to IS NOT NULL GROUP BY patient
 CREATE OR REPLACE TEMP TABLE undated_consent AS
 SELECT patient, bool_or(trial = 'NCT06106906') AS consent1, bool_or(trial = 'NCT06150651') AS consent2,
        bool_or(trial = 'NCT06892145') AS consent3
-FROM source_consent WHERE date_from IS NULL GROUP BY patient;
+FROM given_consent WHERE holds AND date_from IS NULL GROUP BY patient;
 
 -- ---- statements: the latest of each kind; several that differ, or one that was not read, leave it open ----
 

@@ -62,18 +62,19 @@ SELECT * EXCLUDE (pregnant, pregnant_maybe),
     END AS proliferative_nephritis
 FROM computed;
 
--- what was attested of each row: 1 true, 0 false, 2 both
+-- what was attested of each row: 1 true, 0 false, 2 both, or what cannot be read
 CREATE OR REPLACE TEMP TABLE said AS
 WITH latest AS (
     SELECT patient, trial, criterion, value FROM source_attestation
-    WHERE value IS NOT NULL AND (date_from IS NULL OR date_from <= judged_on())
+    WHERE date_from IS NULL OR date_from <= judged_on()
     QUALIFY date_to IS NULL
             OR date_to >= coalesce(max(date_from) OVER (PARTITION BY patient, trial, criterion), beginning()))
 SELECT patient,
        CASE trial WHEN 'NCT06106906' THEN 'said_a_' WHEN 'NCT06150651' THEN 'said_b_' WHEN 'NCT06892145'
            THEN 'said_c_' END
            || replace(criterion, '.', '_') AS line,
-       CAST(CASE WHEN bool_and(value) THEN 1 WHEN bool_or(value) THEN 2 ELSE 0 END AS TINYINT) AS said
+       CAST(CASE WHEN bool_and(coalesce(value, false)) THEN 1 WHEN bool_or(coalesce(value, true)) THEN 2 ELSE 0
+           END AS TINYINT) AS said
 FROM latest GROUP BY patient, trial, criterion;
 
 CREATE OR REPLACE TEMP TABLE attested AS

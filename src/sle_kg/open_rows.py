@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sle_kg.criteria import AllOf, Condition, Criterion, Judgement, Leaf, RowRef, children
 from sle_kg.engines import RowStatus
 from sle_kg.evaluate import Attestations, Bounds, RowTruth, RuleSet, Truth, counts_as, evaluate, row_truths
+from sle_kg.open_kinds import against, leaf_open_kind, open_kind
 from sle_kg.verdict import OpenKind
-from sle_kg.wording import leaf_open_kind, open_kind
 
 INVESTIGATOR = "investigator judgement"
 """Type of the rows that are the investigator's to settle, even where a diagnosis can decide them (severe illness)."""
@@ -69,12 +69,17 @@ class OpenRows:
         leaves = [node for node, _ in nodes if isinstance(node, Leaf)] + self._sex_asked_for(criterion)
         rows = list(dict.fromkeys(node.row for node, _ in nodes if isinstance(node, RowRef)))
         judgements = [(node, ripe) for node, ripe in nodes if isinstance(node, Judgement)]
-        kinds = [leaf_open_kind(leaf) for leaf in leaves] + [node.open_kind for node, _ in judgements]
+        kinds = [leaf_open_kind(leaf, self._against(leaf)) for leaf in leaves]
+        kinds += [node.open_kind for node, _ in judgements]
         kinds += [kind for row in rows if (kind := self.kind(row)) is not None]
         judged = criterion.type.startswith(INVESTIGATOR) or any(
             ripe and node.open_kind == "judgement" for node, ripe in judgements
         )
         return OpenRow(leaves, rows, judgements, "judgement" if judged else open_kind(kinds))
+
+    def _against(self, leaf: Leaf) -> bool:
+        """Whether records speak against an open leaf."""
+        return (spoken := against(leaf)) is not None and self.truth(spoken) is True
 
     def _sex_asked_for(self, criterion: Criterion) -> list[Leaf]:
         """The sex that exempts from the row, where none is recorded: without it no pregnancy rule is known."""

@@ -24,9 +24,10 @@ from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_e
 from sle_kg.patients.facts import SECTIONS
 from sle_kg.patients.medicine import periods
 from sle_kg.profile import Profile
+from sle_kg.refusals import Refusal, refusals
 from sle_kg.timeline import Case, Probe, courses, may_pass_later
 from sle_kg.verdict import Evidence, Status, Unread, Verdict
-from sle_kg.verdicts import Dates, Subject, alternative_rules, build_verdict, overall, statuses
+from sle_kg.verdicts import Dates, Subject, Unreadable, alternative_rules, build_verdict, overall, statuses
 from sle_kg.wording import Words, ontology_label
 
 if TYPE_CHECKING:
@@ -267,6 +268,7 @@ class Session:
             records=profile.records,
             attestations=profile.attestations,
             attested=self.facts.attested(ask.patient, ask.trial),
+            unreadable=self.facts.unreadable(ask.patient, ask.trial),
             evidence=partial(self.facts.evidence, ask.patient),
             words=self.words(ask, attempts),
             unread=self.facts.unread(ask.patient, ask.trial),
@@ -289,6 +291,7 @@ class Session:
             until={name: event.last for name, event in ask.events.items()},
             attempts=attempts,
             line=partial(self.facts.evidence, ask.patient),
+            refusals=self.facts.refusals(ask.patient, ask.trial),
         )
 
     def dates(
@@ -400,11 +403,25 @@ class Facts:
         }
 
     def attestations(self, patient: str, trial: str) -> dict[str, frozenset[bool]]:
-        """What is attested of each row of a trial."""
+        """What is attested of each row of a trial; an attestation that cannot be read may say either."""
         return {
-            row: frozenset(bool(fact["value"]) for fact in facts)
+            row: frozenset(said for fact in facts for said in _sides(fact["value"]))
             for row, facts in self._counting(patient, trial).items()
         }
+
+    def unreadable(self, patient: str, trial: str) -> dict[str, tuple[Unreadable, ...]]:
+        """Of the attestations that count those that cannot be read, by row."""
+        why = {row["record"]: row["why"] or "" for row in self._unread.get(patient, ())}
+        found: dict[str, tuple[Unreadable, ...]] = {}
+        for row, facts in self._counting(patient, trial).items():
+            open_ = {fact["record"]: fact["date_to"] is not None for fact in facts if fact["value"] is None}
+            said = (
+                Unreadable(record, self.evidence(patient, record).date, why.get(record, ""), dated)
+                for record, dated in sorted(open_.items())
+            )
+            if open_:
+                found[row] = tuple(said)
+        return found
 
     def unread(self, patient: str, trial: str) -> tuple[Unread, ...]:
         """The records of a patient that were not understood, attestations of rows that the trial has not among them."""
@@ -441,12 +458,21 @@ class Facts:
         rows = [row for row in self._consents.get(patient, ()) if row["trial"] is None]
         return tuple(self.evidence(patient, row["record"]) for row in rows)
 
+    def refusals(self, patient: str, trial: str) -> tuple[Refusal, ...]:
+        """What stands against the consent of a patient to a trial."""
+        return refusals((row for row in self._consents.get(patient, ()) if row["trial"] == trial), self._on)
+
     def _counting(self, patient: str, trial: str) -> dict[str, list[dict[str, Any]]]:
         by_row: dict[str, list[dict[str, Any]]] = {}
         for fact in self._attestations.get(patient, ()):
-            if fact["trial"] == trial and fact["value"] is not None and fact["criterion"] in self._rows[trial]:
+            if fact["trial"] == trial and fact["criterion"] in self._rows[trial]:
                 by_row.setdefault(fact["criterion"], []).append(fact)
         return {row: _latest(facts) for row, facts in by_row.items()}
+
+
+def _sides(value: bool | None) -> tuple[bool, ...]:
+    """What an attestation may say."""
+    return (True, False) if value is None else (value,)
 
 
 def _latest(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

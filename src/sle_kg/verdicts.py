@@ -32,7 +32,9 @@ from sle_kg.evaluate import (
     decisive_rows,
     row_truths,
 )
+from sle_kg.open_kinds import leaf_open_kind
 from sle_kg.open_rows import OpenRows
+from sle_kg.refusals import reason
 from sle_kg.verdict import (
     Evidence,
     OpenKind,
@@ -43,9 +45,24 @@ from sle_kg.verdict import (
     Verdict,
     VerdictWord,
 )
-from sle_kg.wording import Words, leaf_open_kind
+from sle_kg.wording import Words
 
 KINDS: tuple[OpenKind, ...] = ("data", "test", "agreement", "judgement")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An attestation that cannot be read, and why; its date as recorded, and whether that is a date."""
+
+    record: str
+    date: str | None
+    why: str
+    dated: bool
+
+    @property
+    def words(self) -> str:
+        """`Observation/a1 of 2026-11-20 (an attestation is true or false)`."""
+        return f"{self.record}{f' of {self.date}' if self.date else ''}{f' ({self.why})' if self.why else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +70,9 @@ class Subject:
     """Everything that is known of one patient for one trial on one date.
 
     `evidence` gives the evidence line of a record id; `records` the record ids behind a feature (by slug);
-    `attested` the evidence of the attestations that count, by row. `stand_ins` are the anchors for which the screening
-    date stands in; `unbound_consents` the research consents that name no trial.
+    `attested` the evidence of the attestations that count, by row, of which those that are `unreadable` may say either.
+    `stand_ins` are the anchors for which the screening date stands in; `unbound_consents` the research consents that
+    name no trial.
     """
 
     patient: str
@@ -68,6 +86,7 @@ class Subject:
     unread: tuple[Unread, ...] = ()
     stand_ins: frozenset[str] = frozenset()
     unbound_consents: tuple[Evidence, ...] = ()
+    unreadable: Mapping[str, tuple[Unreadable, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +280,9 @@ class _Explainer:
         return list(same.values())
 
     def _contradicted(self, criterion: Criterion, data: Truth, attested: tuple[Evidence, ...]) -> _Explanation:
-        """Data and attestation disagree, or two attestations of one date: both are named."""
+        """Data and attestation disagree, or two attestations of one date, or nobody can read the newest: all named."""
+        if unreadable := self.subject.unreadable.get(criterion.id):
+            return self._unreadable(criterion, data, attested, unreadable)
         if data is None:
             reason = f"Attestations contradict each other: {self._said(criterion.id)}."
             return _Explanation(reason, attested, ("which of the two attestations holds",), "data")
@@ -270,6 +291,20 @@ class _Explainer:
         reason = f"Records and attestation contradict each other: {found}; but {self._said(criterion.id)}."
         missing = ("which holds, the records or the attestation",)
         return _Explanation(reason, _unique([*known.evidence, *attested]), missing, "data")
+
+    def _unreadable(
+        self, criterion: Criterion, data: Truth, attested: tuple[Evidence, ...], which: Sequence[Unreadable]
+    ) -> _Explanation:
+        """The newest attestation, or one of which nobody knows that it is older, cannot be read."""
+        said = f"the newest attestation cannot be read: {', '.join(one.words for one in which)}"
+        evidence, missing = attested, f"the attestation again, true or false (attest:{criterion.trial}/{criterion.id})"
+        if data is not None:
+            known = self._known(self.rules.conditions[criterion.id], "", "")
+            said = f"{known.reason.removesuffix('.')}; but {said}, which may say otherwise"
+            evidence = _unique([*known.evidence, *attested])
+        if undated := [one.record for one in which if not one.dated]:
+            missing = f"the day and the answer of the attestation {' and '.join(undated)}"
+        return _Explanation(_sentence(said), evidence, (missing,), "data")
 
     def _said(self, row: str) -> str:
         """What was attested of a row, and when."""
@@ -300,7 +335,12 @@ class _Explainer:
         note = ""
         if any(leaf.feature.kind == "ConsentCondition" for leaf in leaves):
             for item in self.subject.unbound_consents:
-                note += f"; the research consent {item.record} of {item.date} names no trial and settles nothing"
+                day, said = f" of {item.date}" if item.date else "", item.value.removeprefix("bound to no trial, ")
+                said = f", {said}," if said != item.value else ""
+                note += f"; the research consent {item.record}{day}{said} names no trial and settles nothing"
+            against = self.subject.words.refusals
+            if against and self.found[criterion.id].met is not None:
+                note += f"; a consent is recorded as {reason(against)}"
         for anchor in sorted(self.subject.stand_ins):
             if any(leaf.feature.get("anchor") == anchor for leaf in leaves):
                 name = self.subject.words.label(anchor).lower()

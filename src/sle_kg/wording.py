@@ -18,8 +18,10 @@ from sle_kg.criteria import Feature, Leaf
 from sle_kg.evaluate import Bound, compare
 from sle_kg.features.asks import Moment
 from sle_kg.namespaces import RDFS, SLE
+from sle_kg.open_kinds import TESTS
 from sle_kg.phrases import lower_first, period
-from sle_kg.verdict import Evidence, OpenKind, when
+from sle_kg.refusals import Refusal, reason, settling
+from sle_kg.verdict import Evidence, when
 
 MOST_NAMED = 3
 """Tests, drugs or dates named in one sentence before "…"."""
@@ -42,25 +44,6 @@ _RATIOS = {
 _MOMENTS = {"visit": "this assessment", "baseline": "baseline", "previous": "the previous assessment"}
 _ITEM_GROUPS = {"clinical": "clinical items", "majorOrgan": "items of major organs"}
 
-_TESTS = frozenset(
-    {
-        "MeasurementCondition",
-        "CreatinineClearanceCondition",
-        "RoomAirCondition",
-        "ScoreCondition",
-        "HighestScoreCondition",
-        "PositiveTestCondition",
-        "QuantifiedCondition",
-        "PregnancyCondition",
-        "AssessedScoreCondition",
-        "AssessedValueCondition",
-        "AssessedPositiveCondition",
-        "NewItemsCondition",
-        "NewGradesCondition",
-        "HighestValueCondition",
-    }
-)
-_AGREEMENTS = frozenset({"StatementCondition", "ConsentCondition"})
 _PRESENCE = frozenset(
     {
         "RoomAirCondition",
@@ -123,7 +106,7 @@ class Words:
     that are known; `blocking` names by section the records not understood, which keep it from counting as complete.
     `moments` are those of an assessment (`visit`, `baseline`, `previous`), none at screening. `complete` gives the day
     up to which a section is stated to be complete, `until` the last dates that the events may have, `attempts` by
-    feature the details of records that could settle it, `line` what a record says.
+    feature the details of records that could settle it, `line` what a record says. `refusals` stand against consent.
     """
 
     label: Callable[[str], str]
@@ -137,6 +120,7 @@ class Words:
     until: Mapping[str, dt.date] = field(default_factory=dict)
     attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
     line: Callable[[str], Evidence] = lambda record: Evidence(record, "", "", None)
+    refusals: Sequence[Refusal] = ()
 
     def found(self, leaves: Sequence[Leaf], bound: Bound, evidence: Sequence[Evidence]) -> str:
         """What known leaves over one feature rest on: subject, value, date, and how it stands to each threshold."""
@@ -160,6 +144,8 @@ class Words:
         anchor = self._anchor(feature)
         if feature.kind == "SexCondition":
             return "no sex is recorded as male or female"
+        if feature.kind == "ConsentCondition" and self.refusals:
+            return f"{subject}: {reason(self.refusals)}"
         if anchor and anchor not in self.anchors:
             return f"{subject}: the date of {self._name(anchor)} is not known"
         if anchor and self.anchors[anchor] > self.on:
@@ -189,6 +175,8 @@ class Words:
         `settles` says of bounds whether they do; as a rule those do that make the leaf known.
         Details of what is recorded come first, then what is not recorded, as far as it could still settle the leaf.
         """
+        if leaf.feature.kind == "ConsentCondition" and self.refusals:
+            return settling(self.refusals, row_code)
         attempts = useful(self.attempts.get(leaf.feature.slug, ()), settles or partial(_settles, leaf))
         asked = details(attempts, self.line)
         if other := self._unrecorded(leaf, row_code, attempts):
@@ -209,11 +197,11 @@ class Words:
         if absent := self._absent_moment(feature):
             return "an infusion, or another day of baseline" if absent == _MOMENTS["baseline"] else absent
         days = self._window_days(feature)
-        if feature.kind in _TESTS and superseding(attempts):
+        if feature.kind in TESTS and superseding(attempts):
             return ""
-        if feature.kind in _TESTS and self.moments:
+        if feature.kind in TESTS and self.moments:
             return f"{self._test(leaf)}{self._asked_at(feature)}"
-        if feature.kind in _TESTS:
+        if feature.kind in TESTS:
             since = "" if days is None else f" from {self.on - dt.timedelta(days=days)} to {self.on}"
             return f"{self._test(leaf)}{since}"
         if feature.kind == "ConsentCondition":
@@ -374,9 +362,9 @@ class Words:
         if feature.kind == "ExposureCondition":
             yes, no = "taken", "not taken, and the record is complete for it"
         if not present:
-            return f"{no}{_dates(evidence) if feature.kind in _TESTS else ''}"
+            return f"{no}{_dates(evidence) if feature.kind in TESTS else ''}"
         named = [item for item in evidence if item.value or item.what]
-        if feature.kind in _TESTS or not named:
+        if feature.kind in TESTS or not named:
             return f"{yes}{_dates(evidence)}"
         first = named[0]
         return f"{yes} ({', '.join(filter(None, (first.what, first.when)))})"
@@ -530,17 +518,6 @@ def ontology_label(name: str) -> str:
     An item or domain of an instrument is named by its key (`icans:seizure`) or by its local name.
     """
     return ontology_labels().get(name.replace(":", "-"), name)
-
-
-def open_kind(kinds: Sequence[OpenKind]) -> OpenKind:
-    """Whose move a row is: history to look up first, then tests, agreements; judgement only where nothing else is."""
-    return next((kind for kind in ("data", "test", "agreement") if kind in kinds), "judgement")
-
-
-def leaf_open_kind(leaf: Leaf) -> OpenKind:
-    """Whose move an open leaf is."""
-    kind = leaf.feature.kind
-    return "test" if kind in _TESTS else "agreement" if kind in _AGREEMENTS else "data"
 
 
 def between(bound: Bound, leaf: Leaf) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from caselib import (
     NEGATIVE,
     POSITIVE,
+    Resource,
     Suite,
     ago,
     attest,
@@ -98,20 +99,66 @@ case("consent to this trial", "I01 pass", consent(TRIAL))
 case("consent to another trial", "I01 unknown", consent("NCT06106906"))
 case("consent to no named trial", "I01 unknown", consent(None), rows={"I01": {"reason": "Consent/"}})
 case("consent dated after screening", "I01 unknown", consent(TRIAL, on=ago(-1)))
+REFUSED = {"status": "rejected"}
+
+
+def until(day: str) -> Resource:
+    """The end of the period of a consent."""
+    return {"provision": {"period": {"end": day}}}
+
+
+CANNOT = observation(f"local:attest:{TRIAL}/I01", ago(1), valueInteger=1)
 for name, expected, changes, on in (
     ("inactive later", "unknown", {"status": "inactive"}, ago(5)),
-    ("rejected on that day", "unknown", {"status": "rejected"}, ago(9)),
+    ("rejected on that day", "unknown", REFUSED, ago(9)),
+    ("rejected on an unknown day", "unknown", REFUSED, None),
+    ("rejected on a day that is none", "unknown", REFUSED, "2026-11-31"),
+    ("rejected in that month", "unknown", REFUSED, ago(9)[:7]),
     ("denied later", "unknown", {"provision": {"type": "deny"}}, ago(5)),
-    ("permitted later, until yesterday", "unknown", {"provision": {"period": {"end": ago(1)}}}, ago(5)),
-    ("permitted later, until tomorrow", "pass", {"provision": {"period": {"end": ago(-1)}}}, ago(5)),
+    ("permitted later, until yesterday", "unknown", until(ago(1)), ago(5)),
+    ("permitted later, until a day that is none", "unknown", until("soon"), ago(5)),
+    ("permitted later, until today", "pass", until(ago(0)), ago(5)),
+    ("permitted later, until tomorrow", "pass", until(ago(-1)), ago(5)),
+    ("permitted before, until yesterday", "pass", until(ago(1)), ago(10)),
     ("inactive before", "pass", {"status": "inactive"}, ago(10)),
     ("inactive after screening", "pass", {"status": "inactive"}, ago(-1)),
     ("proposed later", "pass", {"status": "proposed"}, ago(5)),
+    ("refused later to no named trial", "pass", {**REFUSED, "identifier": []}, ago(5)),
+    ("refused later to another trial", "pass", {**REFUSED, "identifier": consent("NCT06106906")["identifier"]}, ago(5)),
 ):
-    case(f"consent, {name}", f"I01 {expected}", {**consent(TRIAL, on), **changes}, consent(TRIAL, on=ago(9)))
+    beside = {"I01": {"open_kind": "data"}} if expected == "unknown" else {}
+    case(
+        f"consent, {name}", f"I01 {expected}", {**consent(TRIAL, on), **changes}, consent(TRIAL, on=ago(9)), rows=beside
+    )
+case("consent of unknown day, refused later", "I01 unknown", consent(TRIAL, on=None), {**consent(TRIAL), **REFUSED})
+case("consent of unknown day", "I01 pass", consent(TRIAL, on=None))
+case(
+    "consent refused, none signed",
+    "I01 unknown",
+    {**consent(TRIAL, ago(5)), **REFUSED},
+    rows={"I01": {"open_kind": "data"}},
+)
+case("consent refused, but stated", "I01 pass", {**consent(TRIAL, ago(5)), **REFUSED}, events={"consent": ago(3)})
+case("consent refused, and planned", "I01 unknown", {**consent(TRIAL, ago(5)), **REFUSED}, event("consent", ago(3)))
+case(
+    "consent withdrawn yesterday, else eligible",
+    "I01 unknown",
+    example("a-01", {**consent(TRIAL, ago(1)), **REFUSED, "id": "withdrawn"}),
+    whole={"verdict": "undetermined", "nothing_against": False},
+    rows={"I01": {"open_kind": "data", "reason": "refused on 2026-11-20 (Consent/"}},
+)
 case("consent by event", "I01 pass", events={"consent": ago(3)})
 case("consent by event after screening", "I01 unknown", events={"consent": ago(-3)})
 case("consent attested false", "I01 fail", attest(f"{TRIAL}/I01", False))
+case("consent attested, before one that cannot be read", "I01 unknown", attest(f"{TRIAL}/I01", True, ago(2)), CANNOT)
+case("consent attested, after one that cannot be read", "I01 pass", attest(f"{TRIAL}/I01", True, ago(0)), CANNOT)
+case(
+    "consent signed, and an attestation that cannot be read",
+    "I01 unknown",
+    consent(TRIAL),
+    CANNOT,
+    rows={"I01": {"reason": "may say otherwise", "missing": "true or false", "open_kind": "data"}},
+)
 
 # I02 age
 

@@ -112,7 +112,17 @@ def history(random: Random, patient: str) -> Facts:
     for _ in some(random, 4):
         _procedure(random, writer)
     _rest(random, writer)
+    _consents(Random(f"{patient} {born} consents"), writer)
     return writer.facts
+
+
+def _consents(random: Random, writer: Writer) -> None:
+    """Consents, withdrawn or ended ones among them. Its own dice, too."""
+    for _ in some(random, 3):
+        until = vague(random, near(random)) if random.random() < 0.3 else (None, None)
+        given = {"trial": random.choice([TRIAL, TRIAL, None]), "until_from": until[0], "until_to": until[1]}
+        status = random.choices(["active", "inactive", "rejected"], [4, 1, 1])[0]
+        writer.dated("consent", vague(random, near(random)), status=status, **given)
 
 
 def _medicine(random: Random, writer: Writer) -> None:

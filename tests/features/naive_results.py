@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -104,8 +105,13 @@ class Results(Facts):
     def _consent(self, feature: Feature) -> Bound:
         event = self.ask.events.get("consent")
         signed = event is not None and event.record is not None and event.last.toordinal() <= self.base
-        undated = any(r["trial"] == self.ask.trial and r["date_from"] is None for r in self.facts.get("consent", ()))
-        return Fraction(1) if signed or undated else None, None
+        mine = [row for row in self.seen("consent", "date_from") if row["trial"] == self.ask.trial]
+        over = [row for row in mine if row["status"] != "active" or ordinal(row["until_from"], self.base) < self.base]
+        ended = max((ordinal(row["date_to"], dt.date.max.toordinal()) for row in over), default=0)
+        good = [row for row in mine if row not in over and (not over or ordinal(row["date_from"], 0) > ended)]
+        if signed or any(row["date_from"] is None for row in good):
+            return Fraction(1), None
+        return Fraction(0) if over and not good else None, None
 
     def _donated_volume(self, feature: Feature) -> Bound:
         start = duration_before(self.on, str(feature.get("lookback")))

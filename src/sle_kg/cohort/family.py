@@ -25,11 +25,11 @@ from sle_kg.cohort.kleene import (
 )
 from sle_kg.criteria import AllOf, Condition, Criterion, Judgement, Leaf, RowRef, children
 from sle_kg.evaluate import RuleSet, Truth
+from sle_kg.open_kinds import against, leaf_open_kind, open_kind
 from sle_kg.open_rows import INVESTIGATOR
 from sle_kg.timeline import changes
 from sle_kg.verdict import OpenKind
 from sle_kg.verdicts import KINDS
-from sle_kg.wording import leaf_open_kind, open_kind
 
 Kinds = npt.NDArray[np.int8]
 """Whose move a row is, for each patient: the place among `KINDS`, or `CLOSED` where it is known."""
@@ -160,7 +160,7 @@ class _Case:
         for node, unknown, ripe in self._nodes(self.rules.conditions[criterion.id], everybody, everybody):
             match node:
                 case Leaf():
-                    kind: Kinds | int = _PLACE[leaf_open_kind(node)]
+                    kind: Kinds | int = self._kind_of(node)
                 case RowRef(row=row):
                     kind = self.kinds(row)
                 case Judgement(open_kind=asked):
@@ -173,6 +173,13 @@ class _Case:
                 np.minimum(found, _PLACE[leaf_open_kind(node)], out=found, where=unknown)
         found[judged] = _PLACE["judgement"]
         return found
+
+    def _kind_of(self, leaf: Leaf) -> Kinds | int:
+        """Whose move an open leaf is."""
+        if (spoken := against(leaf)) is None:
+            return _PLACE[leaf_open_kind(leaf)]
+        here, else_ = (np.int8(_PLACE[leaf_open_kind(leaf, so)]) for so in (True, False))
+        return np.where(self.patients.compared(spoken) == TRUE, here, else_)
 
     def _nodes(
         self, condition: Condition, among: Flags, ripe: Flags

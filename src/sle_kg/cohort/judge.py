@@ -33,8 +33,8 @@ TOGETHER = 10
 """Trials that one query judges; databases take ever longer to plan more."""
 SAID = "said"
 """The attestations that count, of patients who have any: `number`, and columns of bits (`SqlJudge.said`)."""
-SIDES = {"yes": "value", "no": "NOT value"}
-"""Attested true, attested false: start of the columns of `SAID`, and SQL."""
+SIDES = {"yes": "coalesce(value, true)", "no": "NOT coalesce(value, false)"}
+"""Attested true, attested false: start of the columns of `SAID`, and SQL; what cannot be read (null) may say either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class SqlJudge:
         WITH counting AS (
             SELECT f.patient AS number, r.place, f.value
             FROM fact_attestation f JOIN asked_row r ON r.trial = f.trial AND r.criterion = f.criterion
-            WHERE f.value IS NOT NULL AND (f.date_from IS NULL OR f.date_from <= {iso_date(self.options.on)})
+            WHERE f.date_from IS NULL OR f.date_from <= {iso_date(self.options.on)}
             QUALIFY f.date_to IS NULL OR f.date_to >= coalesce(
                 max(f.date_from) OVER (PARTITION BY f.patient, r.place), DATE '0001-01-01'))
         SELECT number, {columns} FROM counting GROUP BY number"""

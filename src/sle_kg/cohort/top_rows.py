@@ -19,6 +19,8 @@ from sle_kg.cohort.judge import SqlJudge
 from sle_kg.cohort.kleene import Flags
 from sle_kg.criteria import Criterion, Trial
 from sle_kg.evaluate import RuleSet, families
+from sle_kg.open_kinds import against
+from sle_kg.sql_plan import comparison, leaf_key
 from sle_kg.timeline import Case, changing_leaves
 from sle_kg.verdicts import KINDS
 
@@ -49,6 +51,9 @@ class TopRows:
         self._families = {
             top: Family(part(self.rules, self.reached[top], rows), top, rows) for top, rows in self._members.items()
         }
+        bounds = judge.columns.bounds
+        spoken = [other for leaf in self.rules.leaves(self.rules.conditions) if (other := against(leaf)) is not None]
+        self._against = {leaf_key(one): comparison(bounds(trial.id, one.feature.slug), one) for one in spoken}
         self.still = {top for top in self.tops if not changing_leaves(Case(0, self.rules, {}, {}), [top], True)}
         """Top-level rows that time alone never changes, whatever is known."""
 
@@ -60,6 +65,7 @@ class TopRows:
     def _tell_open(self, connection: duckdb.DuckDBPyConnection, chunk: Columns, trial: int) -> list[pa.RecordBatch]:
         """Add to `CLEAR` the patients whom no row excludes; their rows of `OPEN`."""
         here = np.flatnonzero(~chunk.verdict_is("ineligible"))
+        chunk.compare(connection, self._against, here)
         unknown = {top: chunk.status_is(top, "unknown")[here] for top in self.tops}
         alone = np.sum(list(unknown.values()), axis=0) == 1
         clear = np.ones(len(here), np.bool_)

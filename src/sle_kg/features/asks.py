@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from sle_kg.features.consent import holds, stands_against
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -120,9 +122,10 @@ def resolve_events(
 ) -> dict[str, dict[str, EventDate]]:
     """The anchors of each patient for one trial: the command line first, then the patient's records.
 
-    A record bound to the trial goes before an unbound one, the latest recorded date before earlier ones. Consent and
-    enrolment fall back on the screening date, consent also on a signed Consent of the trial. A recorded actual date
-    after screening is a planned one. A consent without a last possible day says that an earlier one has ended.
+    A record bound to the trial goes before an unbound one, the latest recorded date before earlier ones. The signed
+    Consent of the trial that holds (`features.consent`) goes before other records of consent; where none holds, there
+    is no date. Consent and enrolment fall back on the screening date. A recorded actual date after screening is a
+    planned one.
     """
     records = _recorded_events(tables, trial, on)
     found: dict[str, dict[str, EventDate]] = {}
@@ -142,19 +145,27 @@ def resolve_events(
 
 
 def _recorded_events(tables: Mapping[str, pa.Table], trial: str, on: dt.date) -> dict[tuple[str, str], Fact]:
-    """(patient, event) → the date that counts."""
-    best: dict[tuple[str, str], tuple[tuple[int, dt.date, bool], Fact]] = {}
+    """(patient, event) → the date that counts: of the highest rank, the latest, the most exact."""
+    best: dict[tuple[str, str], tuple[tuple[int, int, bool, int, str], Fact]] = {}
 
-    def offer(row: dict[str, Any], name: str, rank: int) -> None:
-        key = (rank, row["date_from"] or dt.date.min, row["date_to"] is None)
-        place = (row["patient"], name)
-        if place not in best or best[place][0] < key:
-            best[place] = (key, (row["date_from"], row["date_to"], row["record"]))
+    def offer(patient: str, name: str, rank: int, fact: Fact) -> None:
+        first, last, record = fact
+        started, ended = (day.toordinal() if day else 0 for day in (first, last))
+        key = (-rank, -started, last is not None, ended, record)
+        if (patient, name) not in best or key < best[patient, name][0]:
+            best[patient, name] = (key, fact)
 
     for row in tables["event"].to_pylist():
         if row["trial"] in (None, trial):
-            offer(row, row["event"], 2 if row["trial"] else 1)
+            dates = (row["date_from"], row["date_to"], row["record"])
+            offer(row["patient"], row["event"], 2 if row["trial"] else 1, dates)
+    consents: dict[str, list[dict[str, Any]]] = {}
     for row in tables["consent"].to_pylist():
         if row["trial"] == trial and (row["date_from"] is None or row["date_from"] <= on):
-            offer(row, "consent", 3)
+            consents.setdefault(row["patient"], []).append(row)
+    for patient, rows in consents.items():
+        contrary = [row for row in rows if stands_against(row, on)]
+        for row in rows:
+            first, last = (row["date_from"], row["date_to"]) if holds(row, contrary, on) else (None, None)
+            offer(patient, "consent", 3, (first, last, row["record"]))
     return {key: fact for key, (_, fact) in best.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sle_kg.criteria import Feature
 from sle_kg.features.asks import FeatureOptions
+from sle_kg.features.consent import standing
 from sle_kg.features.presence import BEGINNING, condition_rows, members, window
 from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base
 from sle_kg.features.results import ALL, POSITIVE, latest
@@ -154,7 +155,7 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> Query:
         FROM v GROUP BY ask),
     seen AS (
         SELECT ask, bool_or(status = 'confirmed' AND member = 'in' AND active) AS present,
-               bool_or(status <> 'refuted' AND coalesce(active, true) AND hull_end >= on_date) AS possible,
+               bool_or(status <> 'refuted' AND coalesce(active, true) AND hull_end >= base) AS possible,
                records_of(record) AS records
         FROM d GROUP BY ask),
     known AS (
@@ -182,16 +183,25 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> Query:
 
 
 def consent(feature: Feature, options: FeatureOptions) -> str:
-    """ConsentCondition: consent to this trial signed up to the day judged; never known to be refused (rule 3)."""
+    """ConsentCondition: consent to this trial signed up to the day judged; never known to be refused (rule 3).
+
+    The lower bound is 0, not null, where the newest record of a consent stands against it (`consent.standing`).
+    """
+    consents = """
+        SELECT w.ask, w.base, f.record, f.status, f.date_from, f.date_to, f.until_from
+        FROM w JOIN fact_consent f ON f.patient = w.patient AND f.trial = w.trial"""
     return f"""
     WITH {ALL},
+    c AS ({standing(consents, "c.ask", "c.base")}),
+    barred AS (SELECT ask FROM c GROUP BY ask HAVING bool_or(barred) AND NOT bool_or(holds)),
     s AS (
-        SELECT w.ask, records_of(n.record) AS records FROM w JOIN anchor n ON n.ask = w.of AND n.anchor = 'consent'
-        WHERE n.record IS NOT NULL AND n.last <= w.base GROUP BY w.ask
-        UNION ALL
-        SELECT w.ask, records_of(f.record) FROM w JOIN fact_consent f ON f.patient = w.patient AND f.trial = w.trial
-        WHERE f.date_from IS NULL GROUP BY w.ask)
-    SELECT ask, 1 AS lower, NULL AS upper, any_value(records) AS records FROM s GROUP BY ask
+        SELECT w.ask, 1 AS lower, n.record FROM w JOIN anchor n ON n.ask = w.of AND n.anchor = 'consent'
+        WHERE n.record IS NOT NULL AND n.last <= w.base
+        UNION ALL SELECT ask, 1, record FROM c WHERE holds AND date_from IS NULL
+        UNION ALL SELECT c.ask, 0, c.record FROM c JOIN barred b ON b.ask = c.ask),
+    best AS (SELECT *, max(lower) OVER (PARTITION BY ask) AS most FROM s)
+    SELECT ask, max(lower) AS lower, NULL AS upper, records_of(record) AS records
+    FROM best WHERE lower = most GROUP BY ask
     """
 
 

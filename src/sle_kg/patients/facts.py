@@ -100,7 +100,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "fatal": "flag",
     },
     "statement": {"statement": "text", "value": "flag", "amount": "number", **_DATES},
-    "consent": {"trial": "text", **_DATES},
+    "consent": {"trial": "text", "status": "text", **_DATES, "until_from": "date", "until_to": "date"},
     "attestation": {"trial": "text", "criterion": "text", "value": "flag", **_DATES},
     "event": {"event": "text", "trial": "text", **_DATES},
     "completeness": {"section": "text", **_DATES},

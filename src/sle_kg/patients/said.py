@@ -13,34 +13,32 @@ from sle_kg.patients.recorder import RESULT_STATUSES, Recorder
 from sle_kg.patients.words import truth
 from sle_kg.units import UnitError, convert
 
-_NO_CONSENT = frozenset({"inactive", "rejected"})
+AGAINST = ("inactive", "rejected")
+"""Statuses of a consent that is withdrawn, replaced or refused."""
 
 
 def read_consent(recorder: Recorder, raw: RawRecord) -> None:
-    """A consent to research; a refusal, or the end of its period, leaves open what was signed before."""
-    status = raw.text("recordStatus")
-    trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
-    dates, sound = recorder.checked_dates(raw, "effective")
-    if status not in ("active", None):
+    """A consent to research, its withdrawal or its refusal; one that is only planned does not exist.
+
+    One that ends on a day which cannot be read may have ended before every other day.
+    """
+    status = raw.text("recordStatus") or "active"
+    if status not in ("active", *AGAINST):
         recorder.skipped["Consent that is not active"] += 1
-        if status in _NO_CONSENT and trials:
-            recorder.unread(raw, f"the consent is {status}", dates)
-            _end_of_consent(recorder, raw, trials, dates[0])
         return
-    if not sound:
+    dates, sound = recorder.checked_dates(raw, "effective")
+    if not sound and status == "active":
         return
+    until, known = recorder.checked_dates(raw, "effectiveEnd")
+    trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
+    row = {"status": status, "date_from": dates[0], "date_to": dates[1]}
+    row |= {"until_from": until[0] if known else date.min, "until_to": until[1]}
     for trial in (*trials,) or (None,):
-        recorder.facts.add("consent", raw, trial=trial, date_from=dates[0], date_to=dates[1])
-    recorder.evidence(raw, "Research consent", ", ".join(trials) or "bound to no trial", "effective")
-    if (end := recorder.dates(raw, "effectiveEnd")[1]) is not None:
-        recorder.unread(raw, "the consent has ended", (end, end))
-        _end_of_consent(recorder, raw, trials, end)
-
-
-def _end_of_consent(recorder: Recorder, raw: RawRecord, trials: list[str], day: date | None) -> None:
-    """Rows that come after what was signed before: a consent since some day, of unknown date."""
-    for trial in trials if day is not None else ():
-        recorder.facts.add("consent", raw, trial=trial, date_from=day, date_to=None)
+        recorder.facts.add("consent", raw, trial=trial, **row)
+    bound = ", ".join(trials) or "bound to no trial"
+    end = raw.text("effectiveEnd") if status == "active" else None
+    said = {"inactive": ", withdrawn or replaced", "rejected": ", refused"}.get(status, f", until {end}" if end else "")
+    recorder.evidence(raw, "Research consent", f"{bound}{said}", "effective")
 
 
 def read_statement(recorder: Recorder, raw: RawRecord) -> None:
@@ -61,7 +59,7 @@ def read_statement(recorder: Recorder, raw: RawRecord) -> None:
 
 
 def _attestation(recorder: Recorder, raw: RawRecord, row: dict[str, Any], sound: bool) -> None:
-    """One that cannot be read may say either: a row for both, so that an older one does not decide."""
+    """One that cannot be read may say either: a row without a value, so that an older one does not decide."""
     trial, criterion, value = raw.text("trialIdentifier"), raw.text("criterionIdentifier"), raw.flag("statedValue")
     if not trial or not criterion:
         recorder.unread(
@@ -70,8 +68,8 @@ def _attestation(recorder: Recorder, raw: RawRecord, row: dict[str, Any], sound:
     else:
         if value is None:
             recorder.unread(raw, "an attestation is true or false", UNKNOWN)
-        for said in (value,) if sound and value is not None else (True, False):
-            recorder.facts.add("attestation", raw, trial=trial, criterion=criterion, value=said, **row)
+        said = value if sound else None
+        recorder.facts.add("attestation", raw, trial=trial, criterion=criterion, value=said, **row)
         recorder.evidence(raw, f"Statement about {trial} {criterion}", truth(value), "effective")
 
 

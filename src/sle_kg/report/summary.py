@@ -76,8 +76,9 @@ class UnreadGroup:
 
     @property
     def what(self) -> str:
-        """The record's own words and code; a record that has neither says so."""
-        return " ".join(plain(part) for part in (self.display, self.code and f"({self.code})") if part) or "no code"
+        """Why, with the record's own words and code as far as it has any."""
+        words = " ".join(plain(part) for part in (self.display, self.code and f"({self.code})") if part)
+        return ": ".join(filter(None, (plain(self.why), words)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,7 +241,7 @@ def _unread(summary: PatientSummary) -> list[Line]:
         records = ", ".join(plain(record) for record in group.records[:_LISTED_RECORDS])
         more = len(group.records) - _LISTED_RECORDS
         rest = f" and {more} more" if more > 0 else ""
-        lines.append(Line(f"{plain(group.why)}: {group.what} [{records}{rest}]"))
+        lines.append(Line(f"{group.what} [{records}{rest}]"))
     if len(groups) > _LISTED_GROUPS:
         others = counted(len(groups) - _LISTED_GROUPS, "other code")
         lines.append(Line(f"and {others}, listed in the HTML and JSON reports"))
