@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -76,7 +77,8 @@ UNRIPE = trial(row("G", AllOf("g", (Judgement("j", "?"), leaf("a")))))
 @example(UNRIPE, [({}, {})])
 @settings(max_examples=100)
 def test_a_family_finds_what_the_evaluator_finds(made: Trial, patients: Known) -> None:
-    rules, top_of = RuleSet.of(made), families(made)
+    rules, top_of = of_kinds(RuleSet.of(made), CONSENT), families(made)
+    patients = [(rekeyed(known, CONSENT), said) for known, said in patients]
     for top in set(top_of.values()):
         members = [row for row in top_of if top_of[row] == top]
         own = part(rules, rules.reached(members), members)
@@ -99,9 +101,18 @@ KINDS_OF_LEAVES = {"a": "AgeCondition", "b": "WashoutCondition", "c": "Diagnosis
 """Features of the random trees as such that only rise, run out (twice), or stay where results are repeated."""
 
 
-def with_time(rules: RuleSet) -> RuleSet:
-    """The rules over features that time changes."""
-    features = {feature(name): feature(name, kind) for name, kind in KINDS_OF_LEAVES.items()}
+CONSENT = {"a": "ConsentCondition", **dict.fromkeys("bcd", "ScoreCondition")}
+"""One feature is a consent, of which records may speak against it: its lower bound is then 0."""
+
+
+def rekeyed(known: Bounds, kinds: Mapping[str, str]) -> Bounds:
+    """The bounds of features by name under their kinds."""
+    return {slug(name, kind): known[slug(name)] for name, kind in kinds.items() if slug(name) in known}
+
+
+def of_kinds(rules: RuleSet, kinds: Mapping[str, str]) -> RuleSet:
+    """The rules over features of these kinds."""
+    features = {feature(name): feature(name, kind) for name, kind in kinds.items()}
 
     def timed(of: Leaf, _: bool) -> Leaf:
         return replace(of, feature=features[of.feature])
@@ -116,8 +127,8 @@ def with_time(rules: RuleSet) -> RuleSet:
 @given(trials(), st.lists(st.tuples(bounds(), attestations), min_size=1, max_size=6))
 @settings(max_examples=50)
 def test_time_helps_whom_the_search_for_dates_would_look_at(made: Trial, patients: Known) -> None:
-    rules, top_of = with_time(RuleSet.of(made)), families(made)
-    timed = [({slug(n, kind): known[slug(n)] for n, kind in KINDS_OF_LEAVES.items()}, said) for known, said in patients]
+    rules, top_of = of_kinds(RuleSet.of(made), KINDS_OF_LEAVES), families(made)
+    timed = [(rekeyed(known, KINDS_OF_LEAVES), said) for known, said in patients]
     for top in set(top_of.values()):
         members = [row for row in top_of if top_of[row] == top]
         own = part(rules, rules.reached(members), members)

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from caselib import ON, Asked, Case, complete, consent, diagnosis, drug, example, flat, person
+from caselib import ON, Asked, Case, attest, complete, consent, diagnosis, drug, example, flat, person
 from cohorts import GROUPS, Row, cohort_of, judged, screened, write_tables
 from sle_kg.cohort.run import VERDICT_COLUMNS, Wanted, run
 from sle_kg.cohort.summary import CohortSummary
 from sle_kg.cohort.tables import CohortTables
 from sle_kg.errors import InputError
 from sle_kg.patients.facts import COLUMNS
-from sle_kg.screening import Options
+from sle_kg.screening import Options, Session
 from sle_kg.trials import screenable
 
 SAMPLE = [
@@ -47,6 +47,8 @@ PEOPLE = [
         + [("no consent", example("a-01", without="Consent")), ("nobody knows", [person(None, None)])]
         + [("child", example("a-01", person("2015-01-01"))), ("waiting", example("b-38")), ("b", example("b-01"))]
         + [("steroid", [person(), diagnosis("sct:55464009"), drug("rx:8640", "2026-01-01", dose=40), complete()])]
+        + [("withdrawn", example("a-01", {**consent("NCT06892145"), "status": "inactive", "id": "w"}))]
+        + [("attested", example("a-01", attest("NCT06892145/I06", True), without=r"supplementalOxygen"))]
         + [("bound", [person("1970-01-01", "male"), consent("NCT06106906"), complete("conditions")])]
     )
 ]
@@ -138,6 +140,30 @@ def test_candidates_come_with_the_fewest_unknown_rows_first(whole: tuple[CohortS
         assert [one.patient for one in trial.candidates] == [row["patient"] for row in mine]
         assert trial.candidates_in_all == len(mine)
         assert trial.nothing_against == sum(row["nothing_against"] for row in mine)
+
+
+def test_candidates_have_the_open_rows_of_screening(whole: tuple[CohortSummary, list[Row]], people: Path) -> None:
+    session = Session([people.parent / "patients.json"], Options(on=ON))
+    expected = {}
+    for verdict in session.judge(session.data.patients, lambda done: None):
+        parents = {row.parent for row in verdict.criteria}
+        unknown = [row.id for row in verdict.criteria if row.status == "unknown" and row.decisive]
+        expected[verdict.trial, verdict.patient] = tuple(row for row in unknown if row not in parents)
+    for trial in whole[0].trials:
+        assert [one.open for one in trial.candidates] == [
+            expected[trial.trial.id, one.patient] for one in trial.candidates
+        ]
+    attested = next(one for one in whole[0].trials[-1].candidates if "attested" in one.patient)
+    assert (attested.verdict, attested.open, attested.settled_by) == ("eligible", ("I06e",), ())
+
+
+def test_who_withdrew_consent_is_nobody_to_call_first(whole: tuple[CohortSummary, list[Row]]) -> None:
+    withdrew, signs = (
+        next(row for row in whole[1] if row["trial"] == "NCT06892145" and row["patient"] == name)
+        for name in ("withdrawn", "no-consent")
+    )
+    assert [dict(row["status"])["I01"] for row in (withdrew, signs)] == ["unknown", "unknown"]
+    assert [row["nothing_against"] for row in (withdrew, signs)] == [False, True]
 
 
 def test_overlap_counts_patients_of_two_trials(whole: tuple[CohortSummary, list[Row]]) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CONTEXT = b"sle_kg.context"
 """Key of the context in the metadata of the file."""
-_LISTS = {OPEN: ("trial", "row", "kind", "settles"), GAIN: ("trial", "change", "step", "verdict")}
+_LISTS = {OPEN: ("trial", "row", "kind", "top_open", "settles"), GAIN: ("trial", "change", "step", "verdict")}
 """Tables kept as a list of structures in each patient's row, and their columns."""
 
 
@@ -54,6 +54,7 @@ def context(options: Options, trials: Sequence[str], engine: str, what_if: bool)
         list(trials),
         engine,
         what_if,
+        list(_LISTS.items()),
     ]
     digest = hashlib.sha256(json.dumps(said).encode())
     for folder in ("trials", "ontology"):

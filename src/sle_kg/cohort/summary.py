@@ -33,7 +33,7 @@ AHEAD = "ahead"
 """The table of what statuses do not tell: `number`, `trial` (its place), `clear`, `earliest`."""
 TOLD = {
     CLEAR: "number BIGINT, trial INTEGER",
-    OPEN: "number BIGINT, trial INTEGER, row INTEGER, kind VARCHAR, settles BOOLEAN",
+    OPEN: "number BIGINT, trial INTEGER, row INTEGER, kind VARCHAR, top_open BOOLEAN, settles BOOLEAN",
     WAITING: "number BIGINT, trial INTEGER",
     FIRST_DAY: "number BIGINT, trial INTEGER, day DATE",
     GAIN: "number BIGINT, trial INTEGER, change INTEGER, step INTEGER, verdict VARCHAR",
@@ -82,7 +82,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An open row: `settles` patients whose verdict either answer makes known, `open` in so many undetermined ones."""
+    """An open row: `settles` patients whose verdict either answer makes known, `open` in so many undetermined ones.
+
+    Where the top-level row above it is attested, it keeps nobody undetermined and is not counted.
+    """
 
     row: str
     words: str
@@ -217,7 +220,8 @@ class Counts:
             self._add_gains(connection, place)
         clear = f"SELECT trial, count(*) FROM {AHEAD} WHERE clear GROUP BY 1"
         self._clear.update(dict(connection.execute(clear).fetchall()))
-        asked = f"SELECT trial, row, kind, count(*), count(*) FILTER (WHERE settles) FROM {OPEN} GROUP BY ALL"
+        asked = f"""SELECT trial, row, kind, count(*), count(*) FILTER (WHERE settles)
+            FROM {OPEN} WHERE top_open GROUP BY ALL"""
         for trial_place, row, kind, open_in, settled in connection.execute(asked).fetchall():
             self._open[trial_place, row, kind] += open_in
             self._settles[trial_place, row] += settled

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 CLEAR = "clear_patient"
 """Patients whom no row excludes and against whom nothing speaks: `number`, `trial` (its place)."""
 OPEN = "open_row"
-"""Open rows of undetermined patients: `number`, `trial`, `row` (its place), `kind`, and whether it `settles` him."""
+"""Open rows that decide, of patients whom no row excludes: `number`, `trial`, `row` (its place), `kind`, whether its
+top-level row is open as well (`top_open`; else that is attested), and whether the row `settles` the patient."""
 WAITING = "waiting"
 """Patients for whom time alone could help: `number`, `trial` (its place)."""
 
@@ -75,9 +76,10 @@ class TopRows:
             found = family.look(chunk.patients(here[of], self.reached[top]))
             clear[of] &= found.clear
             for row, kinds, settles in found.open:
-                who = np.flatnonzero((kinds != CLOSED) & unknown[top][of])
-                settling = settles[who] & alone[of[who]]
-                open_rows.append(_open_rows(chunk.numbers[here[of[who]]], trial, self.place[row], kinds[who], settling))
+                who = np.flatnonzero(kinds != CLOSED)
+                top_open = unknown[top][of[who]]
+                flags = (top_open, settles[who] & alone[of[who]] & top_open)
+                open_rows.append(_open_rows(chunk.numbers[here[of[who]]], trial, self.place[row], kinds[who], *flags))
         _insert(connection, CLEAR, trial, chunk.numbers[here[clear]])
         return open_rows
 
@@ -117,16 +119,17 @@ def open_schema() -> pa.Schema:
     import pyarrow as pa
 
     place, word = pa.int32(), pa.dictionary(pa.int8(), pa.string())
-    return pa.schema({"number": pa.int64(), "trial": place, "row": place, "kind": word, "settles": pa.bool_()})
+    flags = dict.fromkeys(("top_open", "settles"), pa.bool_())
+    return pa.schema({"number": pa.int64(), "trial": place, "row": place, "kind": word, **flags})
 
 
-def _open_rows(numbers: Numbers, trial: int, row: int, kinds: Kinds, settling: Flags) -> pa.RecordBatch:
+def _open_rows(numbers: Numbers, trial: int, row: int, kinds: Kinds, *flags: Flags) -> pa.RecordBatch:
     """An open row of some patients."""
     import pyarrow as pa
 
     same = (np.full(len(numbers), place, np.int32) for place in (trial, row))
     words = pa.DictionaryArray.from_arrays(kinds, list(KINDS))
-    return pa.record_batch([numbers, *same, words, settling], schema=open_schema())
+    return pa.record_batch([numbers, *same, words, *flags], schema=open_schema())
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, trial: int, numbers: Numbers) -> None:
