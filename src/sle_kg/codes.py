@@ -9,7 +9,9 @@ from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOINC, MEDDRA, RXNORM, S
 Coding = tuple[str, str, str]
 """System URI, code, display text (each may be empty)."""
 CodeMap = Mapping[tuple[str, str], str]
-"""The user's own codes: (system, code) to a key of the ontology, or to `other`."""
+"""The user's own codes: (system, code) to a key of the ontology, to `other`, or to one of `ROUTES`."""
+ROUTES = frozenset({"oral", "intravenous", "other-systemic", "local"})
+"""Routes of medicines as the fact tables tell them apart."""
 
 KINDS = {ATC: "atc", ICD10: "icd", ICD10CM: "icd", CVX: "cvx"}
 """Systems whose codes are decided as codes, whether or not a table holds them. CVX is a flat list."""

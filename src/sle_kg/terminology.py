@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 import pyoxigraph as ox
 
 from sle_kg import ontology
-from sle_kg.codes import KINDS, CodeMap, Coding, in_hierarchy, is_above, normalise_code, normalise_system
+from sle_kg.codes import KINDS, ROUTES, CodeMap, Coding, in_hierarchy, is_above, normalise_code, normalise_system
 from sle_kg.namespaces import ATC, LOCAL_CODES, LOINC, RDF, RDFS, SLE
 from sle_kg.ontology import LaboratoryTest
 
@@ -29,6 +29,8 @@ UNMAPPED = "unmapped"
 OTHER = "other"
 LOCAL_PRODUCTS = "localProduct"
 """The value set of topical, inhaled and other local products: a member is in no other set of medicines (rule 12)."""
+SYSTEMIC_ONLY = "systemicOnly"
+"""The value set of medicines of which there are no such products."""
 
 TOLD_BY_DIAGNOSES = ("carTCellProduct",)
 """Value sets of treatments that a diagnosis may tell of: personal history of CAR-T cell therapy (Z92.850)."""
@@ -147,7 +149,7 @@ class Terminology:
 
     def _concepts_of(self, system: str, code: str, code_map: CodeMap) -> tuple[str, ...]:
         """The concepts of one coding."""
-        if (mapped := code_map.get((system, code.strip()))) is not None:
+        if (mapped := code_map.get((system, code.strip()))) is not None and mapped not in ROUTES:
             return (mapped,)
         system = normalise_system(system)
         code = normalise_code(system, code)
@@ -167,6 +169,10 @@ class Terminology:
     def is_local_product(self, concept: str) -> bool:
         """Whether the concept is a topical, inhaled or other local product, never a systemic exposure (rule 12)."""
         return any(self._decide(text, LOCAL_PRODUCTS) == "in" for text in concept.split("|"))
+
+    def is_systemic_only(self, concept: str) -> bool:
+        """Whether the concept is a medicine without products for local use, systemic by whatever route (rule 12)."""
+        return all(self._decide(text, SYSTEMIC_ONLY) == "in" for text in concept.split("|"))
 
     def label(self, concept: str) -> str:
         """What to call a concept text in a sentence: the label of its key or drugs, else its codes."""

@@ -5,7 +5,9 @@ import pytest
 
 from patients.fhir_builder import concept, dosage, order, quantity, read, reasons, resource, rows, snomed, statement
 from sle_kg.namespaces import ATC, RXNORM
+from sle_kg.patients.codemap import read_code_map
 from sle_kg.patients.medicine import periods
+from sle_kg.terminology import terminology
 
 PREDNISONE = concept(RXNORM, "8640")
 DAY = date(2026, 1, 1)
@@ -387,6 +389,40 @@ def test_a_route_that_is_not_understood_may_be_local(tmp_path, route, way, taken
     row = rows(data, "exposure")[0]
     assert (row["route"], row["taken"]) == (way, taken)
     assert reasons(data) == (["the route is not known: it may be local"] if taken == "uncertain" else [])
+
+
+@pytest.mark.parametrize(
+    ("code", "taken"),
+    [
+        (concept(RXNORM, "3002"), "yes"),  # cyclophosphamide
+        (concept(ATC, "L04AG04"), "yes"),  # belimumab
+        (concept(ATC, "L01FA01"), "yes"),  # rituximab
+        (concept(ATC, "L04AD02"), "uncertain"),  # tacrolimus: there are ointments
+        (concept(ATC, "L04AX03"), "uncertain"),  # methotrexate: the tables do not tell
+        (concept(ATC, "L01FG01"), "uncertain"),  # bevacizumab: injected into the eye
+    ],
+)
+def test_what_has_no_local_product_is_systemic_by_any_route(tmp_path, code, taken):
+    row = only(tmp_path, statement(code, dosage=[{**dosage(quantity(5, "mg")), "route": concept("urn:routes", "X")}]))
+    assert (row["route"], row["taken"]) == (None, taken)
+
+
+@pytest.mark.parametrize("way", ["oral", "intravenous", "other-systemic", "local"])
+def test_the_user_tells_the_routes_of_his_own_codes(tmp_path, way):
+    lines = [{**dosage(quantity(5, "mg")), "route": concept("urn:routes", "X")}]
+    file = tmp_path / "codes.csv"
+    file.write_text(f"system,code,key\nurn:routes,X,{way}\n", encoding="utf-8")
+    codes = read_code_map(file, terminology())
+    data = read(tmp_path, statement(PREDNISONE, dosage=lines), code_map=codes)
+    assert [(row["route"], row["taken"]) for row in rows(data, "exposure")] == [(way, "yes")]
+    assert reasons(data) == []
+    assert read_code_map(file, terminology(), routes=False) == {}
+
+
+def test_a_drug_whose_code_the_user_calls_a_route_stays_unmapped(tmp_path):
+    codes = {("urn:drugs", "X"): "oral"}
+    data = read(tmp_path, statement(concept("urn:drugs", "X")), code_map=codes)
+    assert [row["concept"] for row in rows(data, "exposure")] == ["unmapped"]
 
 
 def test_an_order_by_a_route_that_is_not_understood_stays_one(tmp_path):

@@ -59,7 +59,7 @@ def evidence(
     chosen = sorted(set().union(*wanted.values()))
     if not chosen:
         return ()
-    code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
+    code_map = read_code_map(options.code_map, terminology(), routes=False) if options.code_map else {}
     facts = PatientData(tables.read_only(chosen, options.on, code_map, evidence=True), {}, chosen)
     session = Session(facts, replace(options, trials=tuple(wanted), code_map=None, engine="sql"))
     return tuple(

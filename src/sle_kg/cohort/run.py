@@ -90,7 +90,7 @@ def run(
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what a chunk gave back
     check_options(options)
     wanted = wanted or Wanted()
-    code_map = read_code_map(options.code_map, terminology()) if options.code_map else {}
+    code_map = read_code_map(options.code_map, terminology(), routes=False) if options.code_map else {}
     trials = chosen_trials(options.trials)
     further = further_features(trials, options.readings, options.windows) if wanted.what_if else None
     judge = SqlJudge(trials, options, terminology(), further)

@@ -1,10 +1,11 @@
-"""The user's own codes: a CSV file with the columns system, code and key, where key may be `other`."""
+"""The user's own codes: a CSV file with the columns system, code and key, where key may be `other` or a route."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
+from sle_kg.codes import ROUTES
 from sle_kg.errors import InputError
 from sle_kg.patients.elements import plain_system
 from sle_kg.terminology import OTHER, Terminology
@@ -12,8 +13,8 @@ from sle_kg.terminology import OTHER, Terminology
 _COLUMNS = ["system", "code", "key"]
 
 
-def read_code_map(file: Path, terminology: Terminology) -> dict[tuple[str, str], str]:
-    """The keys of the user's codes by (system, code).
+def read_code_map(file: Path, terminology: Terminology, routes: bool = True) -> dict[tuple[str, str], str]:
+    """The keys of the user's codes by (system, code); without `routes` only those of what records are about.
 
     Raises InputError, naming the line and the cure, for a file that cannot be read, a wrong header or number of
     columns, an unknown key, and a code that is given two keys.
@@ -33,11 +34,11 @@ def read_code_map(file: Path, terminology: Terminology) -> dict[tuple[str, str],
         system, code, key = (cell.strip() for cell in row)
         if not code:
             raise InputError(f"{file}, line {number}: the column code is empty")
-        if key != OTHER and not terminology.knows(key):
+        if key not in (OTHER, *ROUTES) and not terminology.knows(key):
             raise InputError(
                 f"{file}, line {number}: {key!r} is no key of the fact tables: use one of them, or {OTHER!r}"
             )
         known = found.setdefault((plain_system(system), code), key)
         if known != key:
             raise InputError(f"{file}, line {number}: the code {code!r} already has the key {known!r}")
-    return found
+    return found if routes else {code: key for code, key in found.items() if key not in ROUTES}

@@ -70,10 +70,14 @@ def read_exposure(recorder: Recorder, raw: RawRecord) -> None:
 
 
 def _route(recorder: Recorder, raw: RawRecord, concept: str) -> tuple[str | None, bool]:
-    """The route, and whether it is understood; a product for local use is local whatever the record says."""
+    """The route, and whether it is known to be systemic or local.
+
+    A product for local use is local whatever the record says; what has no such product is systemic by any route.
+    """
     if recorder.terminology.is_local_product(concept):
         return "local", True
-    return route(raw.codings("routeCoding"))
+    way, understood = route(raw.codings("routeCoding"), recorder.code_map)
+    return way, understood or recorder.terminology.is_systemic_only(concept)
 
 
 def _dose(recorder: Recorder, raw: RawRecord) -> tuple[Decimal | None, str | None]:

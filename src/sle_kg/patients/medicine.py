@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sle_kg.codes import Coding
+from sle_kg.codes import ROUTES, CodeMap, Coding
 from sle_kg.namespaces import SNOMED
 from sle_kg.patients.dates import words
 from sle_kg.patients.raw import RawRecord
@@ -121,10 +121,13 @@ def timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
     return None, None
 
 
-def route(codings: list[Coding]) -> tuple[str | None, bool]:
-    """The route of a medicine by its SNOMED CT codes, None where they say nothing or differ; whether they are
-    understood: what states no route is systemic, but a code that is not known may be of a local one (rule 12).
+def route(codings: list[Coding], code_map: CodeMap) -> tuple[str | None, bool]:
+    """The route of a medicine by its SNOMED CT codes and the user's own, None where they say nothing or differ; whether
+    they are understood: what states no route is systemic, but a code that is not known may be of a local one (rule 12).
     """
-    found = {_ROUTES[code] for system, code, _ in codings if system == SNOMED and code in _ROUTES}
+    said = (
+        code_map.get((system, code)) or (_ROUTES.get(code) if system == SNOMED else None) for system, code, _ in codings
+    )
+    found = {way for way in said if way in ROUTES}
     understood = len({way == "local" for way in found}) == 1 or not any(code for _, code, _ in codings)
     return found.pop() if len(found) == 1 else None, understood
