@@ -37,6 +37,7 @@ WORDS: Mapping[str, tuple[str | None, ...]] = {
     "criticality": ("high", "low", None),
     "sex": ("female", "male", None),
     "method": ("echocardiography", None),
+    "limits_for": ("female", "male", None),
     "text": ("III", "IV", "V", "III+V", "II", None),
     "consent.trial": ("NCT06106906", "NCT06150651", "NCT06892145", None),
     "consent.status": ("active", "active", "inactive", "rejected"),

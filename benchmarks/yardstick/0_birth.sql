@@ -1,5 +1,8 @@
--- What is dated before the patient was born is not believed: the date is not known, the fact uncertain. It is rare, so
--- rows are corrected where they are.
+-- What is dated before the patient was born is not believed: the date is not known, the fact uncertain. Nor is a limit
+-- of normal for another sex. Both are rare, so rows are corrected where they are.
+
+UPDATE source_measurement f SET uln = NULL
+FROM source_patient p WHERE p.patient = f.patient AND f.limits_for IS NOT NULL AND f.limits_for IS DISTINCT FROM p.sex;
 
 UPDATE source_measurement f
 SET date_from = NULL, date_to = NULL, low = NULL, high = NULL, uln = NULL, positive = NULL,

@@ -64,8 +64,6 @@ def vague(random: Random, day: dt.date) -> tuple[dt.date | None, dt.date | None]
 
 def near(random: Random) -> dt.date:
     """A day around the limits of windows, sometimes long ago, seldom after screening."""
-    if random.random() < 0.02:
-        return dt.date(random.randint(1900, 1960), random.randint(1, 12), random.randint(1, 28))  # mostly before birth
     limits = [0, 3, 7, 14, 15, 28, 29, 56, 57, 58, 90, 91, 97, 112, 168, 183, 184, 365, 700]
     return ON - dt.timedelta(days=random.choice(limits) + random.choice([-1, 0, 0, 1, random.randint(-5, 40)]))
 
@@ -113,7 +111,19 @@ def history(random: Random, patient: str) -> Facts:
         _procedure(random, writer)
     _rest(random, writer)
     _consents(Random(f"{patient} {born} consents"), writer)
+    _impossible(Random(f"{patient} {born}"), writer.facts)
     return writer.facts
+
+
+def _impossible(random: Random, facts: Facts) -> None:
+    """Seldom a date before birth; limits of normal for one sex. Its own dice leave those of the history as they are."""
+    for row in facts["measurement"]:
+        row["limits_for"] = random.choice([*[None] * 9, "female", "male"])
+    for table in ("measurement", "condition", "exposure", "procedure", "immunization", "allergy", "statement"):
+        for row in facts[table]:
+            if random.random() < 0.015:
+                first = next(name for name in row if name.endswith("_from"))
+                row[first] = row[first.replace("_from", "_to")] = dt.date(random.randint(1900, 1960), 5, 1)
 
 
 def _consents(random: Random, writer: Writer) -> None:

@@ -107,7 +107,7 @@ class Naive(Results, Diagnoses, Medicines):
             abated_later = row["abated_from"] is not None and row["abated_from"].toordinal() > self.base
             active = True if abated_later else row["ongoing"]
             present = present or (row["status"] == "confirmed" and status == "in" and active is True)
-            may_last = any(end >= self.on for _, end in self.condition_worlds(row))
+            may_last = any(end >= self.base for _, end in self.condition_worlds(row))
             possible = possible or (row["status"] != "refuted" and active is not False and may_last)
         negative, positive = tested[1] == 0, tested[0] == 1
         lower = Fraction(1) if not negative and (positive or present) else None

@@ -177,7 +177,9 @@ DOUBTED: Mapping[str, Mapping[str, Any]] = {
 
 
 def believable(facts: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-    """The facts of a patient, those dated before birth without that date and uncertain."""
+    """The facts of a patient, those dated before birth without that date and uncertain; no limits for another sex."""
+    sexes = {row["sex"] for row in facts.get("patient", ())}
+    facts = {**facts, "measurement": [_limited(row, sexes) for row in facts.get("measurement", ())]}
     births = [row["birth_from"] for row in facts.get("patient", ()) if row["birth_from"] is not None]
     return {
         table: [_doubted(table, row, min(births)) if births and table in DOUBTED else row for row in rows]
@@ -185,8 +187,14 @@ def believable(facts: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
     }
 
 
+def _limited(row: Row, sexes: set[str | None]) -> Row:
+    return {**row, "uln": None, "lln": None} if row.get("limits_for") not in (None, *sexes) else row
+
+
 def _doubted(table: str, row: Row, born: dt.date) -> Row:
     stems = [name.removesuffix("_to") for name in row if name.endswith("_to")]
+    if table == "exposure":
+        stems = [stem for stem in stems if stem != "recorded"]
     if not any(row[f"{stem}_to"] is not None and row[f"{stem}_to"] < born for stem in stems):
         return row
     made = dict(row)

@@ -1,8 +1,9 @@
-"""Facts whose date lies before the patient's birth: the date is wrong, and so perhaps the fact.
+"""Facts that the patient himself contradicts: a date before his birth, a limit of normal for the other sex.
 
 What cannot be is not believed (rule 5 of CONTRACT section 4 knows no such date): the date is not known, a diagnosis,
 medicine, procedure, vaccine or allergy is uncertain, and a result or statement says nothing, as where a date is none.
-`patients.recorder` does the same, and tells of it, where it knows the patient; here it is done for fact tables.
+`patients.recorder` does the same, and tells of it, where it knows the patient; here it is done for fact tables. A limit
+that is for one sex is known only of patients of whom that sex is recorded.
 """
 
 from __future__ import annotations
@@ -25,24 +26,32 @@ _DOUBTED: dict[str, dict[str, str]] = {
 """What becomes of the columns of a row of which a date lies before birth; `{0}` is the column."""
 DATED = tuple(_DOUBTED)
 """The fact tables whose dates are compared with birth."""
+_BESIDE = {"exposure": ("recorded_from",)}
+"""Dates that are not compared: when a medicine was stated."""
 _TOGETHER = ("procedure",)
 """Tables of which all dates are given up with one."""
 
 
-def believed(table: str, columns: Mapping[str, str], born: str) -> dict[str, str]:
-    """Columns of a fact table as SQL, by name: what is believed of them, `born` being the first possible day of birth.
+def believed(table: str, columns: Mapping[str, str], person: str) -> dict[str, str]:
+    """Columns of a fact table as SQL, by name: what is believed of them.
 
-    `columns` gives each column as it is in the table.
+    `columns` gives each column as it is in the table, `person` the alias of the patients, with `born`, the first
+    possible day of birth, and `sex`.
     """
     if table not in _DOUBTED:
         return dict(columns)
-    pairs = [(name, name.replace("_from", "_to")) for name in COLUMNS[table] if name.endswith("_from")]
+    born = f"{person}.born"
+    firsts = (name for name in COLUMNS[table] if name.endswith("_from") and name not in _BESIDE.get(table, ()))
+    pairs = [(name, name.replace("_from", "_to")) for name in firsts]
     wrong = " OR ".join(f"{columns[last]} < {born}" for _, last in pairs)
     made = dict(columns)
+    if table == "measurement":
+        other = f"{columns['limits_for']} IS DISTINCT FROM {person}.sex AND {columns['limits_for']} IS NOT NULL"
+        made |= {one: f"CASE WHEN {other} THEN NULL ELSE {columns[one]} END" for one in ("uln", "lln") if one in made}
     for first, last in pairs:
         gone = wrong if table in _TOGETHER else f"coalesce({columns[last]}, {columns[first]}) < {born}"
         made |= {name: f"CASE WHEN {gone} THEN NULL ELSE {columns[name]} END" for name in (first, last)}
     for name, doubted in _DOUBTED[table].items():
         if name in columns:
-            made[name] = f"CASE WHEN {wrong} THEN {doubted.format(columns[name])} ELSE {columns[name]} END"
+            made[name] = f"CASE WHEN {wrong} THEN {doubted.format(columns[name])} ELSE {made[name]} END"
     return made

@@ -53,27 +53,28 @@ def open_database(
     Nothing is read from or written to disk or network.
     """
     connection = empty_database()
-    connection.register("arrow_birth", tables["patient"])
+    connection.register("arrow_person", tables["patient"])
     for name, table in tables.items():
         connection.register(f"arrow_{name}", table)
         connection.execute(f"CREATE TABLE fact_{name} AS {_fact(name)}")
         connection.unregister(f"arrow_{name}")
-    connection.unregister("arrow_birth")
+    connection.unregister("arrow_person")
     concepts = [row[0] for row in connection.execute(concepts_query("fact_")).fetchall()]
     load_references(connection, [*terminology_references(concepts, value_sets, terminology), *score_references()])
     return connection
 
 
 def _fact(name: str) -> str:
-    """SELECT: the rows of an Arrow table, numbered in their order; what is dated before birth is not believed."""
+    """SELECT: the rows of an Arrow table, numbered in their order; what the patient's birth or sex contradicts is not believed."""
     rows = f"SELECT *, row_number() OVER () AS row_id FROM arrow_{name}"
     if name not in DATED:
         return rows
     columns = {column: f"s.{column}" for column in COLUMNS[name]}
-    changed = (f"{sql} AS {column}" for column, sql in believed(name, columns, "p.born").items())
+    changed = (f"{sql} AS {column}" for column, sql in believed(name, columns, "p").items())
     return f"""SELECT s.patient, s.record, {", ".join(changed)}, s.row_id
         FROM ({rows}) s LEFT JOIN (
-            SELECT patient, min(birth_from) AS born FROM arrow_birth GROUP BY patient) p ON p.patient = s.patient
+            SELECT patient, min(birth_from) AS born, max(sex) AS sex FROM arrow_person GROUP BY patient) p
+            ON p.patient = s.patient
         ORDER BY s.row_id"""
 
 

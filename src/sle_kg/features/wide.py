@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 WIDE = "wide"
 """The table of bounds: `number` of the patient, and two columns for each feature."""
 PERSON = "person"
-"""The patients: `number` (from 0, in the order of their ids), `patient`, `born` (first possible day, or null)."""
+"""The patients: `number` (from 0, in the order of their ids), `patient`, `born` (first possible day), `sex`."""
 NUMBERED = ("exposure",)
 """Fact tables whose rows are told apart by a number, in their order."""
 UNUSED = ("record", "adverse_event")
@@ -314,7 +314,7 @@ class WideScript:
     def _fact(self, name: str) -> str:
         """SELECT: a fact table with the numbers of patients for their ids; of measurements what queries may ask for.
 
-        What is dated before birth is not believed (`births`).
+        What the patient's birth or sex contradicts is not believed (`births`).
         Evidence is not collected, and a test that is a value of few is compared faster than a text.
         """
         columns = {column: f"s.{column}" for column in ("record", *COLUMNS[name])}
@@ -323,7 +323,7 @@ class WideScript:
             columns |= {"record": "CAST(NULL AS VARCHAR)", "test": f"CAST(s.test AS ENUM({self._tests}))"}
             del columns["lln"]
             where = f"WHERE s.test IN ({self._tests})"
-        columns = believed(name, columns, "p.born")
+        columns = believed(name, columns, "p")
         if name in NUMBERED:
             columns["row_id"], source = "s.row_id", f"(SELECT *, row_number() OVER () AS row_id FROM {source})"
         said = ", ".join(f"{column} AS {as_name}" for as_name, column in columns.items())
@@ -409,8 +409,8 @@ BITS = 60
 """Flags of different features that a column holds, one bit each."""
 
 _PERSON = """
-    SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS number, patient, born
-    FROM (SELECT patient, min(birth_from) AS born FROM source_patient
+    SELECT CAST(row_number() OVER (ORDER BY patient) - 1 AS INTEGER) AS number, patient, born, sex
+    FROM (SELECT patient, min(birth_from) AS born, max(sex) AS sex FROM source_patient
           WHERE patient IS NOT NULL GROUP BY patient) every"""
 
 

@@ -38,6 +38,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "high": "number",
         "uln": "number",
         "lln": "number",
+        "limits_for": "text",
         "positive": "flag",
         "below_quantification": "flag",
         "method": "text",

@@ -31,6 +31,8 @@ _VALUES = ("measuredValue", "statedValue", "valueCoding", "textValue")
 _COMPARATORS = ("<", "<=", ">=", ">")
 _NOT_PLAIN = re.compile(r" (?:no|not|non(?! rebreather| invasive)|without|never|off|\d+) ")
 """A word in a text on oxygen that turns or refines the others: `no mask`, `nasal cannula 8 L/min`."""
+_FOR = {"female": ", for women", "male": ", for men"}
+"""Words for the sex that limits of normal are for."""
 _TITER = re.compile(r"1\s*:\s*(\d{1,7})")
 _NEGATED = re.compile(r"\b(?:no|not|non|without)\b", re.IGNORECASE)
 _SCALE = re.compile(r"\{\D*(?:\b0 *(?:-|–|to|\.\.)|/) *(\d+)\D*\}")
@@ -103,6 +105,7 @@ class MeasurementReader:
             "high": high,
             "uln": _limit(raw, "referenceHigh", unit, test),
             "lln": _limit(raw, "referenceLow", unit, test),
+            "limits_for": sex if (sex := raw.text("referenceSex")) in _FOR else None,
             "positive": _is_present(low, high) if test.presence else positive,
             "below_quantification": (comparator or "").startswith("<") if test.viral_load else None,
             "shown": _shown(raw, value, unit, comparator),
@@ -324,4 +327,4 @@ def _shown(raw: RawRecord, value: Decimal, unit: str | None, comparator: str | N
         return shown
     other = unit_words(raw.text("referenceHighUnit"))
     limit_words = f"{plain(limit)} {other if other != words else ''}".rstrip()
-    return f"{shown} (upper limit {limit_words})"
+    return f"{shown} (upper limit {limit_words}{_FOR.get(raw.text('referenceSex') or '', '')})"

@@ -38,7 +38,7 @@ FHIR_TYPE = {
 PROPERTIES = frozenset(
     """subject partOfRecord coding concept display recordStatus birthDate gender
     effective effectiveEnd measuredValue statedValue textValue valueCoding comparator ucumUnit interpretation
-    referenceLow referenceHigh referenceLowUnit referenceHighUnit dataAbsentReason methodCoding
+    referenceLow referenceHigh referenceLowUnit referenceHighUnit referenceSex dataAbsentReason methodCoding
     verificationStatus clinicalStatus onset onsetEnd abatement abatementEnd abated recorded severityCoding
     intent doNotPerform started ended asserted routeCoding doseValue doseUnit frequency period periodUnit asNeeded
     allergyType criticality actuality eventGrade seriousnessCoding causalityCoding outcomeCoding doseLimiting

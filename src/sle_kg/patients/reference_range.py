@@ -1,7 +1,7 @@
 """Limits of normal: of the reference ranges of a result, those that may be the patient's.
 
-A record is read apart from its patient, so a range for one sex is taken for that of the patient, as laboratories print
-it; a limit for some age or another group is not known to fit.
+A record is read apart from its patient, so a range for one sex is kept with that sex, and holds only for patients of
+whom it is recorded (`features.births`); a limit for some age or another group is not known to fit.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ _NO_PATIENT = re.compile(
     re.IGNORECASE,
 )
 """Groups that reference ranges are for and no patient of a trial is in: the pregnant (SNOMED CT 77386006), children."""
+_SEXES = {
+    "female": re.compile(r"248152002|f|.*\b(?:female|wom[ae]n)s?\b.*", re.IGNORECASE | re.DOTALL),
+    "male": re.compile(r"248153007|m|.*\b(?:male|m[ae]n)s?\b.*", re.IGNORECASE | re.DOTALL),
+}
+"""Groups and words by which a reference range is for one sex (SNOMED CT, HL7, words)."""
 _OF_AGE = re.compile(r"^(?!.*adult).*\b(?:years?|yrs?|aged?)\b", re.IGNORECASE | re.DOTALL)
 """A text by which a reference range is for some age, and not for adults."""
 
@@ -29,7 +34,8 @@ _OF_AGE = re.compile(r"^(?!.*adult).*\b(?:years?|yrs?|aged?)\b", re.IGNORECASE |
 def limits_of_normal(part: dict[str, Any]) -> dict[str, Decimal | str | None]:
     """The limits of normal of an observation or component with their units, as properties of a raw record.
 
-    Only those that every range of normal has alike, one of the ranges being for any adult, or any of one sex.
+    Only those that every range of normal has alike, one of the ranges being for any adult, or any of one sex;
+    `referenceSex` is that sex.
     """
     ranges = [item for item in sequence(part.get("referenceRange")) if isinstance(item, dict) and _is_of_normal(item)]
     ranges = [item for item in ranges if not any(map(_NO_PATIENT.search, _groups(item)))]
@@ -41,7 +47,20 @@ def limits_of_normal(part: dict[str, Any]) -> dict[str, Decimal | str | None]:
         limits = [(quantity.get("value"), quantity_unit(quantity)) for quantity in quantities]
         if isinstance(limits[0][0], Decimal) and len(set(map(str, limits))) == 1:
             found |= {name: limits[0][0], f"{name}Unit": limits[0][1]}
+    if found and (sex := _only_sex(ranges)) is not None:
+        found["referenceSex"] = sex
     return found
+
+
+def _only_sex(ranges: list[dict[str, Any]]) -> str | None:
+    """The sex that some ranges are for, where none of them is for the other one or for both."""
+    found = {sex for item in ranges for sex in (_sexes(item) or _SEXES)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _sexes(item: dict[str, Any]) -> set[str]:
+    """The sexes that a reference range names."""
+    return {sex for sex, pattern in _SEXES.items() if any(map(pattern.fullmatch, _groups(item)))}
 
 
 def _groups(item: dict[str, Any]) -> list[str]:
