@@ -157,7 +157,14 @@ def test_an_order_or_a_supply_is_no_proof_of_intake(kind, taken, tmp_path):
     row = {"drug_exposure_id": 1, "person_id": 1, "drug_concept_id": 0, "drug_exposure_start_date": "2026-01-01"}
     row |= {"verbatim_end_date": "2026-01-09", "drug_type_concept_id": kind, "drug_source_value": "X1"}
     read(tmp_path / "out", omop(tmp_path / "db", person=[PERSON], drug_exposure=[row]))
-    assert [one["taken"] for one in table(tmp_path / "out", "exposure")] == [taken]
+    assert [(one["taken"], one["ongoing"]) for one in table(tmp_path / "out", "exposure")] == [(taken, True)]
+
+
+def test_what_was_given_on_one_day_is_over(tmp_path):
+    row = {"drug_exposure_id": 1, "person_id": 1, "drug_concept_id": 0, "drug_exposure_start_date": "2026-01-01"}
+    row |= {"drug_type_concept_id": 32818, "drug_source_value": "X1"}
+    read(tmp_path / "out", omop(tmp_path / "db", person=[PERSON], drug_exposure=[row]))
+    assert [one["ongoing"] for one in table(tmp_path / "out", "exposure")] == [False]
 
 
 def test_results_with_operators_limits_and_answers(tmp_path):
@@ -352,6 +359,7 @@ def test_a_cell_that_the_map_does_not_name_leaves_its_record_uncertain(tmp_path)
     refuted = dict.fromkeys(("no", "none"), "refuted")
     assert found("condition", "status") == {"there": "confirmed", "unsure": "uncertain", **refuted}
     assert found("exposure", "taken") == {"there": "yes", "unsure": "uncertain"}
+    assert found("exposure", "ongoing") == {"there": True, "unsure": None}
     assert found("procedure", "done") == {"there": "yes", "unsure": "uncertain"}
     assert found("immunization", "given") == {"there": "yes", "unsure": "uncertain"}
     assert found("allergy", "status") == {"there": "confirmed", "unsure": "uncertain"}
