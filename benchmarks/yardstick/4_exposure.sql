@@ -22,7 +22,8 @@ doubted AS (
     WHERE x.ongoing AND CASE
         WHEN y.denied THEN coalesce(y.start_from, y.start_to) > coalesce(x.start_from, beginning())
         WHEN NOT coalesce(y.stopped, false) OR x.record = y.record OR x.route <> y.route
-             OR x.start_from >= coalesce(y.end_to, y.recorded_to) THEN false
+             OR x.start_from >= coalesce(y.end_to, y.recorded_to) AND coalesce(x.start_from > y.start_from, true)
+            THEN false
         WHEN y.recorded_to IS NULL THEN coalesce(x.start_from <= y.start_to, true)
         WHEN x.recorded_from = y.recorded_from AND x.recorded_to = y.recorded_to AND y.recorded_from = y.recorded_to
             THEN coalesce(x.start_from <= y.start_to, true) AND coalesce(x.start_to >= y.start_from, true)

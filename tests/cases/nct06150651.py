@@ -156,6 +156,21 @@ case(
 case("SLEDAI-2K 7", "I03.1c2 fail", QUIET)
 case("SLEDAI-2K of 29 days", "I03.1c2 unknown", score("sledai2kTotal", 9, on=ago(29)))
 case("antimalarial ongoing", "I03.1a pass", drug("atc:P01BA01", "2020-01-01"))
+case("antimalarial up to a planned end", "I03.1a pass", drug(HCQ, "2020-01-01", ago(-30), status="active"))
+case("antimalarial stopped before its planned end", "I03.1a unknown", drug(HCQ, "2020-01-01", ago(-30)), COMPLETE)
+case(
+    "antimalarial ongoing, and stopped later",
+    "I03.1a unknown",
+    drug(HCQ, "2020-01-01"),
+    drug(HCQ, "2020-01-01", status="stopped"),
+    COMPLETE,
+)
+case(
+    "antimalarial ongoing again",
+    "I03.1a pass",
+    drug(HCQ, "2026-01-01"),
+    drug(HCQ, "2020-01-01", status="completed"),
+)
 case("antimalarial ended", "I03.1a fail", drug(HCQ, "2020-01-01", ago(1)), complete("medications", "statements"))
 case(
     "antimalarial contraindicated",

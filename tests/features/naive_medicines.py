@@ -87,7 +87,8 @@ class Medicines(Facts):
         never, start = dt.date.max, row["start_from"] or dt.date.min
         if row["route"] and other["route"] and row["route"] != other["route"]:
             return False
-        if start >= (other["end_to"] or other["recorded_to"] or never):
+        later = other["start_from"] is None or start > other["start_from"]
+        if later and start >= (other["end_to"] or other["recorded_to"] or never):
             return False
         if other["recorded_to"] is None:
             return start <= (other["start_to"] or never)

@@ -58,6 +58,7 @@ STOPS = {
     "without a date": said(None, status="stopped"),
     "stated later": said(None, status="stopped", on="2026-03-01"),
     "of an earlier course, stated later": said("2023-01-01", status="stopped", on="2026-03-01"),
+    "of one day": said("2024-01-01", "2024-01-01", status="stopped"),
     "with its end": said("2024-01-01", "2026-03-01", status="stopped"),
     "active, with its end": said("2024-01-01", "2026-03-01"),
     "with an end to come": said("2024-01-01", ago(-20), status="stopped"),

@@ -79,6 +79,7 @@ def test_untidy_records_give_the_same_facts_as_fhir_and_as_rdf(tmp_path):
         condition(snomed("254837009") | {"text": "Breast cancer"}, onsetDateTime="2017", abatementString="long ago"),
         condition(snomed("55464009"), clinicalStatus=concept("", "active"), verificationStatus=concept("", "refuted")),
         statement(concept(RXNORM, "8640"), dosage=[dosage(quantity(10, "mg")), dosage(quantity(2.50, "mg"))]),
+        statement(concept(RXNORM, "8640"), status="stopped", effectivePeriod={"end": "2027"}, dateAsserted="2026-10"),
         order(concept(RXNORM, "8640"), dosageInstruction=[{**dosage(quantity(1, "mg/kg")), "asNeededBoolean": True}]),
         resource("Procedure", status="not-done", code=snomed("302497006"), performedPeriod={"start": "2026-10"}),
         resource("AllergyIntolerance", code=snomed("716186003")),

@@ -264,7 +264,9 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
 
 
 _ANOTHER_COURSE = """coalesce(
-            a.route <> o.route OR coalesce(a.start_from >= coalesce(o.end_to, o.recorded_to), false)
+            a.route <> o.route
+            OR coalesce(a.start_from >= coalesce(o.end_to, o.recorded_to)
+                        AND (o.start_from IS NULL OR a.start_from > o.start_from), false)
             OR CASE WHEN o.recorded_to IS NULL THEN a.start_from > o.start_to
                     WHEN a.recorded_from = o.recorded_to AND a.recorded_to = o.recorded_from
                     THEN a.start_from > o.start_to OR a.start_to < o.start_from
