@@ -108,7 +108,7 @@ class FollowUp:
         self.options = options
         self.terminology: Terminology = terminology()
         code_map = read_code_map(options.code_map, self.terminology) if options.code_map else None
-        self.data: PatientData = read_patients(files, self.terminology, code_map)
+        self.data: PatientData = _looking_back(read_patients(files, self.terminology, code_map))
         self.patients: list[str] = self.data.patients
         self.until = options.on or dt.date.max
         self.facts = Facts(self.data.tables, self.until)
@@ -341,6 +341,20 @@ def _score_names() -> frozenset[str]:
     for instrument in ontology.instruments().values():
         found |= {name for name in (instrument.key, instrument.score_name, instrument.total) if name}
     return frozenset(found)
+
+
+def _looking_back(data: PatientData) -> PatientData:
+    """The same patients, whose medicines went on until their ends.
+
+    A follow-up is written afterwards: `completed` tells of the day of writing, not of the visit that is looked at.
+    """
+    import pyarrow.compute as pc
+
+    exposures = data.tables["exposure"]
+    ended = pc.is_valid(exposures["end_from"])
+    column = exposures.schema.get_field_index("ongoing")
+    went_on = pc.if_else(ended, True, exposures["ongoing"])
+    return replace(data, tables={**data.tables, "exposure": exposures.set_column(column, "ongoing", went_on)})
 
 
 def _result_days(data: PatientData, until: dt.date) -> dict[str, dict[str, set[dt.date]]]:
