@@ -210,14 +210,24 @@ def test_too_little_memory_is_not_told_as_a_full_disk(error, message, tmp_path, 
     assert conditions(tmp_path / "out") == ["Condition/c"]
 
 
-def test_the_merge_may_hold_more_for_each_patient_and_each_record_held_twice(tmp_path, monkeypatch):
-    allowed = []
-    monkeypatch.setattr(merge.Merge, "_allow", lambda self, memory: allowed.append(memory))
-    lines = [patient("a"), patient("b"), *(condition(f"c{n}", "a") for n in range(5))]
-    read(tmp_path / "out", ndjson(tmp_path / "a.ndjson", *lines), ndjson(tmp_path / "b.ndjson", *lines[:-2]))
-    for_patients = merge.MEMORY + 2 * merge.OF_A_PATIENT
-    assert allowed == [for_patients, for_patients + 3 * merge.OF_A_REPEAT]
-    assert len(conditions(tmp_path / "out")) == 5
+def test_what_is_compared_in_shares_is_as_what_is_compared_at_once(tmp_path, monkeypatch):
+    names = ["a", "b", "c", "d", "e"]
+    lines = [
+        *(patient(name) for name in names),
+        *(condition(f"{name}{n}", name) for name in names for n in range(3)),
+        *(condition("nobody", "x") for _ in range(2)),
+    ]
+    others = [patient("b", birthDate="1991-01-01"), condition("a0", "a", code="M32.14"), *lines[2:-1]]
+    files = [ndjson(tmp_path / "a.ndjson", *lines), ndjson(tmp_path / "b.ndjson", *others)]
+    read(tmp_path / "at once", *files)
+    for most in ("PERSONS", "RECORDS", "ROWS", "FEW"):
+        monkeypatch.setattr(merge, most, 1)
+    read(tmp_path / "in shares", *files)
+    assert bytes_of(tmp_path / "in shares") == bytes_of(tmp_path / "at once")
+    reasons = [reason for *_, reason in rejects(tmp_path / "at once")]
+    assert (reasons.count(merge.TWO_VERSIONS), reasons.count(merge.CONTRADICTORY)) == (3, 2)
+    assert (reasons.count(merge.NOBODY), reasons.count(merge.OF_CONTRADICTORY)) == (3, 6)
+    assert len(conditions(tmp_path / "at once")) == 13
 
 
 @pytest.mark.slow

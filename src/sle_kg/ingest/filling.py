@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HELD = 100_000
-"""Templates that are held in memory, those of most lines: about 40 MB."""
-BATCH = 1 << 14
+"""Templates that are held in memory, those of most lines: about 15 MB."""
+BATCH = 1 << 13
 """Lines that are filled in at a time."""
 SORTED = 1 << 16
 """Lines that are sorted at a time, about: all of some patients."""
@@ -105,8 +105,8 @@ class Filling:
         first = 0
         parts = self._db.execute("SELECT part, max(place) FROM together GROUP BY part ORDER BY part").fetchall()
         for part, last in parts:
-            yield Group(first, last, self._of(names, first, last)["patient"].combine_chunks(), self._lines.of(part))
             pa.default_memory_pool().release_unused()
+            yield Group(first, last, self._of(names, first, last)["patient"].combine_chunks(), self._lines.of(part))
             first = last + 1
 
     def _of(self, query: str, *places: int) -> pa.Table:
@@ -247,17 +247,17 @@ class FilledTable:
         self.schema = schema(table)
         self._plain = _plain(table)
         self._db = db
-        counts = [0] * templates
-        for found in pc.value_counts(rows["number"]).to_pylist():
-            counts[found["values"]] = found["counts"]
-        self._counts = pa.array(counts, pa.int32())
+        found = pc.value_counts(rows["number"])
+        own = pc.index_in(pa.arange(0, templates).cast(pa.int32()), found.field("values"))
+        self._counts = found.field("counts").take(own).fill_null(0).cast(pa.int32())
         self._starts = pc.subtract(pc.cumulative_sum(self._counts), self._counts)
         self.has_lines = rows.num_rows > 0
         self._cells = {
-            name: rows[name].cast(self.schema.field(name).type).combine_chunks().dictionary_encode()
-            for name in COLUMNS[table]
+            name: _encoded(rows[name].cast(self.schema.field(name).type).combine_chunks()) for name in COLUMNS[table]
         }
-        self._which = {name: rows[which_day(name)].combine_chunks().fill_null(0) for name in DATED[table]}
+        self._which = {
+            name: rows[which_day(name)].combine_chunks().fill_null(0).cast(pa.int8()) for name in DATED[table]
+        }
         self._places = {name: sorted({*pc.unique(which).to_pylist()} - {0}) for name, which in self._which.items()}
         self._others = _Others(self._db.sql(f"FROM {self._plain}").to_arrow_reader(BATCH), self.schema)
 
@@ -315,6 +315,20 @@ def _rows(starts: pa.Array, counts: pa.Array) -> tuple[pa.Array, pa.Array | None
     line = pc.list_parent_indices(pa.ListArray.from_arrays(ends, pa.nulls(total)))
     shift = pc.subtract(starts, before)
     return pc.add(pa.arange(0, total).cast(pa.int32()), shift.take(line)), line
+
+
+def _encoded(column: pa.Array) -> pa.DictionaryArray:
+    """A column by its different cells, with numbers of these that are as short as can be."""
+    import pyarrow as pa
+
+    encoded = column.dictionary_encode()
+    shortest = next(kind for kind in (pa.int8(), pa.int16(), pa.int32()) if _holds(kind, len(encoded.dictionary)))
+    return pa.DictionaryArray.from_arrays(encoded.indices.cast(shortest), encoded.dictionary)
+
+
+def _holds(kind: pa.DataType, number: int) -> bool:
+    """Whether whole numbers of a kind are enough to number so many cells."""
+    return bool(number <= 1 << kind.bit_width - 1)
 
 
 def _along(column: pa.Array, line: pa.Array | None) -> pa.Array:

@@ -26,13 +26,21 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 1 << 16
 """Rows of a row group of the final tables."""
+FEW = ROW_GROUP // 4
+"""Rows of a table that are few for the patients of a group."""
 LARGEST = ("record", "measurement")
 """The tables of most rows: they are written first, that no thread has one of them left at the end."""
-MEMORY, OF_A_PATIENT, OF_A_REPEAT, THREADS = 200_000_000, 120, 500, 4
-"""Bytes that DuckDB may hold before it writes to the folder of the ingest.
+MEMORY, THREADS = 150_000_000, 4
+"""Bytes that DuckDB may hold before it writes to the folder of the ingest; each of its threads needs some of them."""
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "allocator_flush_threshold": "1MB",
+    "allocator_bulk_deallocation_flush_threshold": "1MB",
+}
+"""What DuckDB does not need any more it gives back, whatever little it is."""
+PERSONS, RECORDS, ROWS = 1 << 18, 1 << 23, 1 << 17
+"""How many patients, records and rows of facts are compared with each other at a time.
 
-In all, and more for each patient and for each record that the sources hold several times: what it compares these by
-cannot be written. Each of its threads needs some of them, so there are few.
+What is compared cannot be written to the folder of the ingest, so it has to be so little that it has room.
 """
 _BATCH = 1 << 14
 SECOND = 1 << 18
@@ -53,23 +61,17 @@ class Merge:
         self._store = store
         self._keys = sorted(keys)
         self._threads = min(threads, THREADS)
+        self._rejected = False
         spill = store.folder / "spill"
         spill.mkdir(exist_ok=True)
-        self._db: duckdb.DuckDBPyConnection = duckdb.connect(
-            config={"temp_directory": str(spill), "memory_limit": f"{MEMORY}B", "threads": self._threads}
-        )
+        config = {"temp_directory": str(spill), "memory_limit": f"{MEMORY}B", "threads": self._threads, **SETTINGS}
+        self._db: duckdb.DuckDBPyConnection = duckdb.connect(config=config)
         self._db.execute("SET enable_progress_bar = false")  # it would go to standard output
         for book in BOOKS:
             self._register(f"_{book}", book_schema(book))
-        [(persons,)] = self._rows("SELECT count(DISTINCT patient) FROM _person")
-        self._allow(MEMORY + OF_A_PATIENT * persons)
+        self._find_patients()
         self._db.execute(
             """
-            CREATE TABLE known AS
-              SELECT patient, max(birth) birth, max(gender) gender,
-                     count(DISTINCT birth) > 1 OR count(DISTINCT gender) > 1 contradictory,
-                     (row_number() OVER (ORDER BY patient) - 1)::INTEGER place
-              FROM _person GROUP BY patient;
             CREATE TABLE alias AS
               SELECT alias, min(patient) patient FROM _person
               WHERE alias IS NOT NULL AND alias NOT IN (SELECT patient FROM known) GROUP BY alias;
@@ -84,21 +86,50 @@ class Merge:
               SELECT coalesce(a.patient, s.patient) patient, s.* EXCLUDE (patient)
               FROM _source s LEFT JOIN alias a ON a.alias = s.patient
               UNION ALL BY NAME SELECT patient, record, file, line FROM about;
-            CREATE TABLE doubtful AS SELECT hash FROM (SELECT hash(patient, record) AS hash FROM source)
-              GROUP BY hash HAVING count(*) > 1;
-            CREATE TABLE twice AS
-              SELECT patient, record FROM source SEMI JOIN doubtful ON doubtful.hash = hash(patient, record)
-              GROUP BY patient, record HAVING count(*) > 1;
-            DROP TABLE doubtful;
             CREATE TABLE versions (patient VARCHAR, record VARCHAR);
             """
         )
-        [(repeats,)] = self._rows("SELECT count(*) FROM twice")
-        self._allow(MEMORY + OF_A_PATIENT * persons + OF_A_REPEAT * repeats)
-        self._rejected = self._rejects()
-        self._aliases = bool(self._rows("SELECT 1 FROM alias LIMIT 1"))
-        self._repeats = repeats > 0
+        self._find_repeats()
+        self._repeats = self._count("twice") > 0
+        self._aliases = self._count("alias") > 0
         self._filling = Filling(self._db, store, self._keys)
+
+    def _find_patients(self) -> None:
+        """Make the table `known` of all patients: whether they contradict themselves, and their places in order."""
+        self._db.execute("CREATE TABLE found (patient VARCHAR, birth VARCHAR, gender VARCHAR, contradictory BOOLEAN)")
+        self._in_turn(
+            self._count("_person") // PERSONS + 1,
+            """INSERT INTO found
+               SELECT patient, max(birth), max(gender),
+                      coalesce(min(birth) < max(birth), FALSE) OR coalesce(min(gender) < max(gender), FALSE)
+               FROM _person WHERE hash(patient) % ?::UBIGINT = ?::UBIGINT GROUP BY patient""",
+        )
+        self._db.execute(
+            """CREATE TABLE known AS
+                 SELECT *, (row_number() OVER () - 1)::INTEGER place FROM (FROM found ORDER BY patient);
+               DROP TABLE found"""
+        )
+
+    def _find_repeats(self) -> None:
+        """Make the table `twice` of the records that the sources hold several times, by their hashes first."""
+        self._db.execute(
+            """CREATE TABLE hashes AS SELECT hash(patient, record) AS hash FROM source;
+               CREATE TABLE doubtful (hash UBIGINT);
+               CREATE TABLE twice (patient VARCHAR, record VARCHAR)"""
+        )
+        self._in_turn(
+            self._count("hashes") // RECORDS + 1,
+            """INSERT INTO doubtful
+               SELECT hash FROM hashes WHERE hash % ?::UBIGINT = ?::UBIGINT GROUP BY hash HAVING count(*) > 1""",
+        )
+        self._in_turn(
+            self._count("doubtful") // RECORDS + 1,
+            """INSERT INTO twice
+               SELECT patient, record FROM source
+               WHERE hash(patient, record) IN (SELECT hash FROM doubtful WHERE hash % ?::UBIGINT = ?::UBIGINT)
+               GROUP BY patient, record HAVING count(*) > 1""",
+        )
+        self._db.execute("DROP TABLE hashes; DROP TABLE doubtful")
 
     def patients(self) -> int:
         """How many patients there are who do not contradict themselves."""
@@ -181,8 +212,10 @@ class Merge:
         """A final table, with its rows that were read one by one."""
         register(self._db, _facts(name), self._store.files(name, self._keys), part_schema(name))
         if self._repeats:
-            self._note_versions(name)
-        return _Final(self._filling.table(name, self._final(name)), folder / f"{name}.parquet")
+            self._take_together(name)
+        filled = self._filling.table(name, self._final(name))
+        self._db.execute(f"DROP TABLE IF EXISTS {_ONCE}")
+        return _Final(filled, folder / f"{name}.parquet")
 
     def _write_rejects(self, folder: Path) -> int:
         """Write the rejects as Parquet and CSV; how many there are."""
@@ -190,27 +223,43 @@ class Merge:
 
         written, columns = folder / "rejects.parquet", book_schema("reject")
         self._register("_reject", columns)
-        number = _write(written, columns, self._db.sql(self._rejects()).to_arrow_reader(_BATCH))
+        number = _write(written, columns, _different(self._db.sql(self._rejects()).to_arrow_reader(_BATCH)))
         with pq.ParquetFile(written) as told, (folder / "rejects.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(BOOKS["reject"])
             for batch in told.iter_batches(_BATCH):
                 writer.writerows(_rows_of(batch))
         register(self._db, "rejected", [written], columns)
-        self._rejected = "FROM rejected"
+        self._rejected = True
         return number
 
     def reasons(self) -> dict[str, int]:
         """How many records were rejected for each reason."""
-        return dict(self._rows(f"SELECT reason, count(*) FROM ({self._rejected}) GROUP BY reason ORDER BY ALL"))
+        if not self._rejected:
+            self._write_rejects(self._store.folder)
+        return dict(self._rows("SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY ALL"))
 
-    def _note_versions(self, table: str) -> None:
-        """Note the records of which the sources hold two that say different things."""
+    def _take_together(self, table: str) -> None:
+        """Of records that stand several times, make the table of what all say, once; note those that differ."""
         self._db.execute(
-            f"""INSERT INTO versions SELECT DISTINCT patient, record
-                FROM (SELECT DISTINCT * FROM ({self._kept(table)}) SEMI JOIN twice USING (patient, record))
-                GROUP BY patient, record, {ORDINAL} HAVING count(*) > 1"""
+            f"""CREATE TABLE every AS FROM ({self._kept(table)}) SEMI JOIN twice USING (patient, record) ORDER BY place;
+                CREATE TABLE {_ONCE} AS FROM every LIMIT 0"""
         )
+        ends = self._rows(
+            f"""SELECT max(place) FROM (SELECT place, row_number() OVER () // {ROWS} AS share FROM every)
+                GROUP BY share ORDER BY ALL"""
+        )
+        first = 0
+        for (last,) in ends:
+            self._db.execute(
+                f"""CREATE TABLE repeated AS FROM every WHERE place BETWEEN {first} AND {last};
+                    INSERT INTO versions SELECT DISTINCT patient, record FROM (SELECT DISTINCT * FROM repeated)
+                      GROUP BY patient, record, {ORDINAL} HAVING count(*) > 1;
+                    INSERT INTO {_ONCE} BY NAME {_once(table)};
+                    DROP TABLE repeated"""
+            )
+            first = last + 1
+        self._db.execute("DROP TABLE every")
 
     def _kept(self, table: str) -> str:
         """The rows of all parts that belong to a known patient, under the patient's id, with ordinal and place."""
@@ -228,15 +277,14 @@ class Merge:
         facts = [quoted(name) for name in COLUMNS[table]]
         every = self._kept(table)
         if self._repeats:
-            every = f"""WITH kept AS ({every}), repeated AS (FROM kept SEMI JOIN twice USING (patient, record))
-                        FROM kept ANTI JOIN twice USING (patient, record) UNION ALL BY NAME ({_once(table)})"""
+            every = f"FROM ({every}) ANTI JOIN twice USING (patient, record) UNION ALL BY NAME FROM {_ONCE}"
         return f"""SELECT patient, record, {", ".join(facts)}, place FROM ({every})
                    ORDER BY {", ".join(["place", "record", ORDINAL, *facts])}"""
 
     def _rejects(self) -> str:
-        """The rows of the table of rejects, in order."""
+        """The rows of the table of rejects, in order; some may stand there several times."""
         return f"""
-            SELECT DISTINCT file, line, record, reason FROM (
+            SELECT file, line, record, reason FROM (
               SELECT file, line, record, reason FROM _reject
               UNION ALL
               SELECT s.file, s.line, s.record,
@@ -259,9 +307,14 @@ class Merge:
         """A table of the parts under its own name; no name or text of the sources becomes SQL."""
         register(self._db, table, self._store.files(table, self._keys), columns)
 
-    def _allow(self, memory: int) -> None:
-        """How many bytes DuckDB may hold from now on."""
-        self._db.execute(f"SET memory_limit = '{memory}B'")
+    def _in_turn(self, turns: int, sql: str) -> None:
+        """Run a statement for each of some shares of what it compares: how many there are, and which it is."""
+        for turn in range(turns):
+            self._db.execute(sql, [turns, turn])
+
+    def _count(self, table: str) -> int:
+        """How many rows a table has."""
+        return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self._db.execute(sql).fetchall()
@@ -276,6 +329,10 @@ class Merge:
         self._db.close()
 
 
+_ONCE = "once"
+"""Name of the table of what records say that stand several times."""
+
+
 def _facts(table: str) -> str:
     """Name of what all parts hold of a fact table."""
     return f"facts_{table}"
@@ -283,6 +340,19 @@ def _facts(table: str) -> str:
 
 def _rows_of(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
     return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _different(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows in order, each once."""
+    import pyarrow as pa
+
+    last: tuple[Any, ...] | None = None
+    for batch in batches:
+        rows = list(_rows_of(batch))
+        yield batch.filter(
+            pa.array([row != before for row, before in zip(rows, [last, *rows], strict=False)], pa.bool_())
+        )
+        last = rows[-1] if rows else last
 
 
 def _once(table: str) -> str:
@@ -315,7 +385,10 @@ def _segments(form: Any, rows: Iterable[tuple[Any, ...]]) -> Iterator[Segment]:
 
 
 class _Table:
-    """A table in row groups of one size, so that the same rows give the same bytes."""
+    """A table in row groups of one size, so that the same rows give the same bytes.
+
+    Until there are enough for a row group, rows of which there come few at a time are held compressed.
+    """
 
     def __init__(self, file: Path, columns: pa.Schema) -> None:
         import pyarrow.parquet as pq
@@ -325,30 +398,70 @@ class _Table:
         self._writer = pq.ParquetWriter(
             file, columns, compression="zstd", use_dictionary=repeated, write_statistics=repeated
         )
-        self._held = columns.empty_table()
-        self._count = 0
+        self._schema = columns
+        self._packed: list[pa.Buffer] = []
+        self._held: list[pa.RecordBatch] = []
+        self._rows = self._count = 0
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Add rows."""
-        import pyarrow as pa
-
+        before = self._rows + self._count
         for batch in batches:
-            self._held = pa.concat_tables([self._held, pa.Table.from_batches([batch]).cast(self._held.schema)])
-            while self._held.num_rows >= ROW_GROUP:
-                self._write_group()
+            start = 0
+            while start < batch.num_rows:
+                some = batch.slice(start, ROW_GROUP - self._rows)
+                self._held.append(some)
+                self._rows += some.num_rows
+                start += some.num_rows
+                if self._rows == ROW_GROUP:
+                    self._write_group()
+        if self._held and self._rows + self._count - before <= FEW:
+            self._packed.append(_packed(self._group()))
+            self._held = []
 
     def finish(self) -> int:
         """End the table; how many rows it has."""
-        if self._held.num_rows:
+        if self._rows:
             self._write_group()
         self._writer.close()
         return self._count
 
+    def _group(self) -> pa.Table:
+        """The rows that are held as they are, each column in one piece; what one was made of goes at once."""
+        import pyarrow as pa
+
+        held = [batch.columns for batch in self._held]
+        self._held = []
+        columns = []
+        while held[0]:
+            columns.append(pa.concat_arrays([batch.pop() for batch in held]))
+        return pa.Table.from_arrays(columns[::-1], schema=self._schema)
+
     def _write_group(self) -> None:
-        group, self._held = self._held.slice(0, ROW_GROUP), self._held.slice(ROW_GROUP)
-        group = group.combine_chunks()  # what it was made of need not be held while it is written
+        self._held[:0] = [batch for packed in self._packed for batch in _unpacked(packed)]
+        self._packed = []
+        group = self._group()
         self._writer.write_table(group, row_group_size=ROW_GROUP)
         self._count += group.num_rows
+        self._rows = 0
+
+
+def _packed(rows: pa.Table) -> pa.Buffer:
+    """Rows in little room."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+        stream.write_table(rows)
+    return sink.getvalue()
+
+
+def _unpacked(rows: pa.Buffer) -> list[pa.RecordBatch]:
+    """The rows that were put in little room."""
+    import pyarrow as pa
+
+    found: list[pa.RecordBatch] = pa.ipc.open_stream(rows).read_all().to_batches()
+    return found
 
 
 def _write(file: Path, columns: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
