@@ -1,9 +1,11 @@
-"""What every test has in common: no network, and the same random examples in every run."""
+"""What every test has in common: no network, the same random examples in every run, commands built once a process."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import no_network  # noqa: F401
+import typer.main
 from hypothesis import settings
 
 _GUARD = Path(__file__).parent / "guard"
@@ -11,3 +13,6 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_GUARD), os.environ
 
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+typer.main.get_command = cache(typer.main.get_command)
+"""A process of `sle-kg` builds its commands once; one of the tests calls it hundreds of times."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,14 @@ Change = Callable[[list[ox.Triple]], list[ox.Triple]]
 
 def sle(name: str) -> ox.NamedNode:
     return ox.NamedNode(SLE + name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_java() -> Iterator[None]:
+    """A Java that runs for seconds compiles less well than it could, and collects with one thread: half the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -73,9 +73,9 @@ def test_a_number_beyond_any_measurement_costs_no_time_and_is_not_used(tmp_path,
         }
     file = patient_file(tmp_path, resource)
     file.write_text(file.read_text().replace('"@number"', number))
-    start = time.monotonic()
+    start = time.process_time()
     data = read_patients([file])
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     table, column = {
         "value": ("measurement", "low"),
         "limit": ("measurement", "uln"),
@@ -172,13 +172,30 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("form", ["table", "csv", "html", "turtle", "json", "n-triples", "json-ld", "rdf-xml"])
-def test_texts_of_patients_stay_in_their_place(tmp_path, capfd, text, form):
+FORMS = ["table", "csv", "html", "turtle", "json", "n-triples", "json-ld", "rdf-xml"]
+ALONE = {(FORMS[number % len(FORMS)], text) for number, text in enumerate(HOSTILE)}
+"""Every text and every form is asked alone once; the slow tests ask all pairs alone."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_texts_of_many_patients_stay_in_their_place(tmp_path, capfd, form):
+    stays_in_its_place(tmp_path, capfd, HOSTILE, form)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [pytest.param(*pair, marks=() if pair in ALONE else pytest.mark.slow) for pair in product(FORMS, HOSTILE)],
+)
+def test_texts_of_patients_stay_in_their_place(tmp_path, capfd, form, text):
+    stays_in_its_place(tmp_path, capfd, [text], form)
+
+
+def patient_of(text):
+    """A patient whose id, codes and words are the text."""
     patient = {"resourceType": "Patient", "id": text, "birthDate": "1990-01-01", "gender": "female"}
     about = {"status": "final", "subject": {"reference": f"Patient/{text}"}, "effectiveDateTime": "2026-11-10"}
     local_code = {"system": "https://w3id.org/sle-kg/codes", "display": text}
-    resources = [
+    return [
         patient,
         {"resourceType": "Condition", "id": text, "code": {"text": text, "coding": [{"code": text}]}, **about},
         {"resourceType": "Observation", "id": "s", "valueInteger": 9, **about}
@@ -188,8 +205,13 @@ def test_texts_of_patients_stay_in_their_place(tmp_path, capfd, text, form):
         {"resourceType": "Observation", "id": "u", "valueBoolean": True, **about}
         | {"code": {"coding": [{**local_code, "code": f"contraindication:{text}"}]}},
     ]
+
+
+def stays_in_its_place(tmp_path, capfd, texts, form):
+    """What is written of the patients in this form holds their texts, and none has become anything but text."""
+    entries = [{"resource": resource} for text in texts for resource in patient_of(text)]
     file = tmp_path / "hostile.json"
-    file.write_text(json.dumps({"resourceType": "Bundle", "entry": [{"resource": r} for r in resources]}))
+    file.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
     written = screened(file, form, capfd)
     if form in ("table", "csv", "html"):
         assert not {character for character in written if character < " " and character not in "\r\n"}
@@ -202,7 +224,7 @@ def test_texts_of_patients_stay_in_their_place(tmp_path, capfd, text, form):
             cells = [cell for row in csv.reader(written.splitlines()) for cell in row]
             assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
         case "json":
-            assert json.loads(written)[0]["patient"] == text
+            assert [verdict["patient"] for verdict in json.loads(written)] == texts
         case "turtle" | "n-triples" | "json-ld" | "rdf-xml":
             parsed = list(ox.parse(written, format=FORMATS[form], base_iri="http://example.org/"))
             subjects = {quad.subject.value for quad in parsed}
@@ -265,9 +287,9 @@ def test_a_chain_of_parts_costs_no_time(tmp_path):
     parts = (f"<o{n}> a sle:Measurement ; sle:partOfRecord <o{n - 1}> .\n" for n in range(1, 20_000))
     file = tmp_path / "chain.ttl"
     file.write_text(PREFIXES + "<o0> a sle:Measurement ; sle:subject <p> .\n" + "".join(parts))
-    start = time.monotonic()
+    start = time.process_time()
     assert read_patients([file]).skipped["Measurement of no patient in the files"] > 19_000
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_parts_of_each_other_belong_to_nobody(tmp_path):
@@ -320,10 +342,10 @@ def test_json_ld_asks_for_no_address_of_the_machine(monkeypatch):
     "unit", ["(" * 500 + "m" + ")" * 500, "m" * 5000, "U" + ".U" * 2000, "10^999999999", "m99999999"]
 )
 def test_a_unit_that_nests_or_grows_without_end_is_no_unit(unit):
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(UnitError):
         convert(Decimal(1), unit, "U/L")
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_many_parts_and_attestations_of_one_record_cost_no_time(tmp_path, capfd):
@@ -335,9 +357,9 @@ def test_many_parts_and_attestations_of_one_record_cost_no_time(tmp_path, capfd)
     said = {**common, "subject": {"reference": "Patient/p"}, "code": local("attest:NCT06892145/I04")}
     bundle["entry"] += [{"resource": {**said, "id": f"a{n}", "valueBoolean": True}} for n in range(20_000)]
     file.write_text(json.dumps(bundle))
-    start = time.monotonic()
+    start = time.process_time()
     assert screened(file, "csv", capfd)
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30
 
 
 ABSURD = ["1e19", "2000000", "1e-12", "1e-30", "0", "123456789012345678.123456789012"]
