@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -401,3 +402,77 @@ def test_an_open_row_names_the_result_that_is_known_beside_what_is_missing() -> 
     row = next(row for row in verdict.criteria if row.id == "I06d")
     assert "2.5 times the upper limit of normal" in row.reason
     assert [item.record for item in row.evidence] == ["Observation/r29"]
+
+
+def taken(number: int, first: str, last: str) -> dict[str, Any]:
+    """A course of prednisone, 40 mg a day."""
+    given = {"doseQuantity": {"value": 40, "unit": "mg", "system": UCUM, "code": "mg"}}
+    daily = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}
+    return {
+        "resourceType": "MedicationStatement",
+        "id": f"m{number}",
+        "status": "completed",
+        "subject": {"reference": "Patient/p"},
+        "medicationCodeableConcept": {"coding": [{"system": "http://www.whocc.no/atc", "code": "H02AB07"}]},
+        "effectivePeriod": {"start": first, "end": last},
+        "dosage": [{"doseAndRate": [given], "timing": daily}],
+    }
+
+
+def test_the_order_of_records_changes_nothing(tmp_path: Path) -> None:
+    courses = [taken(number, f"20{20 + number}-01-01", f"20{20 + number}-03-01") for number in (1, 2, 3)]
+    unread = [taken(number, "2020", "2020") | {"medicationCodeableConcept": {"text": "?"}} for number in (4, 5)]
+    said = [attested(MC150, "I08a", value, "2026-11-02") for value in (True, False)]
+    facts = [*courses, *unread, *said]
+    verdict = judge(tmp_path, MC150, *facts)
+    missing = row(verdict, "I03c").missing
+    assert [re.search(r"MedicationStatement/(m\d)", text)[1] for text in missing[:3]] == ["m1", "m2", "m3"]
+    assert judge(tmp_path, MC150, *reversed(facts)) == verdict
+    assert judge(tmp_path, MC150, *facts[2:], *facts[:2]) == verdict
+
+
+def withdrawn(on: str | None, **elements: Any) -> dict[str, Any]:
+    """A consent to NCT06892145 that was withdrawn."""
+    scope = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]}
+    bound = {"identifier": [{"system": "https://clinicaltrials.gov", "value": MC150}]}
+    dated = {"dateTime": on} if on else {}
+    common = {"resourceType": "Consent", "id": "w", "status": "inactive", "patient": {"reference": "Patient/p"}}
+    return {**common, "scope": scope, **bound, **dated, **elements}
+
+
+@pytest.mark.parametrize(
+    ("record", "reason", "missing"),
+    [
+        (
+            withdrawn("2026-11-20"),
+            "Consent to this trial: withdrawn or replaced on 2026-11-20 (Consent/w).",
+            ["a new signed consent to this trial, dated after 2026-11-20, or {}"],
+        ),
+        (
+            withdrawn(None, status="rejected"),
+            "Consent to this trial: refused on a day that is not known (Consent/w).",
+            ["the day on which consent was refused (Consent/w)", "{}"],
+        ),
+        (
+            withdrawn("2026-01-10", status="active", provision={"period": {"end": "2026-11"}}),
+            "Consent to this trial: ended on a day from 2026-11-01 to 2026-11-30 (Consent/w).",
+            [
+                "the day on which consent ended (Consent/w)",
+                "a new signed consent to this trial, dated after 2026-01-10, or {}",
+            ],
+        ),
+    ],
+)
+def test_a_consent_that_was_withdrawn_is_said_so(
+    tmp_path: Path, record: dict[str, Any], reason: str, missing: list[str]
+) -> None:
+    verdict = judge(tmp_path, MC150, record)
+    found = row(verdict, "I01")
+    assert (found.status, found.open_kind, found.reason) == ("unknown", "data", reason)
+    assert list(found.missing) == [
+        text.format(f"an attestation (attest:{MC150}/I01) that consent holds") for text in missing
+    ]
+    assert [item.record for item in found.evidence] == ["Consent/w"]
+    assert [unread for unread in verdict.unread if unread.record == "Consent/w"] == []
+    stated = row(judge(tmp_path, MC150, record, events={"consent": ON}), "I01")
+    assert stated.status == "pass" and "a consent is recorded as" in stated.reason

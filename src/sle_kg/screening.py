@@ -21,10 +21,10 @@ from sle_kg.engines import Engine, RowStatus, default_engine, get_engine
 from sle_kg.errors import InputError
 from sle_kg.evaluate import UNBOUNDED, Bound, Bounds, RuleSet, compare
 from sle_kg.features.asks import EVENTS, WINDOWS, Ask, FeatureOptions, resolve_events
-from sle_kg.patients.facts import SECTIONS
+from sle_kg.patients.facts import DEATH, SECTIONS
 from sle_kg.patients.medicine import periods
 from sle_kg.profile import Profile
-from sle_kg.refusals import Refusal, refusals
+from sle_kg.refusals import Refusal, deaths, refusals
 from sle_kg.timeline import Case, Probe, courses, may_pass_later
 from sle_kg.verdict import Evidence, Status, Unread, Verdict
 from sle_kg.verdicts import Dates, Subject, Unreadable, alternative_rules, build_verdict, overall, statuses
@@ -380,13 +380,18 @@ class Facts:
         self._unread = self._by_patient(tables["unread"])
         self._consents = self._by_patient(tables["consent"])
         self._complete = self._by_patient(tables["completeness"])
+        events = self._by_patient(tables["event"]).items()
+        died = ((patient, [row for row in rows if row["event"] == DEATH]) for patient, rows in events)
+        self._deaths = {patient: rows for patient, rows in died if rows}
 
     def _by_patient(self, table: pa.Table) -> dict[str, list[dict[str, Any]]]:
-        """The rows that are not dated after the screening date, by patient."""
+        """The rows that are not dated after the screening date, by patient: by date and text, as in any input."""
         found: dict[str, list[dict[str, Any]]] = {}
         for row in table.to_pylist():
             if row["date_from"] is None or row["date_from"] <= self._on:
                 found.setdefault(row["patient"], []).append(row)
+        for rows in found.values():
+            rows.sort(key=lambda row: (str(row["date_from"] or ""), row["record"], str(list(row.values()))))
         return found
 
     def evidence(self, patient: str, record: str) -> Evidence:
@@ -459,11 +464,15 @@ class Facts:
         return tuple(self.evidence(patient, row["record"]) for row in rows)
 
     def refusals(self, patient: str, trial: str) -> tuple[Refusal, ...]:
-        """What stands against the consent of a patient to a trial."""
+        """What stands against the consent of a patient to a trial: a death above all."""
+        if died := self._deaths.get(patient):
+            return deaths(died)
         return refusals((row for row in self._consents.get(patient, ()) if row["trial"] == trial), self._on)
 
     def _counting(self, patient: str, trial: str) -> dict[str, list[dict[str, Any]]]:
         by_row: dict[str, list[dict[str, Any]]] = {}
+        if patient in self._deaths:  # nothing is settled of the deceased
+            return by_row
         for fact in self._attestations.get(patient, ()):
             if fact["trial"] == trial and fact["criterion"] in self._rows[trial]:
                 by_row.setdefault(fact["criterion"], []).append(fact)

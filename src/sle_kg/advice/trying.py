@@ -289,16 +289,15 @@ class Advisor:
         ]
 
     def _patient(self, patient: str) -> _Patient:
-        """The rows of a patient that have details."""
+        """The rows of a patient that have details: by table, date and text, whatever the order of the input."""
         if patient not in self._read:
-            self._read[patient] = _Patient(
-                [
-                    (table, number, row)
-                    for table in _DOUBTFUL
-                    if (numbers := self._numbers(table).get(patient))
-                    for number, row in zip(numbers, self._tables[table].take(list(numbers)).to_pylist(), strict=True)
-                ]
-            )
+            rows = [
+                (table, number, row)
+                for table in _DOUBTFUL
+                if (numbers := self._numbers(table).get(patient))
+                for number, row in zip(numbers, self._tables[table].take(list(numbers)).to_pylist(), strict=True)
+            ]
+            self._read[patient] = _Patient(sorted(rows, key=_in_order))
         return self._read[patient]
 
     def _numbers(self, table: str) -> dict[str, array[int]]:
@@ -443,6 +442,13 @@ _FIRST_DAY = {
     "allergy": "recorded_from",
 }
 """The column with the first day of a fact, where it is not `date_from`."""
+
+
+def _in_order(of: tuple[str, int, dict[str, Any]]) -> tuple[int, str, str, str]:
+    """What rows of a patient are ordered by: table, first day, record, and all that is said."""
+    table, _, row = of
+    first = row[_FIRST_DAY.get(table, "date_from")]
+    return _DOUBTFUL.index(table), str(first or ""), row["record"], str(list(row.values()))
 
 
 def _needs(feature: Feature) -> frozenset[str]:
