@@ -473,12 +473,12 @@ def screened(cases: tuple[Case, ...]) -> dict[str, Verdict]:
         return {verdict.patient: verdict for verdict in screen([file], cases[0].asked.options(Path(folder)))}
 
 
-def batches(cases: Iterable[Case]) -> list[tuple[Case, ...]]:
-    """The cases in groups that are asked the same way, none larger than BATCH."""
+def batches(cases: Iterable[Case], size: int = BATCH) -> list[tuple[Case, ...]]:
+    """The cases in groups that are asked the same way, none larger than the size."""
     groups: dict[Asked, list[Case]] = {}
     for case in cases:
         groups.setdefault(case.asked, []).append(case)
-    return [tuple(group[start : start + BATCH]) for group in groups.values() for start in range(0, len(group), BATCH)]
+    return [tuple(group[start : start + size]) for group in groups.values() for start in range(0, len(group), size)]
 
 
 TEXTS = ("reason", "missing", "flags", "evidence")

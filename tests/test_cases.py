@@ -11,7 +11,8 @@ from sle_kg.trials import load_trials
 
 NEVER = {("NCT06150651", "I03.2e", "fail")}
 """An exception that nobody claims is not applicable, and one that is documented passes."""
-BATCHES = [batch for suite in SUITES for batch in batches(suite.cases)]
+BATCHES = [batch for suite in SUITES for batch in batches(suite.cases, 200)]
+"""Large: each screening costs what thirty of its patients cost."""
 
 
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"{batch[0].asked.trial}: {batch[0].name} and so on")

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from functools import cache
 
 import pyoxigraph as ox
 import pytest
@@ -16,7 +17,7 @@ from sle_kg.cli import main
 from sle_kg.compare import FORMATS, OutcomeComparison, compare_outcomes, compare_outcomes_in, render_outcomes
 from sle_kg.compare.outcomes import Measure, Pair
 from sle_kg.errors import InputError
-from sle_kg.graph import as_rdflib, build_store
+from sle_kg.graph import as_rdflib, graph_quads
 from sle_kg.namespaces import SLE, TRIAL, XSD
 from sle_kg.outcomes import load_outcomes
 from sle_kg.queries import load, run
@@ -30,10 +31,18 @@ def five() -> OutcomeComparison:
     return compare_outcomes()
 
 
+@cache
+def quads() -> list[ox.Quad]:
+    """The whole graph, read once."""
+    return graph_quads()
+
+
 @pytest.fixture
 def copy() -> ox.Store:
     """A graph that the test may change."""
-    return build_store()
+    store = ox.Store()
+    store.bulk_extend(quads())
+    return store
 
 
 def integer(store: ox.Store, subject: str, name: str, *numbers: int) -> None:

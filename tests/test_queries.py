@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -74,10 +75,18 @@ def graph(store: ox.Store) -> rdflib.Graph:
     return as_rdflib(store)
 
 
+@cache
+def quads() -> list[ox.Quad]:
+    """The whole graph, read once."""
+    return graph_quads()
+
+
 @pytest.fixture
 def copy() -> ox.Store:
     """A graph that the test may change."""
-    return build_store()
+    store = ox.Store()
+    store.bulk_extend(quads())
+    return store
 
 
 def query_of(text: str) -> Query:

@@ -1,9 +1,11 @@
 """Trial files say what their sources say, and everything that the clinical fact base asks for."""
 
 import csv
+from functools import cache
 from pathlib import Path
 
 import pytest
+import rdflib
 
 from sle_kg import trial_sources
 from sle_kg.conditions import LEAVES, PARAMETERS
@@ -132,6 +134,16 @@ def test_shapes_and_reader_know_the_same_leaf_conditions() -> None:
             assert f"shape:{kind}-{name} a sh:PropertyShape" in shapes
 
 
+@cache
+def labels() -> rdflib.Graph:
+    """What the ontology calls its terms."""
+    known = rdflib.Graph()
+    for file in sorted(path("ontology").glob("*.ttl")):
+        for subject, label in rdflib.Graph().parse(file).subject_objects(rdflib.RDFS.label):
+            known.add((subject, rdflib.RDFS.label, label))
+    return known
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -150,16 +162,10 @@ def test_shapes_and_reader_know_the_same_leaf_conditions() -> None:
     ],
 )
 def test_trial_shapes_say_what_is_wrong(old: str, new: str, message: str) -> None:
-    import rdflib
-
     from sle_kg.check import shape_faults
 
     text = (path("trials") / "NCT06106906.ttl").read_text(encoding="utf-8")
     assert old in text
     data = rdflib.Graph().parse(data=text.replace(old, new, 1), format="turtle")
     shapes = rdflib.Graph().parse(path("shapes") / "trial.ttl")
-    known = rdflib.Graph()
-    for file in sorted(path("ontology").glob("*.ttl")):
-        for subject, label in rdflib.Graph().parse(file).subject_objects(rdflib.RDFS.label):
-            known.add((subject, rdflib.RDFS.label, label))
-    assert any(message in fault for fault in shape_faults(data, shapes, known))
+    assert any(message in fault for fault in shape_faults(data, shapes, labels()))
