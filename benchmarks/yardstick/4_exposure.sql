@@ -22,11 +22,12 @@ doubted AS (
     WHERE x.ongoing AND CASE
         WHEN y.denied THEN coalesce(y.start_from, y.start_to) > coalesce(x.start_from, beginning())
         WHEN NOT coalesce(y.stopped, false) OR x.record = y.record OR x.route <> y.route
+             OR x.start_to < y.start_from
              OR x.start_from >= coalesce(y.end_to, y.recorded_to) AND coalesce(x.start_from > y.start_from, true)
             THEN false
         WHEN y.recorded_to IS NULL THEN coalesce(x.start_from <= y.start_to, true)
         WHEN x.recorded_from = y.recorded_from AND x.recorded_to = y.recorded_to AND y.recorded_from = y.recorded_to
-            THEN coalesce(x.start_from <= y.start_to, true) AND coalesce(x.start_to >= y.start_from, true)
+            THEN coalesce(x.start_from <= y.start_to, true)
         ELSE coalesce(x.recorded_from <= y.recorded_to, true) END),
 seen AS (
     SELECT s.*, CASE WHEN d.place IS NULL THEN s.ongoing END AS going,

@@ -87,6 +87,8 @@ class Medicines(Facts):
         never, start = dt.date.max, row["start_from"] or dt.date.min
         if row["route"] and other["route"] and row["route"] != other["route"]:
             return False
+        if (row["start_to"] or never) < (other["start_from"] or dt.date.min):
+            return False
         later = other["start_from"] is None or start > other["start_from"]
         if later and start >= (other["end_to"] or other["recorded_to"] or never):
             return False
@@ -94,8 +96,7 @@ class Medicines(Facts):
             return start <= (other["start_to"] or never)
         told = [row["recorded_from"], row["recorded_to"], other["recorded_from"], other["recorded_to"]]
         if len(set(told)) == 1:
-            before = (row["start_to"] or never) < (other["start_from"] or dt.date.min)
-            return not (before or start > (other["start_to"] or never))
+            return start <= (other["start_to"] or never)
         return (row["recorded_from"] or dt.date.min) <= other["recorded_to"]
 
     def medicine_worlds(self, row: Row) -> tuple[list[World], bool]:

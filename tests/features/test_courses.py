@@ -62,7 +62,6 @@ STOPS = {
     "with its end": said("2024-01-01", "2026-03-01", status="stopped"),
     "active, with its end": said("2024-01-01", "2026-03-01"),
     "with an end to come": said("2024-01-01", ago(-20), status="stopped"),
-    "of a later course": said("2025-01-01", "2025-02-01", status="completed"),
 }
 
 
@@ -75,6 +74,11 @@ def test_a_medicine_of_which_a_later_record_tells_the_end_may_be_over(name: str)
 
 
 COURSES = {
+    "with more of the drug for a while": [said("2024-01-01"), said("2025-01-01", "2025-02-01", status="completed")],
+    "with more of the drug, stated later": [
+        said("2024-01-01", on="2024-01-01"),
+        said("2025-01-01", "2025-02-01", status="completed", on="2025-02-01"),
+    ],
     "begun after the other ended": [said("2026-01-01"), said("2024-01-01", "2024-06-01", status="completed")],
     "begun when the other ended": [said("2024-06-01"), said("2024-01-01", "2024-06-01", status="completed")],
     "begun after another that is over": [said("2026-01-01"), said("2024-01-01", status="completed")],

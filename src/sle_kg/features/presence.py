@@ -264,12 +264,12 @@ def exposure_rows(parameter: str = "valueSet", name: str = "e") -> str:
 
 
 _ANOTHER_COURSE = """coalesce(
-            a.route <> o.route
+            a.route <> o.route OR a.start_to < o.start_from
             OR coalesce(a.start_from >= coalesce(o.end_to, o.recorded_to)
                         AND (o.start_from IS NULL OR a.start_from > o.start_from), false)
             OR CASE WHEN o.recorded_to IS NULL THEN a.start_from > o.start_to
                     WHEN a.recorded_from = o.recorded_to AND a.recorded_to = o.recorded_from
-                    THEN a.start_from > o.start_to OR a.start_to < o.start_from
+                    THEN a.start_from > o.start_to
                     ELSE a.recorded_from > o.recorded_to END, false)"""
 MAY_BE_OVER = f"""
     WITH over_or_not_taken AS (
@@ -288,8 +288,9 @@ MAY_BE_OVER = f"""
 """SELECT of a table that is made once from the facts: medicines said to be ongoing (`row_id`), and from which day to
 which (`first`, `last`) whoever sees the facts of that day sees another record of the same drug after which they may be
 over. Either it is said not to be taken, from a day after the medicine began. Or it is said to be over, unless that is
-another course or an older word: the medicine has another route, began when the other was over, or was stated later; or
-it began on another day in one list of medicines, or on a later day where the other says not when it was stated.
+another course or an older word: the medicine has another route, began before the other (which is then a course beside
+it: more of the drug for a while) or when the other was over, or was stated later; or it began later in one list of
+medicines, or where the other says not when it was stated.
 """
 
 
