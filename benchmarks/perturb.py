@@ -42,7 +42,7 @@ WORDS: Mapping[str, tuple[str | None, ...]] = {
     "consent.trial": ("NCT06106906", "NCT06150651", "NCT06892145", None),
     "consent.status": ("active", "active", "inactive", "rejected"),
     "event.trial": ("NCT06106906", None),
-    "event.event": ("leukapheresis", "lymphodepletion", "infusion", "consent", "enrollment"),
+    "event.event": ("leukapheresis", "lymphodepletion", "infusion", "consent", "enrollment", "death"),
 }
 """What a column of words can hold, by its name or by table and name."""
 SHARED = (

@@ -25,6 +25,11 @@ SELECT patient,
        max(until) FILTER (WHERE section = 'statements') AS statements
 FROM said ANTI JOIN blocked USING (patient, section) GROUP BY patient;
 
+-- ---- who died: no consent, and attestations settle nothing ----
+
+CREATE OR REPLACE TEMP TABLE deceased AS
+SELECT DISTINCT patient FROM source_event WHERE event = 'death' AND coalesce(date_from, beginning()) <= judged_on();
+
 -- ---- events: one bound to the trial before an unbound one, the latest day first; a signed consent counts most ----
 
 -- a consent holds that is signed on a later day than every withdrawal, refusal, and consent of which the period is over
@@ -136,15 +141,19 @@ WITH anchored AS (
            coalesce(getvariable('consented_on'), h.consent2_to, judged_on()) AS consent2_last,
            coalesce(getvariable('consented_on'), h.consent3_from, judged_on()) AS consent3_first,
            coalesce(getvariable('consented_on'), h.consent3_to, judged_on()) AS consent3_last,
-           CASE WHEN coalesce(getvariable('consented_on'), h.consent1_to) <= judged_on() OR u.consent1 THEN true END
+           CASE WHEN d.patient IS NULL
+                     AND (coalesce(getvariable('consented_on'), h.consent1_to) <= judged_on() OR u.consent1) THEN true END
                AS consented1,
-           CASE WHEN coalesce(getvariable('consented_on'), h.consent2_to) <= judged_on() OR u.consent2 THEN true END
+           CASE WHEN d.patient IS NULL
+                     AND (coalesce(getvariable('consented_on'), h.consent2_to) <= judged_on() OR u.consent2) THEN true END
                AS consented2,
-           CASE WHEN coalesce(getvariable('consented_on'), h.consent3_to) <= judged_on() OR u.consent3 THEN true END
+           CASE WHEN d.patient IS NULL
+                     AND (coalesce(getvariable('consented_on'), h.consent3_to) <= judged_on() OR u.consent3) THEN true END
                AS consented3,
            h.leukapheresis_from, h.leukapheresis_to, h.lymphodepletion_from, h.lymphodepletion_to,
            h.infusion_from, h.infusion_to
-    FROM source_patient p LEFT JOIN happened h USING (patient) LEFT JOIN undated_consent u USING (patient))
+    FROM source_patient p LEFT JOIN happened h USING (patient) LEFT JOIN undated_consent u USING (patient)
+    LEFT JOIN deceased d ON d.patient = p.patient)
 SELECT a.*,
        years(a.birth_to, a.consent1_first) AS age1_least, years(a.birth_from, a.consent1_last) AS age1_most,
        years(a.birth_to, a.consent2_first) AS age2_least, years(a.birth_from, a.consent2_last) AS age2_most,

@@ -65,7 +65,7 @@ FROM computed;
 -- what was attested of each row: 1 true, 0 false, 2 both, or what cannot be read
 CREATE OR REPLACE TEMP TABLE said AS
 WITH latest AS (
-    SELECT patient, trial, criterion, value FROM source_attestation
+    SELECT patient, trial, criterion, value FROM source_attestation ANTI JOIN deceased USING (patient)
     WHERE date_from IS NULL OR date_from <= judged_on()
     QUALIFY date_to IS NULL
             OR date_to >= coalesce(max(date_from) OVER (PARTITION BY patient, trial, criterion), beginning()))

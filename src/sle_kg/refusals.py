@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sle_kg.features.consent import Row, against
 
+DECEASED = "recorded as deceased"
 MOST_NAMED = 3
 """Records named in one sentence before "…"."""
 
@@ -51,6 +52,12 @@ def refusals(rows: Iterable[Row], on: dt.date) -> tuple[Refusal, ...]:
     return tuple(sorted(found, key=lambda one: (one.first, one.record, one.said)))
 
 
+def deaths(rows: Iterable[Row]) -> tuple[Refusal, ...]:
+    """The records of a death, which stand against every consent; no later one settles them."""
+    found = (Refusal(row["date_from"] or dt.date.min, row["record"], DECEASED, row["date_to"], None) for row in rows)
+    return tuple(sorted(found, key=lambda one: (one.first, one.record)))
+
+
 def reason(found: Sequence[Refusal]) -> str:
     """Why there is no consent."""
     more = len(found) - MOST_NAMED
@@ -59,6 +66,8 @@ def reason(found: Sequence[Refusal]) -> str:
 
 def settling(found: Sequence[Refusal], row_code: str) -> tuple[str, ...]:
     """What would settle the row, each alone; `row_code` is the attestation code of the row, empty for none."""
+    if any(one.said == DECEASED for one in found):
+        return ("that the patient is alive: the record of the death corrected or withdrawn",)
     vague = [f"the day on which consent {one.said} ({one.record})" for one in found if not one.dated][:MOST_NAMED]
     outdated = [one.outdated_after for one in found]
     attested = f"an attestation ({row_code}) that consent holds" if row_code else "word that consent holds"

@@ -103,6 +103,8 @@ class Results(Facts):
         return self._without_potential(False)
 
     def _consent(self, feature: Feature) -> Bound:
+        if any(row["event"] == "death" for row in self.seen("event", "date_from")):
+            return Fraction(0), None
         event = self.ask.events.get("consent")
         signed = event is not None and event.record is not None and event.last.toordinal() <= self.base
         mine = [row for row in self.seen("consent", "date_from") if row["trial"] == self.ask.trial]

@@ -199,7 +199,7 @@ def test_a_comparator_that_only_the_words_of_the_source_hold_is_read(words, low,
     assert (found["low"], found["high"]) == (low and Decimal(low), high and Decimal(high))
 
 
-def test_deaths_are_told_and_histories_are_uncertain_diagnoses(tmp_path):
+def test_deaths_are_events_and_histories_are_uncertain_diagnoses(tmp_path):
     concepts = [
         {"concept_id": 1, "vocabulary_id": "ICD10CM", "concept_code": "Z85.3", "concept_class_id": "code"},
         {"concept_id": 2, "vocabulary_id": "SNOMED", "concept_code": "266987004", "concept_class_id": "finding"},
@@ -216,7 +216,10 @@ def test_deaths_are_told_and_histories_are_uncertain_diagnoses(tmp_path):
     death = [{"person_id": 1, "death_date": "2026-05-01"}]
     source = omop(tmp_path / "db", person=[PERSON], observation=rows, death=death, concept=concepts)
     summary = read(tmp_path / "out", source)
-    assert [reason.partition(",")[0] for reason in summary.rejects] == ["deaths are not read"]
+    assert summary.rejects == {}
+    died = [(row["event"], row["date_from"], row["record"]) for row in table(tmp_path / "out", "event")]
+    assert died == [("death", dt.date(2026, 5, 1), "Observation/death-1")]
+    assert [row["why"] for row in table(tmp_path / "out", "unread")][-1] == "recorded as deceased on 2026-05-01"
     found = [(row["concept"], row["status"], row["recorded_to"]) for row in table(tmp_path / "out", "condition")]
     day = dt.date(2026, 3, 1)
     assert found == [("icd:Z85.3", "uncertain", day), ("historyOfMalignancy", "uncertain", day)]

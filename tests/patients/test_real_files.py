@@ -28,6 +28,8 @@ def test_the_examples_of_hl7_are_read_together():
         "no code",
         "the result has no date",
         "the diagnosis begins after it was recorded",
+        "recorded as deceased",
+        "recorded as deceased on 2015-02-14",
     }
 
 

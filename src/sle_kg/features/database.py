@@ -65,7 +65,7 @@ def open_database(
 
 
 def _fact(name: str) -> str:
-    """SELECT: the rows of an Arrow table, numbered in their order; what the patient's birth or sex contradicts is not believed."""
+    """SELECT: the rows of an Arrow table, numbered in their order, as far as birth and sex let them be believed."""
     rows = f"SELECT *, row_number() OVER () AS row_id FROM arrow_{name}"
     if name not in DATED:
         return rows

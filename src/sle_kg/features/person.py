@@ -9,6 +9,7 @@ from sle_kg.features.presence import BEGINNING, condition_rows, members, window
 from sle_kg.features.query import Query, ask_of, of_patient, on_or_before_base
 from sle_kg.features.results import ALL, POSITIVE, latest
 from sle_kg.features.sql import text
+from sle_kg.patients.facts import DEATH
 
 STATEMENTS_COMPLETE_COVERS = frozenset({"plansPregnancy"})
 """What a completeness statement for `statements` covers beside contraindications (rule 2)."""
@@ -185,7 +186,8 @@ def pregnancy(feature: Feature, options: FeatureOptions) -> Query:
 def consent(feature: Feature, options: FeatureOptions) -> str:
     """ConsentCondition: consent to this trial signed up to the day judged; never known to be refused (rule 3).
 
-    The lower bound is 0, not null, where the newest record of a consent stands against it (`consent.standing`).
+    The lower bound is 0, not null, where the newest record of a consent stands against it (`consent.standing`), and
+    where the patient is recorded as deceased, whatever else is recorded: nobody enters a trial after death.
     """
     consents = """
         SELECT w.ask, w.base, f.record, f.status, f.date_from, f.date_to, f.until_from
@@ -199,7 +201,12 @@ def consent(feature: Feature, options: FeatureOptions) -> str:
         WHERE n.record IS NOT NULL AND n.last <= w.base
         UNION ALL SELECT ask, 1, record FROM c WHERE holds AND date_from IS NULL
         UNION ALL SELECT c.ask, 0, c.record FROM c JOIN barred b ON b.ask = c.ask),
-    best AS (SELECT *, max(lower) OVER (PARTITION BY ask) AS most FROM s)
+    dead AS (
+        SELECT w.ask, e.record FROM w JOIN fact_event e ON e.patient = w.patient
+        WHERE e.event = {text(DEATH)} AND coalesce(e.date_from, {BEGINNING}) <= w.base),
+    best AS (
+        SELECT s.*, max(lower) OVER (PARTITION BY ask) AS most FROM s WHERE ask NOT IN (SELECT ask FROM dead)
+        UNION ALL SELECT ask, 0, record, 0 FROM dead)
     SELECT ask, max(lower) AS lower, NULL AS upper, records_of(record) AS records
     FROM best WHERE lower = most GROUP BY ask
     """

@@ -35,7 +35,7 @@ from sle_kg.features.doses import PREPARED
 from sle_kg.features.presence import anchored
 from sle_kg.features.query import ASKED, CLOSED, Query, by_patient, filled, for_everybody
 from sle_kg.features.sql import text, texts
-from sle_kg.patients.facts import COLUMNS
+from sle_kg.patients.facts import COLUMNS, DEATH
 
 if TYPE_CHECKING:
     from sle_kg.terminology import Terminology
@@ -324,6 +324,10 @@ class WideScript:
             del columns["lln"]
             where = f"WHERE s.test IN ({self._tests})"
         columns = believed(name, columns, "p")
+        if name == "attestation":  # of the deceased they settle nothing
+            where = f"""WHERE s.patient NOT IN (
+                SELECT e.patient FROM source_event e WHERE e.patient IS NOT NULL AND e.event = {text(DEATH)}
+                AND (e.date_from IS NULL OR e.date_from <= {self._today}))"""
         if name in NUMBERED:
             columns["row_id"], source = "s.row_id", f"(SELECT *, row_number() OVER () AS row_id FROM {source})"
         said = ", ".join(f"{column} AS {as_name}" for as_name, column in columns.items())

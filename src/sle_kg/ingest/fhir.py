@@ -30,6 +30,7 @@ from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
 from sle_kg.patients.fhir import FhirReader, is_in_error
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.json_text import parse_json
+from sle_kg.patients.noted import death_of
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
 from sle_kg.terminology import Terminology
 
@@ -187,6 +188,11 @@ class PieceReader:
         alias = of_patient(url) or url
         other = alias if alias and alias != resource["id"] else None
         self._part.note("person", resource["id"], birth, gender, other, source, line)
+        if (death := death_of(resource, resource["id"])) is not None:
+            self._interpreter.forget()
+            self._interpreter.add(death)
+            self._part.close()
+            self._part.note("source", resource["id"], death.id, source, line)
 
     def _record(self, resource: Resource, url: str, document: Document, source: str, line: int) -> None:
         """A record of a patient."""

@@ -25,6 +25,7 @@ from sle_kg.ingest.pieces import Segment
 from sle_kg.ingest.rows import Row, Tell, row_segments
 from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RXNORM, SNOMED, UCUM
 from sle_kg.patients.elements import exact_number
+from sle_kg.patients.noted import DECEASED
 
 OMOP_CONCEPT = "https://fhir-terminology.ohdsi.org"
 """Code system of concept ids that no vocabulary at hand explains (HL7 FHIR–OMOP guide)."""
@@ -94,12 +95,13 @@ class OmopRows:
     concepts: Concepts
 
     def __call__(self, row: Row, number: int, tell: Tell) -> Iterator[tuple[str, Resource]]:
-        """The patient and the resource of a row. Raises ValueError where it has no person or id, and for a death."""
+        """The patient and the resource of a row. Raises ValueError where it has no person or id."""
         person = _identifier(row.get("person_id"))
         if person is None:
             raise ValueError(f"the {self.table} row has no person_id")
         if self.table == "death":
-            raise ValueError("deaths are not read, and the patient is screened like others: leave out who died")
+            yield person, _death(person, row)
+            return
         if self.table == "person":
             yield person, _person(person, row)
             return
@@ -233,6 +235,14 @@ class OmopRows:
             "code": self._code(row, "procedure"),
             "performedPeriod": {"start": start, "end": end or start},
         }
+
+
+def _death(person: str, row: Row) -> Resource:
+    """A death, as an observation of its day."""
+    code = {"coding": [{"system": LOCAL_CODES, "code": DECEASED}]}
+    told = {"status": "final", "code": code, "valueBoolean": True, "effectiveDateTime": _date(row.get("death_date"))}
+    identifier = person.replace("%", "%25").replace("/", "%2F")
+    return {"resourceType": "Observation", "id": f"death-{identifier}", **told}
 
 
 def _person(person: str, row: Row) -> Resource:

@@ -25,6 +25,8 @@ SECTIONS = (
 """The sections that a completeness statement may name."""
 EVENTS = ("consent", "enrollment", "leukapheresis", "lymphodepletion", "infusion")
 """The events that a planned date may name."""
+DEATH = "death"
+"""The event that a patient has died; no trial anchors anything on it, and nobody plans it."""
 
 _DATES = {"date_from": "date", "date_to": "date"}
 _RECORDED = {"recorded_from": "date", "recorded_to": "date"}

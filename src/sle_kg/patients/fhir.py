@@ -19,7 +19,7 @@ from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
 from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
-from sle_kg.patients.noted import noted
+from sle_kg.patients.noted import DECEASED, death_of, noted
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord, Scalar
 from sle_kg.patients.reference_range import limits_of_normal
 from sle_kg.terminology import UNMAPPED, Terminology
@@ -111,6 +111,7 @@ class FhirReader:
         self._code_map = code_map
         self._entries: list[_Entry] = []
         self._patients: dict[str, RawRecord] = {}
+        self._deaths: list[RawRecord] = []
         self._patient_urls: _References[str] = _References()
         self._medications: dict[tuple[str, str], dict[str, Any]] = {}
         self._adverse_events: _References[_Entry] = _References()
@@ -155,6 +156,8 @@ class FhirReader:
                 "(birth date or sex): give the two patients different ids"
             )
         known.values = raw.values | known.values
+        if (death := death_of(resource, identifier)) is not None and death not in self._deaths:
+            self._deaths.append(death)
         for url in (entry.full_url, f"Patient/{identifier}", f"urn:uuid:{identifier}"):
             if url:
                 self._patient_urls.note(entry.file, url, identifier)
@@ -162,6 +165,7 @@ class FhirReader:
     def records(self) -> Iterator[RawRecord]:
         """Every raw record, patients first, in the order of the input; the same record twice counts once."""
         yield from self._patients.values()
+        yield from self._deaths
         seen: dict[tuple[str, str, str], dict[str, tuple[Scalar, ...]]] = {}
         for entry in self._entries:
             for raw in self._convert(entry):
@@ -266,7 +270,11 @@ class FhirReader:
         """What an observation with a local code states, where it is no measurement; its patient not yet known."""
         patient = ""
         kind, _, rest = code.partition(":")
-        if kind == "attest":
+        if code == DECEASED:
+            if resource.get("valueBoolean") is False:
+                return None
+            raw = RawRecord("Death", patient, record)
+        elif kind == "attest":
             raw = RawRecord("Attestation", patient, record)
             trial, _, criterion = rest.partition("/")
             raw.add("trialIdentifier", trial)
@@ -289,7 +297,7 @@ class FhirReader:
             return None
         raw.add("recordStatus", scalar(resource.get("status")))
         _add_dates(raw, resource, "effective", "effective", "effectiveEnd")
-        if kind != "event":
+        if kind not in ("event", DECEASED):
             _add_value(raw, resource)
         return raw
 

@@ -22,7 +22,7 @@ from sle_kg.patients.facts import FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
 from sle_kg.patients.recorder import RESULT_STATUSES, Recorder
-from sle_kg.patients.said import read_consent, read_statement
+from sle_kg.patients.said import read_consent, read_death, read_statement
 from sle_kg.patients.words import PartAnswer, day_text, part_words
 from sle_kg.terminology import UNMAPPED, Terminology
 
@@ -80,6 +80,8 @@ class Interpreter:
                 self._events.append(raw)
             case "Consent":
                 read_consent(self._recorder, raw)
+            case "Death":
+                read_death(self._recorder, raw)
             case _:
                 read_statement(self._recorder, raw)
 

@@ -1,4 +1,4 @@
-"""Diagnoses and procedures that were noted as observations, as histories in OMOP are: uncertain, unless negated.
+"""Diagnoses and procedures noted as observations, as histories in OMOP are: uncertain, unless negated. And deaths.
 
 The code or the coded value of an observation may be one of ours (`history of malignant neoplasm`: present). It is no
 diagnosis in the sense of the contract, and passing it over would let a complete record say that there is none.
@@ -10,7 +10,7 @@ from typing import Any
 
 from sle_kg.codes import CodeMap, Coding
 from sle_kg.namespaces import LOINC, SNOMED
-from sle_kg.patients.elements import concept, mapping, sequence, text_of
+from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
 from sle_kg.patients.raw import RawRecord
 from sle_kg.terminology import Terminology
 
@@ -30,6 +30,8 @@ _OF_THE_FAMILY = frozenset(
     {(LOINC, "8670-2"), (LOINC, "10157-6"), (SNOMED, "57177007"), (SNOMED, "281666001"), (SNOMED, "416471007")}
 )
 """Observations whose value is a disease of relatives. RECALLED high."""
+DECEASED = "deceased"
+"""Local code of an observation that says that the patient has died, on its date: a row of OMOP's table death."""
 _COUNTS = frozenset({"final", "amended", "corrected", None})
 
 
@@ -82,3 +84,13 @@ def _is_no(resource: dict[str, Any], terms: Terminology) -> bool:
         return True
     words = words or text_of(resource.get("valueString")) or ""
     return mapping(resource.get("valueQuantity")).get("value") == 0 or words.strip().casefold() in _NO_WORDS
+
+
+def death_of(resource: dict[str, Any], patient: str) -> RawRecord | None:
+    """The death that a Patient resource tells of: `deceasedDateTime`, or a `deceasedBoolean` that is not false."""
+    day, told = scalar(resource.get("deceasedDateTime")), resource.get("deceasedBoolean")
+    if day is None and told in (None, False):
+        return None
+    raw = RawRecord("Death", patient, f"Patient/{patient}")
+    raw.add("effective", day)
+    return raw

@@ -31,6 +31,7 @@ FHIR_TYPE = {
     "Attestation": "Observation",
     "PlannedEvent": "Observation",
     "CompletenessStatement": "Observation",
+    "Death": "Patient",
 }
 """Class of the patient vocabulary → FHIR resource type, by which a record is named."""
 

@@ -21,7 +21,7 @@ _SECTIONS = {
     "Immunization": "immunizations",
     "Statement": "statements",
 }
-_UNDATED = frozenset({"Patient", "Consent", "Attestation", "PlannedEvent", "CompletenessStatement"})
+_UNDATED = frozenset({"Patient", "Death", "Consent", "Attestation", "PlannedEvent", "CompletenessStatement"})
 """Kinds of records whose date is not compared with the birth of the patient."""
 
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from sle_kg.patients.dates import UNKNOWN
-from sle_kg.patients.facts import EVENTS, SECTIONS
+from sle_kg.patients.facts import DEATH, EVENTS, SECTIONS
 from sle_kg.patients.raw import RawRecord
 from sle_kg.patients.recorder import RESULT_STATUSES, Recorder
-from sle_kg.patients.words import truth
+from sle_kg.patients.words import day_text, truth
 from sle_kg.units import UnitError, convert
 
 AGAINST = ("inactive", "rejected")
@@ -39,6 +39,16 @@ def read_consent(recorder: Recorder, raw: RawRecord) -> None:
     end = raw.text("effectiveEnd") if status == "active" else None
     said = {"inactive": ", withdrawn or replaced", "rejected": ", refused"}.get(status, f", until {end}" if end else "")
     recorder.evidence(raw, "Research consent", f"{bound}{said}", "effective")
+
+
+def read_death(recorder: Recorder, raw: RawRecord) -> None:
+    """A death, of an unknown day where none can be read: it is told, and leaves consent open (docs/patient-data.md)."""
+    dates, sound = recorder.checked_dates(raw, "effective")
+    recorder.facts.add("event", raw, event=DEATH, trial=None, date_from=dates[0], date_to=dates[1])
+    day = f" on {day_text(raw.text('effective'))}" if sound and dates != UNKNOWN else ""
+    recorder.unread(raw, f"recorded as deceased{day}", dates)
+    if raw.record != f"Patient/{raw.patient}":
+        recorder.evidence(raw, "Death", "recorded", "effective")
 
 
 def read_statement(recorder: Recorder, raw: RawRecord) -> None:
