@@ -26,12 +26,12 @@ SET taken = CASE taken WHEN 'no' THEN 'no' ELSE 'uncertain' END, ongoing = NULL,
     start_from = CASE WHEN coalesce(start_to, start_from) < p.birth_from THEN NULL ELSE start_from END,
     start_to = CASE WHEN start_to < p.birth_from THEN NULL ELSE start_to END,
     end_from = CASE WHEN coalesce(end_to, end_from) < p.birth_from THEN NULL ELSE end_from END,
-    end_to = CASE WHEN end_to < p.birth_from THEN NULL ELSE end_to END,
-    recorded_from = CASE WHEN coalesce(recorded_to, recorded_from) < p.birth_from THEN NULL ELSE recorded_from END,
-    recorded_to = CASE WHEN recorded_to < p.birth_from THEN NULL ELSE recorded_to END
+    end_to = CASE WHEN end_to < p.birth_from THEN NULL ELSE end_to END
 FROM source_patient p
-WHERE p.patient = f.patient
-  AND (f.start_to < p.birth_from OR f.end_to < p.birth_from OR f.recorded_to < p.birth_from);
+WHERE p.patient = f.patient AND (f.start_to < p.birth_from OR f.end_to < p.birth_from);
+
+UPDATE source_exposure f SET recorded_from = NULL, recorded_to = NULL
+FROM source_patient p WHERE p.patient = f.patient AND f.recorded_to < p.birth_from;
 
 UPDATE source_procedure f SET done = 'uncertain', from_from = NULL, from_to = NULL, end_from = NULL, end_to = NULL
 FROM source_patient p

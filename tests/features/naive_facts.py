@@ -193,16 +193,14 @@ def _limited(row: Row, sexes: set[str | None]) -> Row:
 
 def _doubted(table: str, row: Row, born: dt.date) -> Row:
     stems = [name.removesuffix("_to") for name in row if name.endswith("_to")]
-    if table == "exposure":
-        stems = [stem for stem in stems if stem != "recorded"]
-    if not any(row[f"{stem}_to"] is not None and row[f"{stem}_to"] < born for stem in stems):
-        return row
+    wrong = [stem for stem in stems if row[f"{stem}_to"] is not None and row[f"{stem}_to"] < born]
+    doubtful = any((table, stem) != ("exposure", "recorded") for stem in wrong)
     made = dict(row)
-    for stem in stems:
+    for stem in stems if wrong else []:
         latest = row[f"{stem}_to"] or row[f"{stem}_from"]
         if table == "procedure" or (latest is not None and latest < born):
             made |= {f"{stem}_from": None, f"{stem}_to": None}
-    for name, other in DOUBTED[table].items():
+    for name, other in DOUBTED[table].items() if doubtful else ():
         made[name] = None if other is None else other.get(row[name], row[name])
     return made
 

@@ -27,7 +27,7 @@ _DOUBTED: dict[str, dict[str, str]] = {
 DATED = tuple(_DOUBTED)
 """The fact tables whose dates are compared with birth."""
 _BESIDE = {"exposure": ("recorded_from",)}
-"""Dates that are not compared: when a medicine was stated."""
+"""Dates that make no fact doubtful, though they are not known before birth: when a medicine was stated."""
 _TOGETHER = ("procedure",)
 """Tables of which all dates are given up with one."""
 
@@ -41,9 +41,9 @@ def believed(table: str, columns: Mapping[str, str], person: str) -> dict[str, s
     if table not in _DOUBTED:
         return dict(columns)
     born = f"{person}.born"
-    firsts = (name for name in COLUMNS[table] if name.endswith("_from") and name not in _BESIDE.get(table, ()))
-    pairs = [(name, name.replace("_from", "_to")) for name in firsts]
-    wrong = " OR ".join(f"{columns[last]} < {born}" for _, last in pairs)
+    pairs = [(name, name.replace("_from", "_to")) for name in COLUMNS[table] if name.endswith("_from")]
+    doubtful = (last for first, last in pairs if first not in _BESIDE.get(table, ()))
+    wrong = " OR ".join(f"{columns[last]} < {born}" for last in doubtful)
     made = dict(columns)
     if table == "measurement":
         other = f"{columns['limits_for']} IS DISTINCT FROM {person}.sex AND {columns['limits_for']} IS NOT NULL"
