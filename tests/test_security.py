@@ -363,22 +363,28 @@ def test_many_parts_and_attestations_of_one_record_cost_no_time(tmp_path, capfd)
 
 
 ABSURD = ["1e19", "2000000", "1e-12", "1e-30", "0", "123456789012345678.123456789012"]
-QUICK = {("1e19", "mg"), ("0", "mg/kg"), ("1e-30", "g")}
+QUICK = (("1e19", "mg"), ("0", "mg/kg"), ("1e-30", "g"))
+PAIRS = tuple(product(ABSURD, ("mg", "mg/kg", "g")))
 
 
-@pytest.mark.parametrize(
-    ("number", "unit"),
-    [
-        pytest.param(*pair, marks=() if pair in QUICK else pytest.mark.slow)
-        for pair in product(ABSURD, ("mg", "mg/kg", "g"))
-    ],
-)
-def test_doses_and_weights_that_nobody_has_end_no_computation(tmp_path, capfd, number, unit):
+@pytest.mark.parametrize("pairs", [QUICK, *(pytest.param((pair,), marks=pytest.mark.slow) for pair in PAIRS)], ids=str)
+def test_doses_and_weights_that_nobody_has_end_no_computation(tmp_path, capfd, pairs):
     """Products beyond DuckDB's decimals and divisions by a weight that rounds to nothing ended the process."""
+    ids = [f"p{place}" for place in range(len(pairs))]
+    bundles = [absurd_patient(name, *pair) for name, pair in zip(ids, pairs, strict=True)]
+    file = tmp_path / "doses.ndjson"
+    file.write_text("\n".join(line for lines in bundles for line in lines))
+    arguments = ["screen", str(file), "--on", "2026-11-21", "--format", "json", "--complete", "medications"]
+    assert app(arguments, standalone_mode=False) in (None, 0)
+    assert {verdict["patient"] for verdict in json.loads(capfd.readouterr().out)} == set(ids)
+
+
+def absurd_patient(name, number, unit):
+    """The resources, as lines, of a patient who weighs this number of kg and takes as much of four medicines."""
     common = {"status": "active", "effectivePeriod": {"start": "2025-01-01"}}
     weight = {"status": "final", "effectiveDateTime": "2026-11-10", "valueQuantity": {"value": "@number", "code": "kg"}}
-    entries = [{"resourceType": "Patient", "id": "p", "birthDate": "1990-01-01", "gender": "female"}]
-    entries.append({"resourceType": "Observation", "id": "w", "code": {"coding": [BODY_WEIGHT]}, **weight})
+    entries = [{"resourceType": "Patient", "id": name, "birthDate": "1990-01-01", "gender": "female"}]
+    entries.append({"resourceType": "Observation", "id": f"{name}-w", "code": {"coding": [BODY_WEIGHT]}, **weight})
     for drug in ("prednisone", "mycophenolateMofetil", "cyclophosphamide", "hydroxychloroquine"):
         for period_unit, period in (("d", "1"), ("s", "0.01"), ("a", "10000")):
             timing = {"frequency": 10_000, "period": f"@{period}", "periodUnit": period_unit}
@@ -387,14 +393,10 @@ def test_doses_and_weights_that_nobody_has_end_no_computation(tmp_path, capfd, n
                 "doseAndRate": [{"doseQuantity": {"value": "@number", "code": unit}}],
             }
             statement = {"medicationCodeableConcept": local(drug), "dosage": [dosage], **common}
-            entries.append({"resourceType": "MedicationStatement", "id": f"{drug}-{period_unit}", **statement})
-    about = {"subject": {"reference": "Patient/p"}}
-    text = json.dumps({"resourceType": "Bundle", "entry": [{"resource": {**about, **entry}} for entry in entries]})
-    file = tmp_path / "doses.json"
-    file.write_text(re.sub(r'"@([^"]*)"', r"\1", text.replace('"@number"', number)))
-    arguments = ["screen", str(file), "--on", "2026-11-21", "--format", "json", "--complete", "medications"]
-    assert app(arguments, standalone_mode=False) in (None, 0)
-    assert {verdict["patient"] for verdict in json.loads(capfd.readouterr().out)} == {"p"}
+            entries.append({"resourceType": "MedicationStatement", "id": f"{name}-{drug}-{period_unit}", **statement})
+    about = {"subject": {"reference": f"Patient/{name}"}}
+    texts = (json.dumps({**about, **entry}).replace('"@number"', number) for entry in entries)
+    return [re.sub(r'"@([^"]*)"', r"\1", text) for text in texts]
 
 
 BODY_WEIGHT = {"system": "http://loinc.org", "code": "29463-7"}

@@ -26,7 +26,7 @@ from sle_kg.patients.facts import PatientData
 from sle_kg.screening import Options
 
 
-@pytest.mark.parametrize("place", range(2))
+@pytest.mark.parametrize("place", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_plan_evaluator_and_cohort_agree_on_a_hundred_patients(place: int) -> None:
     on = DATES[place]
     everybody = Screening(patients(range(100 * place + 1, 100 * place + 101), 11, on), Options(on=on, engine="sql"))
