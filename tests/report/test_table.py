@@ -10,6 +10,7 @@ from report import sample
 from sle_kg.criteria import Feature, Leaf
 from sle_kg.report.table import NARROWEST, WIDEST, render_table
 from sle_kg.report.text import AID_SENTENCE
+from sle_kg.verdict import Unread
 from sle_kg.wording import Words
 
 
@@ -170,3 +171,10 @@ def test_a_date_that_the_reason_names_is_not_told_again():
     rows = (sample.row("E20a", "fail", reason="The wash-out ends on 2026-11-23.", passes_from="2026-11-23"),)
     table = render_table([sample.verdict("p", "NCT06106906", "ineligible", rows)])
     assert section(table, "Against").count("2026-11-23") == 1
+
+
+def test_a_record_without_words_or_code_is_listed_by_its_reason_alone():
+    unread = (Unread("Patient/p", "", "", "'soon' is no date"), Unread("Observation/o", "x|1", "Y", "unmapped code"))
+    verdict = dataclasses.replace(sample.verdicts()[0], unread=unread)
+    listed = section(render_table([verdict]), "Records not understood")
+    assert "'soon' is no date [Patient/p]" in listed and "unmapped code: Y (x|1) [Observation/o]" in listed
