@@ -174,7 +174,7 @@ WITH needed AS (
           OR (mycophenolate IS NOT NULL OR cyclophosphamide IS NOT NULL) AND dose_unit IS DISTINCT FROM 'mg'),
 near AS (
     SELECT e.place, b.low, b.high, b.date_from AS day, b.date_to > b.date_from AS vague,
-           greatest(0, coalesce(e.start_hi, e.end_lo, judged_on()) - b.date_to, b.date_from - coalesce(e.end_lo,
+           greatest(0, coalesce(e.start_hi, e.end_hi) - b.date_to, b.date_from - coalesce(e.end_lo,
                e.end_hi)) AS distance
     FROM needed e JOIN source_measurement b ON b.patient = e.patient
     WHERE b.test = 'bodyWeight' AND b.date_from <= judged_on() AND b.date_to IS NOT NULL

@@ -158,8 +158,6 @@ class Medicines(Facts):
         """The readable weights nearest to a medicine's interval, with their distance in days (rule 7)."""
         first, last = sure_days(drug.worlds)
         last = possible_days(drug.worlds)[1] if last == BEGIN else last
-        if drug.row["start_to"] is None and drug.row["end_from"] is None and not drug.row["ongoing"]:
-            first = self.on
         dated = [
             (max(0, first - row["date_to"].toordinal(), row["date_from"].toordinal() - last), row)
             for row in self.seen("measurement", "date_from")

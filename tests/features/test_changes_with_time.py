@@ -9,7 +9,7 @@ from collections.abc import Callable, Set
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from features.histories import Facts, all_features, asks_of, built, history
@@ -100,6 +100,7 @@ def broken(courses: Courses, kinds: Set[str], holds: Callable[[Course], bool]) -
 
 
 @given(seed=st.integers(0, 2**32 - 1))
+@example(seed=2**32 - 1)
 @settings(max_examples=2, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_features_change_with_time_as_the_search_takes_for_granted(seed: int) -> None:
     patients, every = drawn(seed)

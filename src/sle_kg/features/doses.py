@@ -46,8 +46,8 @@ def _weights(always: bool) -> str:
     same_day = "PARTITION BY ask, row_id, day"
     return f"""weighed AS (
         SELECT e.ask, e.row_id, b.low, b.high, b.date_from AS day, b.date_to > b.date_from AS vague, b.record AS weight,
-               greatest(0, coalesce(e.start_hi, e.end_lo, e.on_date) - b.date_to, b.date_from - coalesce(e.end_lo,
-               e.end_hi)) AS distance
+               greatest(0, coalesce(e.start_hi, least(e.end_hi, e.base)) - b.date_to,
+                        b.date_from - coalesce(e.end_lo, e.end_hi)) AS distance
         FROM e JOIN body_weight b ON b.patient = e.patient AND b.date_from <= e.base {dosed}),
     k AS (
         SELECT ask, row_id,
