@@ -428,3 +428,11 @@ def test_a_drug_whose_code_the_user_calls_a_route_stays_unmapped(tmp_path):
 def test_an_order_by_a_route_that_is_not_understood_stays_one(tmp_path):
     line = {**dosage(quantity(5, "mg")), "route": snomed("372449004")}
     assert only(tmp_path, order(PREDNISONE, dosageInstruction=[line]))["taken"] == "ordered"
+
+
+@pytest.mark.parametrize("code", [concept(ATC, "J07BD52"), concept("http://hl7.org/fhir/sid/cvx", "03")])
+def test_a_vaccine_recorded_as_a_medicine_leaves_the_vaccines_open(tmp_path, code):
+    data = read(tmp_path, statement(code))
+    assert {"immunizations"} <= {row["section"] for row in rows(data, "unread")}
+    refused = read(tmp_path, {**statement(code), "status": "not-taken"})
+    assert {row["section"] for row in rows(refused, "unread")} <= {None}

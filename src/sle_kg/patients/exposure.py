@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sle_kg.namespaces import ATC, CVX
 from sle_kg.patients.dates import UNKNOWN, in_order
 from sle_kg.patients.medicine import how_taken, is_ongoing, route, timing, why_no_fact
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord
@@ -36,6 +37,8 @@ def read_exposure(recorder: Recorder, raw: RawRecord) -> None:
         end = (start[0], None)
     if not sound and taken != "no":
         taken = "uncertain"
+    if taken != "no" and any(_is_vaccine(system, code) for system, code, _ in raw.codings("coding")):
+        recorder.unread(raw, "a vaccine is recorded as a medicine", start, section="immunizations")
     concept = recorder.concept(raw, start, blocks=taken != "no")
     dose, unit = (None, None) if concept == UNMAPPED else _dose(recorder, raw)
     way, understood = _route(recorder, raw, concept)
@@ -67,6 +70,11 @@ def read_exposure(recorder: Recorder, raw: RawRecord) -> None:
     )
     words = exposure_words(taken, raw.text("recordStatus"), quantity_words(raw, "doseValue", "doseUnit"), raw)
     recorder.evidence(raw, recorder.label(raw, concept), words, "started", "asserted")
+
+
+def _is_vaccine(system: str, code: str) -> bool:
+    """Codes of vaccines (CVX) and ATC J07: what was given so is no immunization of the contract, and may be live."""
+    return system == CVX or (system == ATC and code.startswith("J07"))
 
 
 def _route(recorder: Recorder, raw: RawRecord, concept: str) -> tuple[str | None, bool]:
