@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 from sle_kg.features import batches
 from sle_kg.features.database import COSTLY_STEPS, empty_database
@@ -30,3 +32,15 @@ def test_the_steps_left_out_are_known_to_the_database() -> None:
     with empty_database() as connection:
         (left_out,) = connection.execute("SELECT current_setting('disabled_optimizers')").fetchall()[0]
     assert set(left_out.split(",")) == COSTLY_STEPS
+
+
+def test_no_progress_bar_is_written_to_standard_output() -> None:
+    """DuckDB would write one where it takes the program for interactive, as `python -c` is."""
+    script = """
+from sle_kg.engines.sql import SqlEngine
+from sle_kg.features.database import empty_database
+for connection in (empty_database(), SqlEngine()._connection):
+    print(connection.execute("SELECT current_setting('enable_progress_bar')").fetchone())
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told == "(False,)\n(False,)\n"

@@ -32,6 +32,7 @@ class SqlEngine:
         self._connection: duckdb.DuckDBPyConnection = duckdb.connect(
             ":memory:", config={"enable_external_access": "false", "threads": "2"}
         )
+        self._connection.execute("SET enable_progress_bar = false")  # it would go to standard output
         self._plans: dict[tuple[Trial, tuple[tuple[str, str], ...]], tuple[Plan, str]] = {}
 
     def statuses(

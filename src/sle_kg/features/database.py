@@ -88,6 +88,7 @@ def empty_database(
     import duckdb
 
     connection = duckdb.connect(":memory:", config={"threads": str(threads)})
+    connection.execute("SET enable_progress_bar = false")  # it would go to standard output
     if files:
         connection.execute("SET allowed_paths = ?", [list(files)])
     connection.execute("SET enable_external_access = false")

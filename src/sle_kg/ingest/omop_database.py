@@ -131,6 +131,7 @@ class DuckDatabase:
             else:
                 self._db = duckdb.connect(str(path), read_only=True)
                 self._find()
+            self._db.execute("SET enable_progress_bar = false")  # it would go to standard output
         except duckdb.Error as error:
             raise InputError(f"{argument}: cannot be read as an OMOP database ({_line(error)})") from error
 
