@@ -140,6 +140,17 @@ def test_of_an_event_known_to_the_month_the_day_is_asked_for() -> None:
     assert "known only to be from 2026-11-01 to 2026-11-30" in said.unknown(steroid, UNBOUNDED, [])
 
 
+def test_of_pulses_a_later_one_is_asked_for_and_a_run_is_told_with_its_gap() -> None:
+    [pulses] = (one for one in LEAVES.values() if one.feature.get("sinceFirstDose"))
+    assert WORDS.missing(pulses, "attest:x")[0].startswith(
+        "a record of the first and of a later dose of cyclophosphamide in the 6 months before screening, "
+    )
+    assert WORDS.subject(find("NCT06150651", "I03.2d").feature) == (
+        "Mycophenolate, duration of treatment without a gap of more than 30 days"
+    )
+    assert WORDS.subject(find("NCT06892145", "I03f").feature).endswith("duration of treatment")
+
+
 def test_an_unknown_or_planned_event_is_what_is_asked_for() -> None:
     steroid = find("NCT06106906", "E24a")
     assert WORDS.missing(steroid, "attest:x") == ("the date of leukapheresis, planned or actual",)

@@ -254,8 +254,8 @@ class Words:
             case "TreatmentDurationCondition":
                 treated = f"{self._labels(feature, 'valueSet')}, duration of treatment{self._when(feature)}"
                 gap = period(str(feature.get("gap")))
-                reaching = feature.get("measure") == "runToScreening"
-                return f"{treated} without a gap of more than {gap}, up to screening" if reaching else treated
+                run = f"{treated} without a gap of more than {gap}"
+                return {"total": treated, "longestRun": run}.get(str(feature.get("measure")), f"{run}, up to screening")
             case "CumulativeDoseCondition":
                 return f"{self._labels(feature, 'valueSet')}, {feature.get('route')} dose in a lifetime"
             case "DrugCountCondition":
@@ -394,6 +394,9 @@ class Words:
         details = " with doses" if "Dose" in feature.kind else " with dates" if "Duration" in feature.kind else ""
         weight = " and body weight" if feature.get("perKilogram") is True else ""
         record = f"a record of {subject}{details}{weight}"
+        if feature.get("sinceFirstDose"):
+            medicine = lower_first(self._labels(feature, "valueSet"))
+            record = f"a record of the first and of a later dose of {medicine}{self._when(feature)}"
         attested = f", or an attestation ({row_code})" if row_code else ""
         if section is None and feature.kind != "BiopsyIndexCondition":
             return record

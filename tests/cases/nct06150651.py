@@ -538,11 +538,21 @@ case(
 case("a first pulse 12 days ago", "I03.3f unknown", given(CYC, ago(12), 500, route=INTRAVENOUS))
 
 case("mofetil for 89 days", "I03.2d unknown", drug(MMF, "2024-03-01", "2024-05-29"), COMPLETE)
+TWICE = [drug(MMF, "2020-01-01", "2020-03-01"), drug(MMF, "2024-01-01", "2024-03-01")]
+case("mofetil twice for 60 days, years apart", "I03.2d fail", TWICE, COMPLETE)
+case("mofetil twice for 60 days known", "I03.2d unknown", TWICE)
 case(
-    "mofetil twice for 60 days",
+    "mofetil for 50 and 52 days with a gap of 40 days",
+    "I03.2d fail",
+    drug(MMF, "2018-05-01", "2018-06-20"),
+    drug(MMF, "2018-07-30", "2018-09-20"),
+    COMPLETE,
+)
+case(
+    "mofetil for 20 days, and years later for 92",
     "I03.2d pass",
-    drug(MMF, "2020-01-01", "2020-03-01"),
-    drug(MMF, "2024-01-01", "2024-03-01"),
+    drug(MMF, "2018-05-01", "2018-05-21"),
+    MYCO,
 )
 for weight, status in ((60, "pass"), ("60.4", "fail")):
     case(
