@@ -74,11 +74,20 @@ def setting(**values: Any) -> Change:
 
 VAGUE, OPEN = setting(occurrenceDateTime="2026-10"), setting(effectiveDateTime="2026-09-01")
 STOPPED = setting(status="stopped")
+
+
+def of_group(code: str) -> Change:
+    """A medicine that is known by its ATC code alone."""
+    return setting(medicationCodeableConcept={"coding": [{"system": "http://www.whocc.no/atc", "code": code}]})
+
+
 CHANGED: dict[str, tuple[str, str, dict[str, Change]]] = {
     "vague vaccine": ("NCT06106906", "b-38", {"r76": VAGUE}),
     "vaccine long ago": ("NCT06106906", "b-38", {"r76": setting(occurrenceDateTime="2026-10-01")}),
     "vaccine of late": ("NCT06106906", "b-38", {"r76": setting(occurrenceDateTime="2026-10-31")}),
     "vague vaccine in an open record": ("NCT06106906", "b-38", {"r76": VAGUE, "r28": OPEN}),
+    "group of JAK inhibitors": ("NCT06106906", "b-38", {"r4": of_group("L04AF")}),
+    "new JAK inhibitor": ("NCT06106906", "b-38", {"r4": of_group("L04AF99")}),
     "stopped": ("NCT06150651", "c-09", {"r5": STOPPED}),
     "stopped in May": (
         "NCT06150651",
@@ -162,6 +171,12 @@ def test_the_last_day_asked_for_settles_the_rows(rows: Rows, name: str, status: 
 def test_of_a_medicine_without_dose_the_dose_is_asked_for(rows: Rows) -> None:
     [missing] = rows["without dose"]["I03.1b1"].missing
     assert missing.startswith("the dose of mycophenolate mofetil (MedicationStatement/r5, ")
+
+
+def test_of_a_group_of_medicines_it_is_asked_which_one_was_taken(rows: Rows) -> None:
+    [missing] = rows["group of JAK inhibitors"]["E20a"].missing
+    assert missing.startswith("which medicine L04AF (MedicationStatement/r4, active, ")
+    assert not any("which medicine" in missing for missing in rows["new JAK inhibitor"]["E20a"].missing)
 
 
 def test_of_an_order_it_is_asked_whether_it_was_taken(rows: Rows) -> None:

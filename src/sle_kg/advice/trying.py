@@ -281,7 +281,7 @@ class Advisor:
                 row,
                 ask.base,
                 days,
-                self._other(table, row, sets),
+                self._other(feature, table, row),
                 needs,
             )
             for table, number, row in (mine.rows[place] for place in sorted(chosen))
@@ -314,13 +314,23 @@ class Advisor:
         found = {status for _, _, status in self._terminology.membership([concept], sets)}
         return "in" if "in" in found else "undecided" if found else None
 
-    def _other(self, table: str, row: Mapping[str, Any], sets: Iterable[str]) -> tuple[str, ...]:
-        """What a code that does not tell may stand for: one of several drugs; a member of the value set, or not."""
+    def _other(self, feature: Feature, table: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """What a code that does not tell may stand for: one of several drugs; a member of the value set, or not.
+
+        A group of ATC within the set has no wash-out: it may be the member with the shortest, or with the longest.
+        """
         if table not in CODED:
             return ()
-        if sets and self._status(row["concept"], sets) == "undecided":
+        concept, sets = row["concept"], _sets(feature)
+        status = self._status(concept, sets) if sets else None
+        if status == "undecided":
             return ("other", *(member for name in sorted(sets) for member in self._terminology.members(name)[:1]))
-        drugs = self._terminology.drugs_of(row["concept"]) if table == "exposure" else ()
+        drugs = self._terminology.drugs_of(concept) if table == "exposure" else ()
+        if feature.kind == "WashoutCondition" and status == "in" and not drugs and _is_group(concept):
+            members = {member for name in sets for member in self._terminology.members(name)}
+            known = [one for one in self._terminology.drug_attributes(members) if one.washout5 is not None]
+            known.sort(key=lambda one: one.washout5 or 0)
+            return tuple(one.concept for one in (*known[:1], *known[1:][-1:]))
         return drugs if len(drugs) > 1 else ()
 
     # ---- what answers lead to -----------------------------------------------------------------------------------
@@ -473,6 +483,11 @@ def _beside(feature: Feature) -> tuple[str, ...]:
     if feature.kind == "PregnancyCondition" or feature.get("validFor") == "pregnancyTest":
         return ("patient",)
     return ("measurement",) if feature.get("perKilogram") is True else ()
+
+
+def _is_group(concept: str) -> bool:
+    """Whether a concept is an ATC code of a group of medicines, shorter than that of a substance."""
+    return concept.startswith("atc:") and len(concept) < len("atc:L04AF01")
 
 
 def _sets(feature: Feature) -> set[str]:
