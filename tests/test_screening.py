@@ -466,19 +466,26 @@ def withdrawn(on: str | None, **elements: Any) -> dict[str, Any]:
         (
             withdrawn("2026-11-20"),
             "Consent to this trial: withdrawn or replaced on 2026-11-20 (Consent/w).",
-            ["a new signed consent to this trial, dated after 2026-11-20, or {}"],
+            [
+                "consent was withdrawn or replaced on 2026-11-20 (Consent/w): a new consent to this trial, signed "
+                "after 2026-11-20, or {}"
+            ],
         ),
         (
             withdrawn(None, status="rejected"),
             "Consent to this trial: refused on a day that is not known (Consent/w).",
-            ["the day on which consent was refused (Consent/w)", "{}"],
+            [
+                "the day on which consent was refused (Consent/w)",
+                "consent was refused on a day that is not known (Consent/w): {}",
+            ],
         ),
         (
             withdrawn("2026-01-10", status="active", provision={"period": {"end": "2026-11"}}),
             "Consent to this trial: ended on a day from 2026-11-01 to 2026-11-30 (Consent/w).",
             [
                 "the day on which consent ended (Consent/w)",
-                "a new signed consent to this trial, dated after 2026-01-10, or {}",
+                "consent ended on a day from 2026-11-01 to 2026-11-30 (Consent/w): a new consent to this trial, signed "
+                "after 2026-01-10, or {}",
             ],
         ),
     ],

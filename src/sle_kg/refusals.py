@@ -34,10 +34,15 @@ class Refusal:
     @property
     def words(self) -> str:
         """`refused on 2026-11-21 (Consent/c2)`."""
+        return self.sentence.removeprefix("was ")
+
+    @property
+    def sentence(self) -> str:
+        """`was refused on 2026-11-21 (Consent/c2)`."""
         day = f"{self.first}" if self.dated else "a day that is not known"
         if self.last is not None and dt.date.min < self.first < self.last:
             day = f"a day from {self.first} to {self.last}"
-        return f"{self.said.removeprefix('was ')} on {day} ({self.record})"
+        return f"{self.said} on {day} ({self.record})"
 
 
 def refusals(rows: Iterable[Row], on: dt.date) -> tuple[Refusal, ...]:
@@ -71,7 +76,8 @@ def settling(found: Sequence[Refusal], row_code: str) -> tuple[str, ...]:
     vague = [f"the day on which consent {one.said} ({one.record})" for one in found if not one.dated][:MOST_NAMED]
     outdated = [one.outdated_after for one in found]
     attested = f"an attestation ({row_code}) that consent holds" if row_code else "word that consent holds"
+    said = f"consent {' and '.join(one.sentence for one in found[-MOST_NAMED:])}"
     if all(outdated):
         latest = max(day for day in outdated if day)
-        return (*vague, f"a new signed consent to this trial, dated after {latest}, or {attested}")
-    return (*vague, attested)
+        return (*vague, f"{said}: a new consent to this trial, signed after {latest}, or {attested}")
+    return (*vague, f"{said}: {attested}")
