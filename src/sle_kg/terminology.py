@@ -32,8 +32,19 @@ LOCAL_PRODUCTS = "localProduct"
 SYSTEMIC_ONLY = "systemicOnly"
 """The value set of medicines of which there are no such products."""
 
-TOLD_BY_DIAGNOSES = ("carTCellProduct",)
-"""Value sets of treatments that a diagnosis may tell of: personal history of CAR-T cell therapy (Z92.850)."""
+TOLD_BY_DIAGNOSES = {
+    "treatment": ("carTCellProduct",),
+    "use": (
+        "anticoagulantAny",
+        "biologicOtherThanBCellBroad",
+        "biologicOtherThanBCellNarrow",
+        "commercialJAKInhibitor",
+    ),
+    "donation": ("bloodDonationAny",),
+    "allergy": ("allergyDiagnosis",),
+}
+"""Value sets of what a diagnosis may tell of besides: a personal history of CAR-T cell therapy (Z92.850), long-term use
+of a medicine (Z79.01), a donor of blood (Z52.0), an allergy (Z88.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +172,13 @@ class Terminology:
             return (f"{kind}:{code}",)
         return self._keys_of_code.get((system, code), ())
 
-    def tells_of_treatment(self, concept: str) -> Membership | None:
-        """Whether the concept of a diagnosis says that a medicine or cell therapy was given."""
-        found = {status for _, _, status in self.membership([concept], TOLD_BY_DIAGNOSES)}
-        return "in" if "in" in found else "undecided" if found else None
+    def told_by(self, concept: str) -> dict[str, Membership]:
+        """What the concept of a diagnosis tells of besides (`TOLD_BY_DIAGNOSES`), for certain or perhaps."""
+        told: dict[str, Membership] = {}
+        for what, value_sets in TOLD_BY_DIAGNOSES.items():
+            if found := {status for _, _, status in self.membership([concept], value_sets)}:
+                told[what] = "in" if "in" in found else "undecided"
+        return told
 
     def is_local_product(self, concept: str) -> bool:
         """Whether the concept is a topical, inhaled or other local product, never a systemic exposure (rule 12)."""

@@ -707,6 +707,16 @@ case(
 case("severe allergy", "E14a fail", allergy("rx:723", criticality="high"))
 case("allergy of no stated gravity", "E14a unknown", allergy("rx:723"), complete("allergies"))
 case("no allergy", "E14a pass", complete("allergies"))
+case("an allergy to a drug noted as a diagnosis", "E01 E14a unknown", diagnosis("sct:416098002"), complete())
+case(
+    "an allergy to penicillin noted as a diagnosis",
+    "E01 pass, E14a unknown",
+    diagnosis("icd:Z88.0"),
+    complete("allergies"),
+)
+case("a severe allergy noted as a diagnosis", "E14a fail", diagnosis("icd:Z88.0", severity="severe"), complete())
+case("anaphylaxis noted as a diagnosis", "E01 pass, E14a unknown", diagnosis("icd:T78.2XXA"), complete("allergies"))
+case("an allergy to what is not named", "E01 unknown", allergy("sct:416098002"), complete("allergies"))
 case("severe heart failure", "E15 fail", diagnosis("icd:I50.9", onset="2020", severity="severe"))
 case("heart failure", "E15 unknown", diagnosis("icd:I50.9", onset="2020"), rows={"E15": {"needs_judgement": True}})
 case("no severe heart disease attested", "E15 pass", attest(f"{TRIAL}/E15", False))
@@ -849,6 +859,12 @@ case(
 )
 case("a history of some cellular therapy", "E23 unknown", diagnosis("icd:Z92.859"), COMPLETE)
 case("a history of CAR-T cells refuted", "E23 pass", diagnosis("icd:Z92.850", verification="refuted"), COMPLETE)
+case("anticoagulants told by a diagnosis", "E28b unknown", diagnosis("icd:Z79.01", onset=ago(200)), COMPLETE)
+case("a JAK inhibitor told by a diagnosis", "E20a unknown, E22 pass", diagnosis("icd:Z79.622"), COMPLETE)
+case("a biologic told by a diagnosis", "E20a pass, E22 unknown", diagnosis("icd:Z79.620"), COMPLETE)
+case("a blood donor told by a diagnosis", "E27a unknown", diagnosis("icd:Z52.008", onset=ago(10)), complete())
+case("alcohol dependence in remission by its code", "E30a unknown", diagnosis("icd:F10.21"), complete())
+case("a bleeding ulcer, severe", "E28a unknown", diagnosis("icd:K25.4", onset=ago(5), severity="severe"), complete())
 case("a cell therapy newer than the tables", "E23 unknown", drug("atc:L01XL13", "2024-01-01", "2024-01-01"), COMPLETE)
 case("an oncolytic virus is no CAR-T", "E23 pass", drug("atc:L01XL02", "2024-01-01", "2024-01-01"), COMPLETE)
 

@@ -72,6 +72,38 @@ def test_a_history_of_car_t_cells_is_a_treatment_too(tmp_path):
     assert rows(read(tmp_path, other), "exposure") == []
 
 
+@pytest.mark.parametrize(
+    ("code", "elements", "expected"),
+    [
+        (snomed("416098002"), {}, ("drugAllergy", "confirmed", None)),
+        (concept(ICD10CM, "Z88.0"), {"severity": snomed("24484000")}, ("icd:Z88.0", "confirmed", "high")),
+        (concept(ICD10CM, "Z88.0"), {"clinicalStatus": coded("resolved")}, ("icd:Z88.0", "uncertain", None)),
+        (concept(ICD10CM, "Z88.0"), {"verificationStatus": coded("provisional")}, ("icd:Z88.0", "uncertain", None)),
+        (concept(ICD10CM, "T78.2XXA"), {}, ("icd:T78.2XXA", "uncertain", None)),
+    ],
+)
+def test_an_allergy_noted_as_a_diagnosis_is_an_allergy_too(tmp_path, code, elements, expected):
+    row = only(tmp_path, "allergy", condition(code, onsetDateTime="2025-06-01", **elements))
+    assert (row["concept"], row["status"], row["criticality"]) == expected
+    assert (row["kind"], row["recorded_from"], row["none_known"]) == ("allergy", date(2025, 6, 1), False)
+
+
+def test_a_refuted_allergy_noted_as_a_diagnosis_is_none(tmp_path):
+    refuted = condition(concept(ICD10CM, "Z88.0"), verificationStatus=coded("refuted"))
+    assert rows(read(tmp_path, refuted), "allergy") == []
+
+
+def test_long_term_use_noted_as_a_diagnosis_is_an_uncertain_medicine_until_its_end(tmp_path):
+    use = condition(concept(ICD10CM, "Z79.01"), onsetDateTime="2025-06-01", abatementDateTime="2025-09-01")
+    row = only(tmp_path, "exposure", use)
+    assert (row["taken"], row["start_from"], row["end_to"]) == ("uncertain", date(2025, 6, 1), date(2025, 9, 1))
+
+
+def test_a_blood_donor_noted_as_a_diagnosis_may_have_given_blood_that_day(tmp_path):
+    row = only(tmp_path, "procedure", condition(concept(ICD10CM, "Z52.008"), onsetDateTime="2026-11-10"))
+    assert (row["done"], row["from_from"], row["end_to"]) == ("uncertain", date(2026, 11, 10), date(2026, 11, 10))
+
+
 def test_a_diagnosis_entered_in_error_does_not_exist(tmp_path):
     data = read(tmp_path, condition(SLE, verificationStatus=coded("entered-in-error")))
     assert rows(data, "condition") == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -180,33 +179,47 @@ class Interpreter:
             status = "uncertain" if status == "confirmed" else status
         concept = self._recorder.concept(raw, onset if onset != UNKNOWN else recorded, blocks=status != "refuted")
         severity = {_SEVERITIES.get(code) for system, code, _ in raw.codings("severityCoding") if system == SNOMED}
-        self._facts.add(
-            "condition",
-            raw,
-            concept=concept,
-            status=status,
-            onset_from=onset[0],
-            onset_to=onset[1],
-            abated_from=abated[0],
-            abated_to=abated[1],
-            ongoing=ongoing,
-            recorded_from=recorded[0],
-            recorded_to=recorded[1],
-            severity=next(iter(severity - {None}), None) if len(severity) == 1 else None,
-            remission=clinical == "remission",
-        )
+        row: dict[str, Any] = {
+            "concept": concept,
+            "status": status,
+            "onset_from": onset[0],
+            "onset_to": onset[1],
+            "abated_from": abated[0],
+            "abated_to": abated[1],
+            "ongoing": ongoing,
+            "recorded_from": recorded[0],
+            "recorded_to": recorded[1],
+            "severity": next(iter(severity - {None}), None) if len(severity) == 1 else None,
+            "remission": clinical == "remission",
+        }
+        self._facts.add("condition", raw, **row)
         if status != "refuted":
-            self._treatment(raw, concept, status == "confirmed", (onset if onset != UNKNOWN else recorded)[1])
+            self._told(raw, row, onset if onset != UNKNOWN else recorded)
         words = clinical or "recorded" if status == "confirmed" else raw.text("verificationStatus") or status
         self._recorder.evidence(raw, self._recorder.label(raw, concept), words, "onset", "recorded")
 
-    def _treatment(self, raw: RawRecord, concept: str, sure: bool, last: date | None) -> None:
-        """The treatment that a diagnosis tells of, a personal history of it: given on some day until then."""
-        told = self._terminology.tells_of_treatment(concept)
-        if told is not None:
-            taken = "yes" if sure and told == "in" else "uncertain"
-            row = {"start_to": last, "end_to": last, "ongoing": False, "administration": False}
-            self._facts.add("exposure", raw, concept=concept, taken=taken, **row)
+    def _told(self, raw: RawRecord, row: Mapping[str, Any], since: Interval) -> None:
+        """What a diagnosis tells of besides, by its row: a treatment given on some day until then, use of a medicine
+        since then, blood given, an allergy, which is severe where the diagnosis is.
+        """
+        first, last = since
+        for what, status in self._terminology.told_by(row["concept"]).items():
+            certain = row["status"] == "confirmed" and status == "in"
+            told: dict[str, Any] = {"concept": row["concept"]}
+            if what == "treatment":
+                told |= {"start_to": last, "end_to": last, "ongoing": False, "administration": False}
+                self._facts.add("exposure", raw, taken="yes" if certain else "uncertain", **told)
+            elif what == "use":
+                told |= {"start_from": first, "start_to": last, "administration": False}
+                told |= {"end_from": row["abated_from"], "end_to": row["abated_to"]}
+                self._facts.add("exposure", raw, taken="uncertain", **told)
+            elif what == "donation":
+                told |= {"from_from": first, "from_to": last, "end_from": first, "end_to": last}
+                self._facts.add("procedure", raw, done="uncertain", **told)
+            else:
+                told |= {"status": "confirmed" if certain and row["ongoing"] is not False else "uncertain"}
+                told |= {"kind": "allergy", "criticality": "high" if row["severity"] == "severe" else None}
+                self._facts.add("allergy", raw, recorded_from=first, recorded_to=last, none_known=False, **told)
 
     # ── Procedures, vaccines, allergies ──────────────────────────────────────────────────────────────────
 
