@@ -69,8 +69,21 @@ def test_the_wheel_holds_both_licences_and_the_notice(wheel):
     assert {"LICENSE", "LICENSES/CC-BY-4.0.txt", "NOTICE"} <= names
 
 
-def test_the_installed_program_runs_the_demo_in_another_folder(program, tmp_path):
-    printed = run(program, "demo", cwd=tmp_path)
+OF_TWO_PATIENTS = """
+import sys
+from sle_kg import demo
+from sle_kg.cli import main
+everybody = demo.example_files
+demo.example_files = lambda: everybody()[:2]
+sys.argv = ["sle-kg", "demo"]
+main()
+"""
+
+
+@pytest.mark.parametrize("code", [OF_TWO_PATIENTS, pytest.param(None, marks=pytest.mark.slow)], ids=["two", "all"])
+def test_the_installed_program_runs_the_demo_in_another_folder(program, tmp_path, code):
+    command = (program, "demo") if code is None else (program.with_name("python"), "-c", code)
+    printed = run(*command, cwd=tmp_path)
     assert "NCT06892145" in printed
     assert {path.suffix for path in (tmp_path / "sle-kg-demo").iterdir()} == {".html", ".ttl"}
 
