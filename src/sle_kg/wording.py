@@ -255,7 +255,8 @@ class Words:
                 treated = f"{self._labels(feature, 'valueSet')}, duration of treatment{self._when(feature)}"
                 gap = period(str(feature.get("gap")))
                 run = f"{treated} without a gap of more than {gap}"
-                return {"total": treated, "longestRun": run}.get(str(feature.get("measure")), f"{run}, up to screening")
+                runs = {"longestRun": run, "runToScreening": f"{run}, up to screening"}
+                return runs.get(str(feature.get("measure")), treated)
             case "CumulativeDoseCondition":
                 return f"{self._labels(feature, 'valueSet')}, {feature.get('route')} dose in a lifetime"
             case "DrugCountCondition":
