@@ -186,7 +186,7 @@ GROUP BY patient;
 CREATE OR REPLACE TEMP TABLE operated AS
 WITH record AS (
     SELECT p.patient, m.value_set, p.done = 'yes' AND m.status = 'in' AS sure, p.done <> 'no' AS possible,
-           least(p.from_to, judged_on()) AS started, greatest(p.end_from, p.from_from) AS ended,
+           least(p.from_to, p.end_to, judged_on()) AS started, greatest(p.end_from, p.from_from) AS ended,
            coalesce(p.from_from, beginning()) AS maybe_from, coalesce(p.end_to, judged_on()) AS maybe_to,
            h.lymphodepletion_from, h.lymphodepletion_to
     FROM source_procedure p JOIN procedure_code m USING (concept) LEFT JOIN happened h USING (patient)

@@ -424,11 +424,12 @@ def differences(
 ) -> list[tuple[int, str, Bound, Bound]]:
     """Bounds that differ: ask, feature, found, wanted.
 
-    The builder rounds outwards: sums of rounded rates may be off by 10⁻⁹, doses per kg by 10⁻⁸.
+    The builder rounds outwards: sums of rounded rates may be off by 10⁻⁹, doses per kg by 10⁻⁸, or by that part of a
+    value above 1.
     """
 
     def same(one: Fraction | None, other: Fraction | None, tolerance: Fraction) -> bool:
-        return one is other if one is None or other is None else abs(one - other) <= tolerance
+        return one is other if one is None or other is None else abs(one - other) <= tolerance * max(1, abs(other))
 
     wrong = []
     for (ask, slug), bound in wanted.items():

@@ -183,7 +183,9 @@ def procedure(feature: Feature) -> Query:
 
     A refuted diagnosis (no dependence on dialysis) does not undo a procedure that is recorded.
     """
-    done_then = "least(p.from_to, w.base) <= w.end_certain AND greatest(p.end_from, p.from_from) >= w.start_certain"
+    done_then = (
+        "least(p.from_to, p.end_to, w.base) <= w.end_certain AND greatest(p.end_from, p.from_from) >= w.start_certain"
+    )
     present_then = "d.core_start <= d.end_certain AND d.core_end >= d.start_certain"
     rows = f"""p AS (
         SELECT {ask_of("p")} AS ask, p.record,
