@@ -100,7 +100,7 @@ def test_the_cohort_judged_by_a_changed_trial_has_the_counts_promised(whole: Coh
     ("name", "gaining"),
     [
         ("NCT06106906", {"lookback", "halfLives", "threshold", "gap", "dailyDose"}),
-        ("NCT06150651", {"threshold", "concurrentGap", "dailyDose"}),
+        ("NCT06150651", {"threshold", "gap", "concurrentGap", "dailyDose"}),
         ("NCT06892145", set()),
     ],
 )
