@@ -16,7 +16,9 @@ from benchmarks.measure import COMMAND, run
 from sle_kg.patients.facts import COLUMNS, schema
 
 MOST_DRAWN = 4_000
-"""Patients that are drawn; more are copies of them."""
+"""Patients that are drawn for tables; more are copies of them."""
+MOST_EXPORTED = 32_000
+"""Patients that are drawn for an export; more are copies of them, in whole copies."""
 SEED = "20261121"
 GROUP_ROWS = 120_000
 """Rows of a row group."""
@@ -46,10 +48,27 @@ def fact_rows(folder: Path) -> int:
 
 
 def bulk_export(folder: Path, patients: int, kind: str = "screening") -> Path:
-    """A bulk export in FHIR NDJSON of so many drawn patients of a kind of population, made unless it is there."""
+    """A bulk export in FHIR NDJSON of so many patients of a kind of population, made unless it is there."""
+    if patients > MOST_EXPORTED:
+        return _copied_export(bulk_export(folder, MOST_EXPORTED, kind), folder, -(-patients // MOST_EXPORTED), kind)
     target = folder / f"fhir-{kind}{patients}"
     if not target.exists():
         run(COMMAND, *_arguments(patients, kind), "--format", "fhir", "--output", str(target))
+    return target
+
+
+def _copied_export(drawn: Path, folder: Path, copies: int, kind: str) -> Path:
+    """The files of an export, once for every copy, in which all ids of patients and records are its own."""
+    target = folder / f"fhir-{kind}{copies}x{MOST_EXPORTED}"
+    if (target / "made").exists():
+        return target
+    target.mkdir(exist_ok=True)
+    for file in sorted(drawn.glob("*.ndjson")):
+        text = file.read_bytes()
+        for copy in range(copies):
+            own = b"synthetic-%03d-" % copy
+            (target / f"{copy:03}.{file.name}").write_bytes(text.replace(b"synthetic-", own))
+    (target / "made").touch()
     return target
 
 

@@ -98,9 +98,10 @@ GROUP BY patient;
 
 -- ---- how long: courses joined over gaps ----
 
--- standard I06, anticoagulant E28b, tb E12, mycophenolate I03.2d, named I03f: days from first to last; mycophenolate
--- and cyclophosphamide in 6 months (I03.3f): both ends count, a pulse lasts one gap beyond its last known dose. Where
--- one record lasts long enough, nothing is joined; what is possible matters only where medications are complete.
+-- standard I06, anticoagulant E28b, mycophenolate I03.2d: the longest course, from its first to its last day; tb E12,
+-- named I03f: the days of all courses; mycophenolate and cyclophosphamide in 6 months (I03.3f): both ends count, a pulse
+-- lasts one gap beyond its last known dose. Where one record lasts long enough, nothing is joined; what is possible
+-- matters only where medications are complete.
 CREATE OR REPLACE TYPE course AS ENUM
     ('standard', 'anticoagulant', 'tb', 'mycophenolate', 'named', 'mycophenolate run', 'cyclophosphamide run');
 

@@ -108,6 +108,7 @@ class Terminology:
         self._resolved: dict[str, _ResolvedSet] = {}
         self._decided: dict[tuple[str, str], Membership | None] = {}
         self._tests_of: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._told: dict[str, dict[str, Membership]] = {}
 
     def _read_codes(self) -> None:
         """Exact codes by their best rank (rule 1), and the hierarchical codes of each key."""
@@ -172,13 +173,14 @@ class Terminology:
             return (f"{kind}:{code}",)
         return self._keys_of_code.get((system, code), ())
 
-    def told_by(self, concept: str) -> dict[str, Membership]:
+    def told_by(self, concept: str) -> Mapping[str, Membership]:
         """What the concept of a diagnosis tells of besides (`TOLD_BY_DIAGNOSES`), for certain or perhaps."""
-        told: dict[str, Membership] = {}
-        for what, value_sets in TOLD_BY_DIAGNOSES.items():
-            if found := {status for _, _, status in self.membership([concept], value_sets)}:
-                told[what] = "in" if "in" in found else "undecided"
-        return told
+        if concept not in self._told:
+            self._told[concept] = told = {}
+            for what, value_sets in TOLD_BY_DIAGNOSES.items():
+                if found := {status for _, _, status in self.membership([concept], value_sets)}:
+                    told[what] = "in" if "in" in found else "undecided"
+        return self._told[concept]
 
     def is_local_product(self, concept: str) -> bool:
         """Whether the concept is a topical, inhaled or other local product, never a systemic exposure (rule 12)."""
