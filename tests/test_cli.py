@@ -155,6 +155,24 @@ def test_screen_gives_json():
     assert verdict["verdict"] == "undetermined"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("screen", EXAMPLES / "a-08.json", "--on", "2026-11-21", "--format", "csv", "--trial", "NCT06892145"),
+        ("profile", EXAMPLES / "a-08.json", "--on", "2026-11-21", "--trial", "NCT06892145"),
+        ("outcomes", EXAMPLES / "a-08.json", "--format", "json", "--trial", "NCT06710717"),
+        ("export", "--what", "trial", "--trial", "NCT06892145"),
+        ("compare", "NCT06892145"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_number_of_a_trial_may_be_typed_in_small_letters(command):
+    *options, number = command
+    as_registered, typed = run(*command), run(*options, f" {number.lower()}")
+    assert (as_registered.returncode, as_registered.stderr) == (0, typed.stderr)
+    assert as_registered.stdout == typed.stdout != ""
+
+
 def test_screen_prints_a_table_by_default():
     done = run(*SCREEN)
     assert done.returncode == 0
@@ -196,7 +214,8 @@ def test_a_mistake_leaves_no_output_behind(tmp_path):
         (("--reading", "A3-04=x"), "at-least-two"),
         (("--trial", "NCT00000000"), "NCT06892145"),
         (("--trial", "NCT06710717"), "holds no eligibility criteria"),
-        (("--engine", "abacus"), "shacl"),
+        (("--trial", "06892145"), "NCT06892145"),
+        (("--engine", "abacus"), "--engine: 'abacus' is not known; choose among shacl, sql"),
     ],
 )
 def test_a_wrong_value_is_answered_with_the_right_ones(option, words):

@@ -32,6 +32,7 @@ from sle_kg.cli_options import (
     date_of,
     dates,
     days,
+    nct_number,
     numbers,
     pairs,
     passed_over,
@@ -187,7 +188,10 @@ def screen(
 @app.command(epilog="Example: sle-kg outcomes followup.json --trial NCT06710717 --format html --output outcomes.html")
 def outcomes(
     files: PatientFiles,
-    trial: Annotated[str, typer.Option("--trial", metavar="ID", help="NCT number of a trial that states outcomes.")],
+    trial: Annotated[
+        str,
+        typer.Option("--trial", metavar="ID", parser=nct_number, help="NCT number of a trial that states outcomes."),
+    ],
     on: Annotated[
         str | None, typer.Option("--on", metavar="DATE", help="Records up to this day. Default: every record.")
     ] = None,
@@ -309,7 +313,8 @@ app.command(epilog="Example: sle-kg cohort tables --on 2026-11-21 --verdicts ver
 @app.command(epilog="Example: sle-kg compare NCT06150651 NCT06892145 --format html --output comparison.html")
 def compare(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID", help="NCT numbers. Default: every modelled trial.")
+        list[str] | None,
+        typer.Argument(metavar="ID", parser=nct_number, help="NCT numbers. Default: every modelled trial."),
     ] = None,
     subject: Annotated[
         Literal["criteria", "outcomes"],
@@ -367,7 +372,8 @@ def export(
         Literal["graph", "ontology", "shapes", "trial"], typer.Option("--what", help="What to export.")
     ] = "graph",
     trial: Annotated[
-        str | None, typer.Option("--trial", metavar="ID", help="NCT number, for --what trial or shapes.")
+        str | None,
+        typer.Option("--trial", metavar="ID", parser=nct_number, help="NCT number, for --what trial or shapes."),
     ] = None,
     form: Annotated[
         Literal["turtle", "json-ld", "n-triples", "n-quads", "trig", "rdf-xml"],

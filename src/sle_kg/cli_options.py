@@ -21,10 +21,20 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, whole or not at all, instead of stdout."),
 ]
+
+
+def nct_number(text: str) -> str:
+    """An NCT number as the registry writes it, in capitals; any other text as it is."""
+    return text.strip().upper() if re.fullmatch(r"\s*nct[0-9]{8}\s*", text, re.IGNORECASE) else text
+
+
 Trials = Annotated[
     list[str] | None,
     typer.Option(
-        "--trial", metavar="ID", help="NCT number of a trial; repeatable. Default: every trial with criteria."
+        "--trial",
+        metavar="ID",
+        parser=nct_number,
+        help="NCT number of a trial; repeatable. Default: every trial with criteria.",
     ),
 ]
 On = Annotated[str | None, typer.Option("--on", metavar="DATE", help="The screening date, YYYY-MM-DD. Default: today.")]

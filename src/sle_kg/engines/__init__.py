@@ -51,7 +51,7 @@ def default_engine(patients: int) -> str:
 
 
 def get_engine(name: str) -> Engine:
-    """The engine of this name. Raises MissingToolError where this installation has none of that name."""
+    """The engine of this name. Raises MissingToolError for a name of none, and for Spark where it is not installed."""
     if name == "shacl":
         from sle_kg.engines.shacl import ShaclEngine
 
@@ -64,4 +64,4 @@ def get_engine(name: str) -> Engine:
         from sle_kg.engines.spark import SparkEngine
 
         return SparkEngine()
-    raise MissingToolError(f"There is no engine {name!r} in this installation; use --engine shacl, sql or spark.")
+    raise MissingToolError(f"--engine: {name!r} is not known; choose among shacl, sql, spark")
