@@ -1,5 +1,6 @@
 """Files: what is accepted by content, what is refused in one sentence, and how several files become one set."""
 
+import gzip
 import json
 
 import pytest
@@ -38,17 +39,35 @@ def write(folder, name, content):
         (b"  \n", "is empty"),
         (b'{"resourceType": "Patient"', "line 1: not readable as JSON"),
         (b'{"resourceType": "Patient", "id": "p"}\n{"resourceType": "Obs', "line 2: not readable as JSON"),
+        (
+            b'{"a": 1,\n "b": [2,\n\n',
+            "line 2: not readable as JSON (it ends too early, as if cut off): export or fetch",
+        ),
+        (b'{"a": 1,\n "b": }', "line 2: not readable as JSON (Expecting value): mend the line"),
+        (b'{"resourceType": "List"}\n{"a": }\n', "line 2: not readable as JSON (Expecting value): mend the line"),
+        (gzip.compress(b'{"resourceType": "Patient"}'), "is compressed (gzip): unpack it"),
+        (b"PK\x03\x04\x14\x00", "is compressed (ZIP): unpack it"),
         (b'{"resourceType": "Patient", "x": NaN}', "NaN is no number of JSON"),
         (b'{"resourceType": "Patient", "x": -Infinity}', "-Infinity is no number of JSON"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"resourceType": "Patient", "id": "\xff"}', "not UTF-8"),
-        (b"hello world", "neither FHIR JSON nor readable as"),
+        (
+            b"hello world",
+            "line 1: neither FHIR JSON nor readable as Turtle (hello is not a valid subject or graph name)",
+        ),
+        (b"\n# a letter\nDear colleague,", "line 3: neither FHIR JSON nor readable as Turtle ("),
+        (b"hello world", "): mend it, or give FHIR R4 JSON, Turtle, N-Triples or JSON-LD"),
+        (
+            b'{"@context": {}, "@type": 5}',
+            "neither FHIR JSON nor readable as JSON-LD (@type value must be a string): mend",
+        ),
         (b'{"a": 1}', "no FHIR resource"),
         (b"[1, 2]", "no FHIR resource"),
         (b'{"resourceType": "Bundle", "entry": []}', "no patient found"),
         (b'{"resourceType": "Observation", "id": "o"}', "no patient found"),
         (b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e "x">]><rdf:RDF/>', "XML is not accepted"),
+        (b'<Patient xmlns="http://hl7.org/fhir"><id value="p"/></Patient>', "XML is not accepted"),
         (b'{"@context": "https://example.org/context.jsonld", "@id": "x"}', "is not fetched"),
         (b'{"@context": {"@import": "https://example.org/c"}, "@id": "x"}', "is not fetched"),
         (b'{"@graph": [{"@context": ["https://example.org/c"], "@id": "x"}]}', "is not fetched"),
@@ -70,6 +89,25 @@ def test_unusable_files_are_refused_in_one_sentence(tmp_path, content, sentence)
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.json: cannot be opened"):
         read_patients([tmp_path / "nowhere.json"])
+
+
+def test_a_folder_is_answered_with_what_reads_folders(tmp_path):
+    with pytest.raises(
+        InputError, match=r": this is a folder: give its files \(.*\*\.json\), or .*ingest-cohort"
+    ) as error:
+        read_patients([tmp_path])
+    assert str(tmp_path / "*.json") in str(error.value)
+
+
+CUT = json.dumps({"resourceType": "List", "a": [1.5e3, -2, True, None, {"b\\": "\u00e9 x", "c": []}], "d": "e"})
+
+
+@pytest.mark.parametrize("end", range(1, len(CUT)))
+def test_json_that_is_cut_off_anywhere_is_said_to_end_too_early(tmp_path, end):
+    for before, line in ("", 1), ("\n\n", 3), (f"{CUT}\n", 2):
+        file = write(tmp_path, "cut.json", before + CUT[:end])
+        with pytest.raises(InputError, match=rf"cut\.json, line {line}: not readable as JSON \(it ends too early"):
+            read_patients([file])
 
 
 def test_content_decides_not_the_name(tmp_path):

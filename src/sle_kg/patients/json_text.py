@@ -13,6 +13,8 @@ from sle_kg.patients.elements import exact_number
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape that may be half of a surrogate pair."""
+_BEGUN = re.compile(r"[\w.+\\-]*,?\s*")
+"""What stands at the end of a JSON text that was cut off: part of a word, a number or an escape, or a comma."""
 
 
 def parse_json(text: str, file: str) -> Iterator[Any]:
@@ -32,7 +34,7 @@ def parse_json(text: str, file: str) -> Iterator[Any]:
         return
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data") or "\n" not in text.strip():
-            raise InputError(f"{file}, line {error.lineno}: not readable as JSON ({error.msg})") from error
+            raise _unreadable(file, 1, text, error) from error
     except RecursionError as error:
         raise InputError(f"{file}: the JSON is nested too deeply to be a patient record") from error
     for number, line in enumerate(text.split("\n"), 1):
@@ -41,9 +43,21 @@ def parse_json(text: str, file: str) -> Iterator[Any]:
         try:
             yield loads(line)
         except json.JSONDecodeError as error:
-            raise InputError(f"{file}, line {number}: not readable as JSON ({error.msg})") from error
+            raise _unreadable(file, number, line, error) from error
         except RecursionError as error:
             raise InputError(f"{file}, line {number}: the JSON is nested too deeply to be a patient record") from error
+
+
+def _unreadable(file: str, first: int, text: str, error: json.JSONDecodeError) -> InputError:
+    """What is said of a text, whose first line has the number `first`, that is no JSON, or not all of it."""
+    is_cut = error.msg.startswith("Unterminated string") or _BEGUN.fullmatch(text, error.pos) is not None
+    if is_cut and text.lstrip().startswith(("{", "[")):
+        line = first + text.rstrip().count("\n")
+        why = "it ends too early, as if cut off): export or fetch the file again"
+    else:
+        line = first + error.lineno - 1
+        why = f"{error.msg}): mend the line"
+    return InputError(f"{file}, line {line}: not readable as JSON ({why}")
 
 
 @lru_cache(1)

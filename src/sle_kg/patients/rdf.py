@@ -52,6 +52,8 @@ _MOST_TRIPLE_TERMS = 500
 """Triples quoted in triples, one in the other, exhaust the parser's stack; the patient vocabulary has none."""
 _MOST_WHOLES = 8
 """Records that may be parts of parts; the vocabulary needs one level."""
+_XML = re.compile(r"<(\?xml|!|rdf:RDF|html|[\w:.-]+\s)")
+"""How XML begins; an IRI of Turtle has no space."""
 
 
 class RdfReader:
@@ -66,7 +68,7 @@ class RdfReader:
         """Take in Turtle or N-Triples. Raises InputError for anything else."""
         import pyoxigraph as ox
 
-        if text.lstrip().startswith(("<?xml", "<!", "<rdf:RDF", "<html")):
+        if _XML.match(text.lstrip()):
             raise InputError(f"{file}: XML is not accepted: give FHIR JSON, Turtle, N-Triples or JSON-LD")
         if text.count("<<") > _MOST_TRIPLE_TERMS:
             raise InputError(f"{file}: too many quoted triples (<<): patients need none, take them out")
@@ -92,7 +94,8 @@ class RdfReader:
         except (SyntaxError, ValueError) as error:
             place = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             raise InputError(
-                f"{file}{place}: neither FHIR JSON nor readable as {form.name} ({_first_line(error)})"
+                f"{file}{place}: neither FHIR JSON nor readable as {form.name} ({_reason(error)}): mend it, or give "
+                "FHIR R4 JSON, Turtle, N-Triples or JSON-LD"
             ) from error
 
     def records(self) -> Iterator[RawRecord]:
@@ -273,5 +276,7 @@ def _segment(text: str) -> str:
     return quote(text, safe="-._~:@+")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _reason(error: Exception) -> str:
+    """What the parser says, without the place."""
+    line = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return re.sub(r"^Parser error (at|between) [^:]*: | \(line \d+\)$", "", line)

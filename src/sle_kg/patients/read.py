@@ -20,6 +20,8 @@ from sle_kg.terminology import terminology as installed_terminology
 
 MAX_BYTES = 1 << 30
 """Larger files are refused: bulk exports come as several files."""
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "ZIP"}
+"""How compressed files begin."""
 
 
 def read_patients(
@@ -64,7 +66,10 @@ def _read(files: Sequence[Path], terms: Terminology, codes: CodeMap) -> PatientD
     records = _one_record_each([*fhir.records(), *rdf.records()], files)
     if not any(raw.kind == "Patient" for raw in records):
         names = ", ".join(map(str, files)) or "no file"
-        raise InputError(f"{names}: no patient found: give a file with a FHIR Patient or a sle:Patient")
+        raise InputError(
+            f"{names}: no patient found: give the file, too, that says who the patient is (in FHIR a resource of the "
+            "type Patient, in RDF a node of the class sle:Patient)"
+        )
     return interpret(records, terms, codes, fhir.skipped + rdf.skipped)
 
 
@@ -83,9 +88,17 @@ def _one_record_each(records: list[RawRecord], files: Sequence[Path]) -> list[Ra
 
 
 def _text(file: Path) -> str:
-    """The text of a file. Raises InputError for what cannot be opened, is too large, empty or not UTF-8."""
+    """The text of a file. Raises InputError for what cannot be opened, is too large, empty, compressed or not UTF-8."""
     try:
-        text = _content(file).decode("utf-8-sig")
+        content = _content(file)
+        if packed := [kind for begin, kind in _PACKED.items() if content.startswith(begin)]:
+            raise InputError(f"{file}: the file is compressed ({packed[0]}): unpack it and give what is in it")
+        text = content.decode("utf-8-sig")
+    except IsADirectoryError as error:
+        raise InputError(
+            f"{file}: this is a folder: give its files ({file / '*.json'}), or read it with sle-kg ingest-cohort and "
+            "screen it with sle-kg cohort"
+        ) from error
     except OSError as error:
         raise InputError(f"{file}: cannot be opened ({error.strerror})") from error
     except UnicodeDecodeError as error:
