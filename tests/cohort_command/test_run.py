@@ -239,8 +239,15 @@ def test_an_ingest_that_is_not_finished_is_refused(people: Path, tmp_path: Path)
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match=r"is no folder; .* sle-kg ingest-cohort$"):
         CohortTables.open(tmp_path / "nowhere")
+
+
+def test_a_table_that_is_no_parquet_is_told_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "patient.parquet").write_text("id,birth date\n")
+    cure = r"is no Parquet file \(Parquet [^']*\); make the tables again with sle-kg ingest-cohort$"
+    with pytest.raises(InputError, match=cure):
+        CohortTables.open(tmp_path)
 
 
 def test_an_engine_that_judges_no_cohorts_is_refused(people: Path) -> None:

@@ -1,6 +1,7 @@
 """What goes wrong with exports of hospitals: damaged files, contradictions, sudden ends. One sentence, and a list."""
 
 import csv
+import errno
 import gzip
 import json
 import os
@@ -50,6 +51,11 @@ def ndjson(file, *lines):
     """A file with resources and raw lines."""
     parts = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
     file.write_bytes(b"\n".join(parts) + b"\n")
+    return file
+
+
+def packed(file, content):
+    file.write_bytes(gzip.compress(content))
     return file
 
 
@@ -167,6 +173,10 @@ def test_ids_and_names_that_look_like_sql_stay_text(tmp_path):
             "no patient found; 1 records rejected: refers",
         ),
         (lambda folder: ndjson(folder / "a.ndjson"), "no patient found"),
+        (lambda folder: ndjson(folder / "a.ndjson", b'{"id":'), r"rejected: not readable as JSON \(it ends too early"),
+        (lambda folder: ndjson(folder / "a.csv", b"id,pga"), r"this is a table: say with --map .*docs/ingest\.md"),
+        (lambda folder: packed(folder / "a.csv.gz", b"id,pga"), "this is a table: say with --map"),
+        (lambda folder: ndjson(folder / "a.csv", b"id,pga").parent, r"or CSV files by name and with --map"),
     ],
 )
 def test_sources_of_no_use_are_refused(make, message, tmp_path):
@@ -174,6 +184,27 @@ def test_sources_of_no_use_are_refused(make, message, tmp_path):
     with pytest.raises(InputError, match=message):
         read(tmp_path / "out", make(tmp_path / "in"))
     assert not list((tmp_path / "out").glob("*.parquet"))
+
+
+def test_fhir_under_the_name_of_a_table_is_read(tmp_path):
+    assert read(tmp_path / "out", ndjson(tmp_path / "a.csv", patient("a"))).patients == 1
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_another_cure_than_a_full_disk(tmp_path):
+    source = ndjson(tmp_path / "a.ndjson", patient("a"))
+    with pytest.raises(InputError, match=r"a\.ndjson/out: the folder cannot be written \(Not a directory\); name with"):
+        read(source / "out", source)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_folder_that_may_not_be_written_is_told_with_its_cure(number, tmp_path, monkeypatch):
+    source = ndjson(tmp_path / "a.ndjson", patient("a"))
+    error = OSError(number, os.strerror(number))
+    monkeypatch.setattr(type(tmp_path), "mkdir", Mock(side_effect=error))
+    with pytest.raises(
+        InputError, match=rf"out: the folder cannot be written \({error.strerror}\); name with --output"
+    ):
+        read(tmp_path / "out", source)
 
 
 def test_a_full_disk_at_the_end_leaves_no_half_table(tmp_path, monkeypatch):

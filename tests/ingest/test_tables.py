@@ -322,6 +322,50 @@ def test_a_wrong_map_is_told_with_its_cure(text, message, tmp_path):
         read(tmp_path / "out", tmp_path / "table.csv", table_map=tmp_path / "map.yaml")
 
 
+HEADER = "id,pga,day\na,1,2026-01-01\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            HEADER.replace(",", ";").encode(),
+            r"table.csv, line 1: .* separated by ';': write delimiter: ';' into the map",
+        ),
+        (HEADER.replace(",", "\t").encode(), r"line 1: .* separated by \"\\t\": write delimiter: \"\\t\" into the map"),
+        (b'"id";"pga";"day"\n', "separated by ';'"),
+        (HEADER.encode("utf-16"), r"table.csv: the file is not UTF-8 but perhaps UTF-16: save it as CSV in UTF-8"),
+        (HEADER.encode("utf-16-be"), "perhaps UTF-16"),
+        (HEADER.replace("pga", "pgä").encode("latin-1"), "line 1: the line is not UTF-8: save the file as UTF-8"),
+        (b"x" * 200_000, "line 1: not readable as CSV"),
+    ],
+)
+def test_a_table_in_another_form_is_told_with_its_cure(content, message, tmp_path):
+    (tmp_path / "map.yaml").write_text(MAP)
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "out", tmp_path / "table.csv", table_map=tmp_path / "map.yaml")
+
+
+@pytest.mark.parametrize("delimiter", ["';'", '"\\t"'])
+def test_the_separator_that_the_message_names_reads_the_table(delimiter, tmp_path):
+    (tmp_path / "map.yaml").write_text(f"{MAP}delimiter: {delimiter}\n")
+    (tmp_path / "table.csv").write_text(HEADER.replace(",", ";" if ";" in delimiter else "\t"))
+    assert read(tmp_path / "out", tmp_path / "table.csv", table_map=tmp_path / "map.yaml").patients == 1
+
+
+def test_a_map_or_table_that_is_no_file_of_text_is_told_with_its_cure(tmp_path):
+    (tmp_path / "table.csv").write_text(HEADER)
+    (tmp_path / "map.yaml").write_bytes(MAP.encode("utf-16"))
+    for table, given, message in (
+        ("table.csv", "map.yaml", r"map.yaml: byte 1 of the map is not UTF-8: save it as UTF-8"),
+        ("table.csv", ".", r"the map cannot be read \(Is a directory\): give a YAML file"),
+        (".", "map.yaml", r"this is a folder: with --map, give its CSV files by name"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read(tmp_path / "out", tmp_path / table, table_map=tmp_path / given)
+
+
 UNSURE = """patient: id
 missing: [99]
 absent: {drug: 2}

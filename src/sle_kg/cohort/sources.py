@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _PATTERN = re.compile(r"[*?\[]")
 """What makes a path a pattern for DuckDB; it would read whatever else the pattern names."""
+AGAIN = "make the tables again with sle-kg ingest-cohort"
+"""The cure of a table that is damaged."""
 FACT = "fact_"
 """Begins the names of the tables of facts."""
 
@@ -77,7 +79,7 @@ def reading(table: Source) -> Iterator[None]:
 
 def unreadable(place: str, error: Exception) -> InputError:
     """What is said of a table that cannot be read."""
-    return InputError(f"{place}: cannot be read ({first_line(error)}); write it again")
+    return InputError(f"{place}: cannot be read ({first_line(error)}); {AGAIN}")
 
 
 def first_line(error: Exception) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sle_kg.cohort.sources import ParquetRows, Source, files_of, first_line, unreadable
+from sle_kg.cohort.sources import AGAIN, ParquetRows, Source, files_of, unreadable
 from sle_kg.delta import LOG, dataset_of
 from sle_kg.errors import InputError
 from sle_kg.files import plain_path
@@ -52,7 +53,7 @@ class CohortTables:
         """
         folder = plain_path(folder)
         if not folder.is_dir():
-            raise InputError(f"{folder}: is no folder; give one with patient tables, as example-cohort writes them")
+            raise InputError(f"{folder}: is no folder; give one of patient tables, made with sle-kg ingest-cohort")
         tables = {name: found for name in COLUMNS if (found := _dataset(folder, name)) is not None}
         for name in NEEDED:
             if name not in tables:
@@ -169,11 +170,17 @@ def _dataset(folder: Path, name: str) -> ds.Dataset | None:
         found = dataset_of(str(place)) if delta else ds.dataset([str(file) for file in files], format="parquet")
         schemas = [found.schema, *([] if delta else (part.physical_schema for part in found.get_fragments()))]
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{place}: is no Parquet file ({first_line(error)}); write it again") from error
+        raise InputError(f"{place}: is no Parquet file ({_reason(error)}); {AGAIN}") from error
     missing = [column for column in schema(name).names if any(column not in one.names for one in schemas)]
     if missing:
         raise InputError(f"{place}: has no column {missing[0]}; make patient tables with sle-kg ingest-cohort")
     return found
+
+
+def _reason(error: Exception) -> str:
+    """What Arrow says of a file that is no Parquet, without the path, which it repeats."""
+    said = (str(error).strip().splitlines() or ["no reason given"])[0]
+    return re.sub(r"^.* input source '.*': ", "", said)[:200]
 
 
 def _column(table: ds.Dataset, folder: Path) -> list[str | None]:

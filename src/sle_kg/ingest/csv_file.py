@@ -14,6 +14,11 @@ from sle_kg.errors import InputError
 from sle_kg.ingest.pieces import DAMAGE, LIMIT, damage
 from sle_kg.ingest.rows import LINE, REJECT, Row
 
+_SEPARATORS = {",": "','", ";": "';'", "\t": '"\\t"', "|": "'|'"}
+"""What may stand between cells, as YAML writes it."""
+_UTF16 = ("\udcff\udcfe", "\udcfe\udcff")
+"""How UTF-16 begins, with its bytes marked as those that are not UTF-8."""
+
 
 class CsvFile:
     """A CSV file with a header in its first line. Raises InputError, naming the file, where it cannot be read."""
@@ -26,13 +31,29 @@ class CsvFile:
                 first = stream.readline(LIMIT).rstrip("\r\n")
         except (OSError, *DAMAGE) as error:
             raise InputError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        if "\0" in first or first.startswith(_UTF16):
+            raise InputError(f"{file}: the file is not UTF-8 but perhaps UTF-16: save it as CSV in UTF-8")
+        self._first = first
         self.delimiter = delimiter or ("\t" if "\t" in first else ",")
         self.quoting: Literal[0, 3] = (
             csv.QUOTE_NONE if delimiter is None and self.delimiter == "\t" else csv.QUOTE_MINIMAL
         )
-        self.header = [name.strip() for name in next(self._reader([first]), [])]
+        try:
+            self.header = [name.strip() for name in next(self._reader([first]), [])]
+        except csv.Error as error:
+            raise InputError(f"{file}, line 1: not readable as CSV ({error}): begin with the column names") from error
         if twice := [name for name, number in Counter(self.header).items() if number > 1]:
             raise InputError(f"{file}, line 1: the column {twice[0]!r} stands twice: keep one")
+
+    def lacking(self, column: str) -> str:
+        """Why the header seems to lack a column, and the cure where that is not the column alone; else nothing."""
+        if _is_damaged(self._first):
+            return "the line is not UTF-8: save the file as UTF-8"
+        for separator, written in _SEPARATORS.items():
+            names = (name.strip(' "') for name in self._first.split(separator))
+            if separator != self.delimiter and column in names:
+                return f"the columns are separated by {written}: write delimiter: {written} into the map"
+        return ""
 
     def rows(self, wanted: Collection[str]) -> Iterator[Row]:
         """The wanted columns of every row, with the line (LINE); what cannot be read as a row with the reason."""
@@ -76,7 +97,7 @@ class CsvFile:
             return []
         if not any(cells):
             return []
-        if any("\udc80" <= sign <= "\udcff" for cell in cells if not cell.isascii() for sign in cell):
+        if any(map(_is_damaged, cells)):
             self._rejects.append((reader.line_num, "the line is not UTF-8: save the file as UTF-8"))
             return []
         if len(cells) != len(self.header):
@@ -98,3 +119,8 @@ class CsvFile:
                 yield "\n"
         except DAMAGE as error:
             self._rejects.append((number + 1, damage(error)))
+
+
+def _is_damaged(text: str) -> bool:
+    """Whether a text holds marks of bytes that are not UTF-8."""
+    return not text.isascii() and any("\udc80" <= sign <= "\udcff" for sign in text)

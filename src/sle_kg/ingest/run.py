@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -32,6 +33,8 @@ PARTS = "parts"
 """Folder of the work in hand; it is gone when the ingest is done."""
 DONE = "ingest.json"
 """What was done, written last: a folder with it is whole."""
+_NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of a place where nobody, or not this user, can write."""
 
 Progress = Callable[[int, int, str], None]
 """Told of bytes read, bytes in all and what is being done."""
@@ -72,7 +75,8 @@ def ingest_cohort(
         with no_search_for_cycles(), _in_hand(folder):
             return _ingest(found, folder, how, progress or (lambda done, total, what: None))
     except OSError as error:
-        raise InputError(_no_room(folder, error.strerror or str(error))) from error
+        why = error.strerror or str(error)
+        raise InputError((_no_place if error.errno in _NO_PLACE else _no_room)(folder, why)) from error
 
 
 def _ingest(found: Sources, folder: Path, how: Options, progress: Progress) -> Summary:
@@ -232,6 +236,10 @@ def _no_patient(found: Sources, reasons: dict[str, int]) -> str:
     )
     why = max(reasons, key=lambda reason: reasons[reason], default=None)
     return f"{names[:300]}: no patient found" + (f"; {sum(reasons.values())} records rejected: {why}" if why else "")
+
+
+def _no_place(folder: Path, why: str) -> str:
+    return f"{folder}: the folder cannot be written ({why}); name with --output one in which you may write"
 
 
 def _no_room(folder: Path, why: str) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from sle_kg.errors import InputError
 from sle_kg.files import text_of_path
 
+_TABLE_NAMES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+"""Endings of tables, which need a map."""
 _FHIR_NAMES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
 """Endings of the files that are read of a folder; a file given by itself may have any name."""
 
@@ -33,7 +35,8 @@ class Sources:
 def find(arguments: Sequence[str], mapped: bool) -> Sources:
     """The sources that the arguments name; with a map, files are tables.
 
-    Raises InputError for what is not there or cannot be opened, and for a folder with nothing to read.
+    Raises InputError for what is not there or cannot be opened, for a folder with nothing to read, and for tables
+    without a map.
     """
     from sle_kg.ingest.omop_database import is_omop
 
@@ -48,10 +51,15 @@ def find(arguments: Sequence[str], mapped: bool) -> Sources:
             files = _below(path, found)
             if not files:
                 raise InputError(
-                    f"{argument}: no patient data in this folder: give FHIR files (.json, .ndjson, also .gz) or the "
-                    "tables of an OMOP database"
+                    f"{argument}: no patient data in this folder: give FHIR files (.json, .ndjson, also .gz), the "
+                    "tables of an OMOP database, or CSV files by name and with --map (see docs/ingest.md)"
                 )
             found.fhir += files
+        elif _is_table(path):
+            raise InputError(
+                f"{argument}: this is a table: say with --map FILE.yaml what its columns mean; docs/ingest.md, under "
+                "CSV with a map, has a worked example"
+            )
         else:
             found.fhir.append((path, text_of_path(argument)))
     for file, label in [*found.fhir, *((path, text_of_path(path)) for path in found.tables)]:
@@ -76,9 +84,23 @@ def _below(folder: Path, found: Sources) -> list[tuple[Path, str]]:
     return files
 
 
+def _is_table(file: Path) -> bool:
+    """Whether a file that can be opened is a table by its name, and by its beginning no JSON."""
+    if not file.name.lower().endswith(_TABLE_NAMES):
+        return False
+    try:
+        with file.open("rb") as stream:
+            begin = stream.read(1 << 10).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:
+        return False
+    return not begin.startswith((b"{", b"["))
+
+
 def _check(file: Path, label: str) -> None:
     """Raise InputError where a file cannot be opened, or is none."""
     try:
+        if file.is_dir():
+            raise InputError(f"{label}: this is a folder: with --map, give its CSV files by name")
         if not file.is_file():
             raise InputError(f"{label}: there is no such file" if not file.exists() else f"{label}: this is no file")
         with file.open("rb"):

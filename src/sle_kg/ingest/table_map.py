@@ -278,8 +278,10 @@ def read_table_map(file: Path, terms: Terminology) -> TableMap:
 
     try:
         told = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: the map cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    except OSError as error:
+        raise InputError(f"{file}: the map cannot be read ({error.strerror or error}): give a YAML file") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: byte {error.start + 1} of the map is not UTF-8: save it as UTF-8") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
@@ -424,9 +426,9 @@ def table_segments(file: Path, mapping: TableMap, skipped: Counter[str]) -> Iter
     table = CsvFile(file, mapping.delimiter)
     wanted = mapping.columns()
     if missing := [column for column in wanted if column not in table.header]:
-        raise InputError(
-            f"{file}, line 1: there is no column {missing[0]!r}, which the map names: mend the map or the table"
-        )
+        why = table.lacking(missing[0])
+        why = why or f"there is no column {missing[0]!r}, which the map names: mend the map or the table"
+        raise InputError(f"{file}, line 1: {why}")
     for name in table.header:
         if name not in mapping.ignored.union(wanted):
             skipped[f"column {name!r} of a table, which the map does not name"] += 1
