@@ -103,7 +103,7 @@ def test_only_the_rows_asked_for_are_judged() -> None:
 
 
 def test_an_engine_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(MissingToolError, match="no engine 'abacus'"):
+    with pytest.raises(MissingToolError, match="'abacus' is not known"):
         get_engine("abacus")
 
 
