@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,12 @@ def as_row(verdict: Verdict) -> Row:
 def screened(file: Path, options: Options) -> list[Row]:
     """What `screen` says, in the order of the verdict table."""
     session = Session([file], options)
-    order = [trial.id for trial in session.trials]
-    verdicts = session.judge(session.data.patients, lambda done: None)
-    return sorted(map(as_row, verdicts), key=lambda row: (row["patient"], order.index(row["trial"])))
+    return as_rows(session.judge(session.data.patients, lambda done: None))
+
+
+def as_rows(verdicts: Sequence[Verdict]) -> list[Row]:
+    """Verdicts in the order of the verdict table; those of each patient are in the order of the trials."""
+    return sorted(map(as_row, verdicts), key=lambda row: str(row["patient"]))
 
 
 GROUPS: dict[Asked, list[Case]] = {}

@@ -158,9 +158,7 @@ def test_screen_gives_json():
 @pytest.mark.parametrize(
     "command",
     [
-        ("screen", EXAMPLES / "a-08.json", "--on", "2026-11-21", "--format", "csv", "--trial", "NCT06892145"),
         ("profile", EXAMPLES / "a-08.json", "--on", "2026-11-21", "--trial", "NCT06892145"),
-        ("outcomes", EXAMPLES / "a-08.json", "--format", "json", "--trial", "NCT06710717"),
         ("export", "--what", "trial", "--trial", "NCT06892145"),
         ("compare", "NCT06892145"),
     ],

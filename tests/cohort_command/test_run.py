@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from caselib import ON, Asked, Case, attest, complete, consent, diagnosis, drug, example, flat, person
-from cohorts import GROUPS, Row, cohort_of, judged, screened, write_tables
+from cohorts import GROUPS, Row, as_rows, cohort_of, judged, screened, write_tables
 from sle_kg.cohort.run import VERDICT_COLUMNS, Wanted, run
 from sle_kg.cohort.summary import CohortSummary
 from sle_kg.cohort.tables import CohortTables
@@ -22,6 +22,7 @@ from sle_kg.errors import InputError
 from sle_kg.patients.facts import COLUMNS
 from sle_kg.screening import Options, Session
 from sle_kg.trials import screenable
+from sle_kg.verdict import Verdict
 
 SAMPLE = [
     pytest.param(asked, cases[:: max(1, len(cases) // 12)], marks=pytest.mark.slow if number else ())
@@ -65,10 +66,17 @@ def whole(people: Path) -> tuple[CohortSummary, list[Row]]:
     return judged(people, Options(on=ON))
 
 
+@pytest.fixture(scope="module")
+def screening(people: Path) -> list[Verdict]:
+    """What `screen` says of all trials."""
+    session = Session([people.parent / "patients.json"], Options(on=ON, engine="sql"))
+    return session.judge(session.data.patients, lambda done: None)
+
+
 def test_several_trials_share_one_plan_and_keep_their_verdicts(
-    whole: tuple[CohortSummary, list[Row]], people: Path
+    whole: tuple[CohortSummary, list[Row]], screening: list[Verdict]
 ) -> None:
-    assert whole[1] == screened(people.parent / "patients.json", Options(on=ON, engine="sql"))
+    assert whole[1] == as_rows(screening)
 
 
 def test_the_table_has_the_columns_of_the_contract(whole: tuple[CohortSummary, list[Row]]) -> None:
@@ -142,10 +150,11 @@ def test_candidates_come_with_the_fewest_unknown_rows_first(whole: tuple[CohortS
         assert trial.nothing_against == sum(row["nothing_against"] for row in mine)
 
 
-def test_candidates_have_the_open_rows_of_screening(whole: tuple[CohortSummary, list[Row]], people: Path) -> None:
-    session = Session([people.parent / "patients.json"], Options(on=ON))
+def test_candidates_have_the_open_rows_of_screening(
+    whole: tuple[CohortSummary, list[Row]], screening: list[Verdict]
+) -> None:
     expected = {}
-    for verdict in session.judge(session.data.patients, lambda done: None):
+    for verdict in screening:
         parents = {row.parent for row in verdict.criteria}
         unknown = [row.id for row in verdict.criteria if row.status == "unknown" and row.decisive]
         expected[verdict.trial, verdict.patient] = tuple(row for row in unknown if row not in parents)

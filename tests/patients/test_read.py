@@ -102,9 +102,9 @@ def test_a_folder_is_answered_with_what_reads_folders(tmp_path):
 CUT = json.dumps({"resourceType": "List", "a": [1.5e3, -2, True, None, {"b\\": "\u00e9 x", "c": []}], "d": "e"})
 
 
-@pytest.mark.parametrize("end", range(1, len(CUT)))
-def test_json_that_is_cut_off_anywhere_is_said_to_end_too_early(tmp_path, end):
-    for before, line in ("", 1), ("\n\n", 3), (f"{CUT}\n", 2):
+@pytest.mark.parametrize(("before", "line"), [("", 1), ("\n\n", 3), (f"{CUT}\n", 2)], ids=["one", "below", "second"])
+def test_json_that_is_cut_off_anywhere_is_said_to_end_too_early(tmp_path, before, line):
+    for end in range(1, len(CUT)):
         file = write(tmp_path, "cut.json", before + CUT[:end])
         with pytest.raises(InputError, match=rf"cut\.json, line {line}: not readable as JSON \(it ends too early"):
             read_patients([file])
