@@ -174,6 +174,7 @@ def test_medicines_and_statements_are_no_tests():
         ("icd:Z79.02", "anticoagulantAny", "out"),
         ("icd:Z79.622", "commercialJAKInhibitor", "undecided"),
         ("icd:Z79.62", "biologicOtherThanBCellNarrow", "undecided"),
+        ("icd:Z79.62", "bCellTargetedNarrow", "undecided"),
         ("icd:Z79.622", "biologicOtherThanBCellNarrow", "out"),
         ("icd:Z92.86", "carTCellProduct", "undecided"),
         ("drugAllergy", "prednisoneOrPrednisolone", "undecided"),

@@ -36,6 +36,8 @@ TOLD_BY_DIAGNOSES = {
     "treatment": ("carTCellProduct",),
     "use": (
         "anticoagulantAny",
+        "bCellTargetedBroad",
+        "bCellTargetedNarrow",
         "biologicOtherThanBCellBroad",
         "biologicOtherThanBCellNarrow",
         "commercialJAKInhibitor",

@@ -861,7 +861,7 @@ case("a history of some cellular therapy", "E23 unknown", diagnosis("icd:Z92.859
 case("a history of CAR-T cells refuted", "E23 pass", diagnosis("icd:Z92.850", verification="refuted"), COMPLETE)
 case("anticoagulants told by a diagnosis", "E28b unknown", diagnosis("icd:Z79.01", onset=ago(200)), COMPLETE)
 case("a JAK inhibitor told by a diagnosis", "E20a unknown, E22 pass", diagnosis("icd:Z79.622"), COMPLETE)
-case("a biologic told by a diagnosis", "E20a pass, E22 unknown", diagnosis("icd:Z79.620"), COMPLETE)
+case("a biologic told by a diagnosis", "E20a pass, E21 unknown, E22 unknown", diagnosis("icd:Z79.620"), COMPLETE)
 case("a blood donor told by a diagnosis", "E27a unknown", diagnosis("icd:Z52.008", onset=ago(10)), complete())
 case("alcohol dependence in remission by its code", "E30a unknown", diagnosis("icd:F10.21"), complete())
 case("a bleeding ulcer, severe", "E28a unknown", diagnosis("icd:K25.4", onset=ago(5), severity="severe"), complete())
