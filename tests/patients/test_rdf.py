@@ -228,6 +228,20 @@ def test_a_misspelt_property_is_counted(tmp_path):
     assert data.skipped == {"property sle:mesuredValue, which no record has": 1}
 
 
+def test_a_date_of_another_class_of_records_is_counted(tmp_path):
+    data = from_turtle(
+        tmp_path,
+        """
+        ex:anna a sle:Patient .
+        ex:m1 a sle:AdministeredExposure ; sle:subject ex:anna ; sle:recordStatus "completed" ;
+            sle:coding "http://www.whocc.no/atc|L01FA01" ; sle:effective "2026-05-01" .
+        """,
+    )
+    asked = "property sle:effective of AdministeredExposure, which is dated by sle:started, sle:ended, sle:asserted"
+    assert data.skipped == {asked: 1}
+    assert data.tables["exposure"]["start_to"].to_pylist() == [None]
+
+
 def test_parts_of_parts_and_circles_end(tmp_path):
     data = from_turtle(
         tmp_path,

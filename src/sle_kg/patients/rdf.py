@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -31,23 +32,20 @@ _SEVERAL = frozenset(
 _NUMBERS = frozenset({"decimal", "double", "float", "integer", "int", "long", "short", "byte", "nonNegativeInteger"})
 _DATES = ((r"\d{4}", "gYear"), (r"\d{4}-\d\d", "gYearMonth"), (r"\d{4}-\d\d-\d\d", "date"))
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-_DATED = frozenset(
-    [
-        "birthDate",
-        "effective",
-        "effectiveEnd",
-        "onset",
-        "onsetEnd",
-        "abatement",
-        "abatementEnd",
-        "recorded",
-        "started",
-        "ended",
-        "asserted",
-        "plannedDate",
-    ]
-)
-
+_OF_EXPOSURES = ("started", "ended", "asserted")
+_DATES_OF = {
+    "Patient": ("birthDate",),
+    "ConditionRecord": ("onset", "onsetEnd", "abatement", "abatementEnd", "recorded"),
+    "StatedExposure": _OF_EXPOSURES,
+    "OrderedExposure": _OF_EXPOSURES,
+    "AdministeredExposure": _OF_EXPOSURES,
+    "Allergy": ("recorded",),
+    "AdverseEvent": ("onset", "onsetEnd", "recorded"),
+}
+"""The properties by which records of a class are dated."""
+_OTHER_DATES = ("effective", "effectiveEnd", "plannedDate")
+"""Those of all other classes."""
+_DATED = frozenset((*_OTHER_DATES, *chain.from_iterable(_DATES_OF.values())))
 _MOST_TRIPLE_TERMS = 500
 """Triples quoted in triples, one in the other, exhaust the parser's stack; the patient vocabulary has none."""
 _MOST_WHOLES = 8
@@ -131,6 +129,9 @@ class RdfReader:
             if name == "aboutEvent":
                 for event in values:
                     raw.add(name, self._record_id(event.value, "AdverseEvent", raw.patient))
+            elif name in _DATED and name not in (own := _DATES_OF.get(kind, _OTHER_DATES)):
+                its = ", ".join(f"sle:{one}" for one in own)
+                self.skipped[f"property sle:{name} of {kind}, which is dated by {its}"] += 1
             elif name in PROPERTIES:
                 _add_values(raw, name, values)
             elif predicate.startswith(SLE):
