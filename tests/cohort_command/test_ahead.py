@@ -95,6 +95,7 @@ def test_days_do_not_depend_on_how_many_are_probed_together(tmp_path: Path, monk
     assert days(folder, Asked(TRIAL).options(tmp_path)) == DAYS
 
 
+@pytest.mark.slow
 def test_days_do_not_depend_on_the_order_of_the_trials(tmp_path: Path) -> None:
     signed, other = Asked("NCT06106906"), "NCT06150651"
     facts = example("b-01", procedure("sct:20720000", ago(4)), vaccine("cvx:03", ago(20)))

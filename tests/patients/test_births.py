@@ -77,7 +77,8 @@ def test_a_cohort_whose_reader_did_not_know_the_birth_gets_the_same_verdicts(tmp
     resources = [entry["resource"] for entry in bundle(*BEFORE)["entry"]]
     export.write_text("".join(json.dumps(one) + "\n" for one in resources), encoding="utf-8")
     ingest_cohort([str(export)], tmp_path / "tables", IngestOptions(workers=1))
-    options = Options(on=date(2026, 11, 21), complete=("conditions", "medications", "procedures", "immunizations"))
+    complete = ("conditions", "medications", "procedures", "immunizations")
+    options = Options(on=date(2026, 11, 21), complete=complete, engine="sql")
     assert judged(tmp_path / "tables", options)[1] == screened(file, options)
 
 

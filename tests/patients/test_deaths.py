@@ -93,7 +93,13 @@ def test_a_death_after_screening_is_not_seen(tmp_path):
     assert found.verdict == "eligible" and not any("deceased" in one.why for one in found.unread)
 
 
-@pytest.mark.parametrize("said", [{"deceasedDateTime": "2026-03-04"}, {"deceasedBoolean": True}, {}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"deceasedDateTime": "2026-03-04"},
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ({}, {"deceasedBoolean": True})),
+    ],
+)
 def test_both_engines_and_a_cohort_of_ingested_lines_say_the_same(tmp_path, said):
     file, resources = eligible(tmp_path, **said)
     export = tmp_path / "export.ndjson"
