@@ -44,7 +44,7 @@ check: $(VENV)/ready  ## ontology, trial files, shapes and queries
 bench: $(VENV)/ready  ## the table of benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-bench-cohort: $(VENV)/ready-bench  ## the table of cohorts in benchmarks/README.md: a million patients, about half an hour
+bench-cohort: $(VENV)/ready-bench  ## the table of cohorts in benchmarks/README.md: a million patients, about three quarters of an hour
 	$(BIN)/python -m benchmarks.cohort
 
 generated: $(VENV)/ready  ## renew the committed files that are made from others: shapes, inferred types

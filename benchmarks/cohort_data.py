@@ -48,13 +48,21 @@ def fact_rows(folder: Path) -> int:
 
 
 def bulk_export(folder: Path, patients: int, kind: str = "screening") -> Path:
-    """A bulk export in FHIR NDJSON of so many patients of a kind of population, made unless it is there."""
+    """A bulk export in FHIR NDJSON of so many patients of a kind of population, made unless it is there.
+
+    More than MOST_EXPORTED have to be some times as many (`in_whole_copies`).
+    """
     if patients > MOST_EXPORTED:
-        return _copied_export(bulk_export(folder, MOST_EXPORTED, kind), folder, -(-patients // MOST_EXPORTED), kind)
+        return _copied_export(bulk_export(folder, MOST_EXPORTED, kind), folder, patients // MOST_EXPORTED, kind)
     target = folder / f"fhir-{kind}{patients}"
     if not target.exists():
         run(COMMAND, *_arguments(patients, kind), "--format", "fhir", "--output", str(target))
     return target
+
+
+def in_whole_copies(patients: int) -> int:
+    """As many patients, or as many more as make whole copies of an export."""
+    return patients if patients <= MOST_EXPORTED else -(-patients // MOST_EXPORTED) * MOST_EXPORTED
 
 
 def _copied_export(drawn: Path, folder: Path, copies: int, kind: str) -> Path:
