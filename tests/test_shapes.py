@@ -173,4 +173,4 @@ def test_decimals_are_written_exactly(value: str, text: str) -> None:
 
 def test_the_engine_graph_leaves_nothing_out_that_a_result_needs() -> None:
     made = trial(row("G", AllOf(f"{SHAPE}g", (ref("P"), leaf("a")))), row("P", leaf("b"), parent="G"))
-    assert 0 < len(shapes_graph(made, {})) < len(compile_trial(made))
+    assert 0 < len(shapes_graph(made, ())) < len(compile_trial(made))

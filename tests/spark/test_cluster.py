@@ -43,8 +43,10 @@ def cohort(folder: Path, *options: str, environment: Mapping[str, str]) -> subpr
 def test_a_cluster_gives_the_bytes_of_duckdb(there: tuple[str, dict[str, str]], tables: Path, tmp_path: Path) -> None:
     address, environment = there
     mine, theirs = tmp_path / "sql.parquet", tmp_path / "spark.parquet"
-    expected = cohort(tables, "--verdicts", str(mine), environment={})
-    found = cohort(tables, "--engine", "spark", "--master", address, "--verdicts", str(theirs), environment=environment)
+    trial = ("--trial", "NCT06150651")
+    expected = cohort(tables, *trial, "--verdicts", str(mine), environment={})
+    on_spark = ("--engine", "spark", "--master", address)
+    found = cohort(tables, *trial, *on_spark, "--verdicts", str(theirs), environment=environment)
     assert (found.returncode, expected.returncode) == (0, 0), found.stderr
     assert found.stdout.replace('"engine": "spark"', '"engine": "sql"') == expected.stdout
     assert mine.read_bytes() == theirs.read_bytes()

@@ -7,6 +7,7 @@ gives the results of a whole `pyshacl.validate` (a test compares them) without i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sle_kg.criteria import Criterion, Trial
@@ -29,14 +30,11 @@ _ANNOTATIONS = {RDFS + "label", RDFS + "comment", SH + "name", SH + "targetClass
 
 
 class ShaclEngine:
-    """pySHACL; keeps the shapes of each trial and choice of readings."""
+    """pySHACL on the shapes of a trial by a choice of readings."""
 
     name = "shacl"
     chunk = 10
     by_rows = True
-
-    def __init__(self) -> None:
-        self._shapes: dict[tuple[Trial, tuple[tuple[str, str], ...]], rdflib.Graph] = {}
 
     def statuses(
         self,
@@ -46,18 +44,17 @@ class ShaclEngine:
         rows: Sequence[str] | None = None,
     ) -> dict[int, dict[str, RowStatus]]:
         """See `Engine`. A row is met by the profiles that conform to its met shape; unmet and na likewise."""
-        key = (trial, tuple(sorted(readings.items())))
-        if key not in self._shapes:
-            self._shapes[key] = shapes_graph(trial, readings)
+        shapes = shapes_graph(trial, tuple(sorted(readings.items())))
         wanted = [row for row in trial.criteria if rows is None or row.id in rows]
         result: dict[int, dict[str, RowStatus]] = {}
         for start in range(0, len(profiles), BATCH):
-            result |= _batch(self._shapes[key], wanted, profiles[start : start + BATCH])
+            result |= _batch(shapes, wanted, profiles[start : start + BATCH])
         return result
 
 
-def shapes_graph(trial: Trial, readings: Mapping[str, str]) -> rdflib.Graph:
-    """The trial's shapes in rdflib's memory store, without annotations and targets."""
+@lru_cache(maxsize=16)
+def shapes_graph(trial: Trial, readings: tuple[tuple[str, str], ...]) -> rdflib.Graph:
+    """The trial's shapes in rdflib's memory store, without annotations and targets; the last used ones are kept."""
     import pyoxigraph as ox
     import rdflib
 
@@ -67,7 +64,7 @@ def shapes_graph(trial: Trial, readings: Mapping[str, str]) -> rdflib.Graph:
         return rdflib.Literal(value.value, datatype=rdflib.URIRef(value.datatype.value))
 
     graph = rdflib.Graph(bind_namespaces="none")
-    for subject, predicate, value in compile_trial(trial, readings):
+    for subject, predicate, value in compile_trial(trial, dict(readings)):
         if predicate.value not in _ANNOTATIONS:
             graph.add((rdflib.URIRef(subject.value), rdflib.URIRef(predicate.value), term(value)))
     return graph

@@ -34,6 +34,8 @@ COSTLY_STEPS = frozenset(
     }
 )
 """Steps of DuckDB's optimizer that take longer than they save: results are the same without."""
+FEW_PATIENTS = 200
+"""Patients up to which a second thread costs DuckDB more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def open_database(
 
     Nothing is read from or written to disk or network.
     """
-    connection = empty_database()
+    connection = empty_database(threads=1 if tables["patient"].num_rows <= FEW_PATIENTS else 2)
     connection.register("arrow_person", tables["patient"])
     for name, table in tables.items():
         connection.register(f"arrow_{name}", table)

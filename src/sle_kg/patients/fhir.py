@@ -6,28 +6,31 @@ Unknown resource types and observations that no criterion needs are counted and 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from sle_kg.codes import CodeMap, Coding
+from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
-from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dosage import dosage_lines
-from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
+from sle_kg.patients.fhir_resources import (
+    CONVERT,
+    add_codings,
+    add_concept,
+    add_dates,
+    add_result,
+    add_value,
+    has_value,
+    tail,
+)
 from sle_kg.patients.noted import DECEASED, death_of, noted
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord, Scalar
-from sle_kg.patients.reference_range import limits_of_normal
 from sle_kg.terminology import UNMAPPED, Terminology
 
 _T = TypeVar("_T")
-_ASSERTED_DATE = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
-_RESEARCH = "research"
-_REGISTRY = ("clinicaltrials.gov", "www.clinicaltrials.gov")
 _MEDICINES = {
     "MedicationStatement": "StatedExposure",
     "MedicationRequest": "OrderedExposure",
@@ -39,16 +42,11 @@ _ABOUT = ("subject", "focus", "derivedFrom", "partOf", "hasMember")
 """Elements by which an observation may refer to the adverse event that it grades."""
 _REFERRING = ("resourceType", "id", "patient", "modifierExtension", *_ABOUT)
 """What of an observation is needed once it is converted."""
-_GRADE_EXTENSION = re.compile(r"grade|ctcae", re.IGNORECASE)
-_DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
-_VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
-"""Elements by which an observation says something, the most frequent first; others begin with `value` too."""
 _SAYING = frozenset(
     """measuredValue statedValue textValue valueCoding comparator interpretation dataAbsentReason plannedDate
     recordSection""".split()  # noqa: SIM905
 )
 """Properties by which raw records of observations say something."""
-_NOT_ASSESSED = "|not assessed"
 
 
 @dataclass(slots=True)
@@ -68,7 +66,7 @@ class _Entry:
     @property
     def record(self) -> str:
         """The name of the resource in evidence: `Observation/obs-3`."""
-        identifier = text_of(self.resource.get("id")) or _tail(self.full_url) or f"#{self.place}"
+        identifier = text_of(self.resource.get("id")) or tail(self.full_url) or f"#{self.place}"
         return f"{self.resource.get('resourceType')}/{identifier}"
 
 
@@ -145,7 +143,7 @@ class FhirReader:
 
     def _add_patient(self, entry: _Entry) -> None:
         resource = entry.resource
-        identifier = text_of(resource.get("id")) or _tail(entry.full_url) or f"patient-{len(self._patients) + 1}"
+        identifier = text_of(resource.get("id")) or tail(entry.full_url) or f"patient-{len(self._patients) + 1}"
         raw = RawRecord("Patient", identifier, f"Patient/{identifier}")
         for name in ("birthDate", "gender"):
             raw.add(name, scalar(resource.get(name)))
@@ -180,7 +178,7 @@ class FhirReader:
         kind = text_of(resource.get("resourceType")) or "resource without a type"
         if kind in ("Patient", "Medication"):
             return
-        if kind != "Observation" and kind not in _CONVERT and kind not in _MEDICINES:
+        if kind != "Observation" and kind not in CONVERT and kind not in _MEDICINES:
             self.skipped[kind] += 1
             return
         patient = self._patient_of(entry)
@@ -192,7 +190,7 @@ class FhirReader:
         elif kind in _MEDICINES:
             found = self._medicine(entry, patient, entry.record)
         else:
-            found = _CONVERT[kind](resource, patient, entry.record)
+            found = CONVERT[kind](resource, patient, entry.record)
         why = _modifier(resource) or self._other_focus(entry, patient)
         for raw in found:
             if why is not None:
@@ -250,19 +248,19 @@ class FhirReader:
         found = []
         whole = RawRecord("Measurement", "", record)
         whole.add("recordStatus", scalar(resource.get("status")))
-        _add_dates(whole, resource, "effective", "effective", "effectiveEnd")
+        add_dates(whole, resource, "effective", "effective", "effectiveEnd")
         for number, component in enumerate(components, 1):
             part_codings, part_display = concept(component.get("code"))
             if self._terminology.tests(part_codings, self._code_map):
                 part = RawRecord("Measurement", "", f"{record}/component/{number}", whole.values.copy())
-                _add_codings(part, part_codings, part_display)
-                _add_result(part, component, resource)
+                add_codings(part, part_codings, part_display)
+                add_result(part, component, resource)
                 if (why := _modifier(component)) is not None:
                     _withhold(part, why)
                 found.append(part)
-        if wanted and (_has_value(resource) or not (components or resource.get("hasMember"))):
-            _add_codings(whole, codings, display)
-            _add_result(whole, resource, resource)
+        if wanted and (has_value(resource) or not (components or resource.get("hasMember"))):
+            add_codings(whole, codings, display)
+            add_result(whole, resource, resource)
             found.insert(0, whole)
         return found if found or wanted else noted(resource, whole, codings, self._terminology, self._code_map)
 
@@ -296,9 +294,9 @@ class FhirReader:
         else:
             return None
         raw.add("recordStatus", scalar(resource.get("status")))
-        _add_dates(raw, resource, "effective", "effective", "effectiveEnd")
+        add_dates(raw, resource, "effective", "effective", "effectiveEnd")
         if kind not in ("event", DECEASED):
-            _add_value(raw, resource)
+            add_value(raw, resource)
         return raw
 
     # ── Medicines ────────────────────────────────────────────────────────────────────────────────────────
@@ -309,7 +307,7 @@ class FhirReader:
         base = RawRecord(_MEDICINES[str(resource["resourceType"])], patient, record)
         concepts = self._medication(entry)
         for codeable in concepts:
-            _add_concept(base, codeable)
+            add_concept(base, codeable)
         for name, element in (("recordStatus", "status"), ("intent", "intent"), ("doNotPerform", "doNotPerform")):
             base.add(name, scalar(resource.get(element)))
         if base.kind == "OrderedExposure":
@@ -317,7 +315,7 @@ class FhirReader:
             base.add("started", scalar(validity.get("start")) or scalar(resource.get("authoredOn")))
             base.add("ended", scalar(validity.get("end")))
         else:
-            _add_dates(base, resource, "effective", "started", "ended")
+            add_dates(base, resource, "effective", "started", "ended")
             if base.kind == "AdministeredExposure" and "effectiveDateTime" in resource:
                 base.add("ended", scalar(resource.get("effectiveDateTime")))
             base.add("asserted", scalar(resource.get("dateAsserted")))
@@ -349,148 +347,7 @@ class FhirReader:
         return concepts or [mapping(resource.get("medicationReference"))]
 
 
-# ── Other resources ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _add_result(raw: RawRecord, part: dict[str, Any], resource: dict[str, Any]) -> None:
-    """Value, interpretation, method and limits of normal of an observation or of one of its components."""
-    _add_value(raw, part)
-    for interpretation in sequence(part.get("interpretation")):
-        for _, code, _ in concept(interpretation)[0]:
-            raw.add("interpretation", code)
-    if method := part.get("method") or resource.get("method"):
-        codings, text = concept(method)
-        for system, code, _ in codings:
-            raw.add("methodCoding", f"{system}|{code}")
-        if text and not codings:
-            raw.add("methodCoding", f"|{text}")
-    if "referenceRange" in part:
-        for name, limit in limits_of_normal(part).items():
-            raw.add(name, limit)
-
-
-def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    raw = RawRecord("ConditionRecord", patient, record)
-    _add_concept(raw, resource.get("code"))
-    raw.add("verificationStatus", _first_code(resource.get("verificationStatus")))
-    raw.add("clinicalStatus", _first_code(resource.get("clinicalStatus")))
-    _add_dates(raw, resource, "onset", "onset", "onsetEnd")
-    _add_dates(raw, resource, "abatement", "abatement", "abatementEnd")
-    if any(resource.get(f"abatement{kind}") for kind in ("Age", "Range", "String", "Boolean")):
-        raw.add("abated", True)
-    asserted = [
-        scalar(extension.get("valueDateTime"))
-        for extension in sequence(resource.get("extension"))
-        if isinstance(extension, dict) and extension.get("url") == _ASSERTED_DATE
-    ]
-    raw.add("recorded", next(iter(asserted), None) or scalar(resource.get("recordedDate")))
-    for system, code, _ in concept(resource.get("severity"))[0]:
-        raw.add("severityCoding", f"{system}|{code}")
-    yield raw
-
-
-def _procedure(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    raw = RawRecord("ProcedureRecord", patient, record)
-    _add_concept(raw, resource.get("code"))
-    raw.add("recordStatus", scalar(resource.get("status")))
-    _add_dates(raw, resource, "performed", "effective", "effectiveEnd")
-    yield raw
-
-
-def _immunization(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    raw = RawRecord("Immunization", patient, record)
-    _add_concept(raw, resource.get("vaccineCode"))
-    raw.add("recordStatus", scalar(resource.get("status")))
-    raw.add("effective", scalar(resource.get("occurrenceDateTime")))
-    yield raw
-
-
-def _allergy(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    raw = RawRecord("Allergy", patient, record)
-    _add_concept(raw, resource.get("code"))
-    for reaction in sequence(resource.get("reaction")):
-        _add_concept(raw, mapping(reaction).get("substance"))
-    raw.add("verificationStatus", _first_code(resource.get("verificationStatus")))
-    raw.add("clinicalStatus", _first_code(resource.get("clinicalStatus")))
-    raw.add("allergyType", scalar(resource.get("type")))
-    raw.add("criticality", scalar(resource.get("criticality")))
-    raw.add("recorded", scalar(resource.get("recordedDate")) or scalar(resource.get("onsetDateTime")))
-    yield raw
-
-
-def _adverse_event(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    """An adverse event; a suspected product without assessment is told, since it leaves the relation open."""
-    raw = RawRecord("AdverseEvent", patient, record)
-    _add_concept(raw, resource.get("event"))
-    raw.add("recordStatus", scalar(resource.get("status")))
-    raw.add("actuality", scalar(resource.get("actuality")))
-    raw.add("onset", scalar(resource.get("date")))
-    raw.add("recorded", scalar(resource.get("detected")) or scalar(resource.get("recordedDate")))
-    for name, element in (
-        ("severityCoding", "severity"),
-        ("seriousnessCoding", "seriousness"),
-        ("outcomeCoding", "outcome"),
-    ):
-        for answer in answers(resource.get(element)):
-            raw.add(name, answer)
-    for suspect in sequence(resource.get("suspectEntity")):
-        causes = [mapping(cause) for cause in sequence(mapping(suspect).get("causality"))]
-        for cause in causes or [{}]:
-            found = answers(cause.get("assessment"))
-            if relatedness := text_of(cause.get("productRelatedness")):
-                found.append(f"|{relatedness}")
-            telling = (answer for answer in found if relation_in(answer.rpartition("|")[2]) is not None)
-            raw.add("causalityCoding", next(telling, None) or next(iter(found), _NOT_ASSESSED))
-    for extension in map(mapping, sequence(resource.get("extension"))):
-        address = _tail(text_of(extension.get("url")) or "")
-        if _DOSE_LIMITING_EXTENSION.search(address):
-            raw.add("doseLimiting", scalar(extension.get("valueBoolean")))
-        elif _GRADE_EXTENSION.search(address):
-            for name, value in extension.items():
-                if name.startswith("value"):
-                    raw.add("eventGrade", _grade(value))
-    yield raw
-
-
-def _grade(value: Any) -> str | Decimal | bool | None:
-    """A grade as recorded: of a coded one, the code or text that reads like a grade, else the first of them."""
-    if not isinstance(value, dict):
-        return scalar(value)
-    if "value" in value:
-        return scalar(value["value"])
-    codings, text = concept(value)
-    texts = [*(code for _, code, _ in codings), *(display for _, _, display in codings), text]
-    return next(filter(grade_in, texts), None) or next(filter(None, texts), None)
-
-
-def _consent(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    """A research consent, up to the end of its period; one that denies (`provision.type`) is rejected."""
-    if _RESEARCH not in [code for _, code, _ in concept(resource.get("scope"))[0]]:
-        return
-    provision, status = mapping(resource.get("provision")), resource.get("status")
-    raw = RawRecord("Consent", patient, record)
-    raw.add("recordStatus", "rejected" if provision.get("type") == "deny" and status == "active" else scalar(status))
-    raw.add("effective", scalar(resource.get("dateTime")))
-    raw.add("effectiveEnd", scalar(mapping(provision.get("period")).get("end")))
-    for identifier in sequence(resource.get("identifier")):
-        system = (text_of(mapping(identifier).get("system")) or "").partition("://")[2].rstrip("/").lower()
-        if system in _REGISTRY:
-            raw.add("trialIdentifier", text_of(mapping(identifier).get("value")))
-    yield raw
-
-
-_CONVERT: dict[str, Callable[[dict[str, Any], str, str], Iterator[RawRecord]]] = {
-    "Condition": _condition,
-    "Procedure": _procedure,
-    "Immunization": _immunization,
-    "AllergyIntolerance": _allergy,
-    "Consent": _consent,
-    "AdverseEvent": _adverse_event,
-}
-"""How resources become raw records that need nothing beside themselves and their patient."""
-
-
-# ── Elements ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── Resources ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _resources(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -529,61 +386,3 @@ def _withhold(raw: RawRecord, why: str) -> None:
     elif raw.kind != "AdverseEvent":
         raw.values.pop("coding", None)
         raw.values["display"] = (f"{raw.text('display') or ''} ({why})".strip(),)
-
-
-def _tail(url: str) -> str:
-    return url.replace(":", "/").rsplit("/", 1)[-1]
-
-
-def _add_concept(raw: RawRecord, value: Any) -> None:
-    _add_codings(raw, *concept(value))
-
-
-def _add_codings(raw: RawRecord, codings: list[Coding], display: str) -> None:
-    for system, code, _ in codings:
-        raw.add("coding", f"{system}|{code}")
-    if "display" not in raw.values:
-        raw.add("display", display)
-
-
-def _first_code(value: Any) -> str | None:
-    codings, text = concept(value)
-    return codings[0][1] if codings else text or None
-
-
-def _add_dates(raw: RawRecord, resource: dict[str, Any], element: str, start: str, end: str) -> None:
-    """`<element>DateTime`, `<element>Instant` or `<element>Period`; a text in their place is kept, to be reported."""
-    period = mapping(resource.get(f"{element}Period"))
-    moment = resource.get(f"{element}DateTime") or resource.get(f"{element}Instant")
-    raw.add(start, scalar(moment) or scalar(period.get("start")))
-    raw.add(end, scalar(period.get("end")))
-
-
-def _has_value(part: dict[str, Any]) -> bool:
-    return not part.keys().isdisjoint(_VALUES) or any(name.startswith("value") for name in part)
-
-
-def _add_value(raw: RawRecord, part: dict[str, Any]) -> None:
-    """The value[x] of an observation or component; forms that no criterion uses are kept as text, to be reported."""
-    for name, value in part.items():
-        if name == "valueQuantity":
-            quantity = mapping(value)
-            raw.add("measuredValue", scalar(quantity.get("value")))
-            raw.add("comparator", scalar(quantity.get("comparator")))
-            raw.add("ucumUnit", quantity_unit(quantity))
-        elif name == "valueInteger":
-            raw.add("measuredValue", scalar(value))
-        elif name == "valueBoolean":
-            raw.add("statedValue", scalar(value))
-        elif name == "valueCodeableConcept":
-            codings, text = concept(value)
-            for system, code, _ in codings:
-                raw.add("valueCoding", f"{system}|{code}")
-            raw.add("textValue", text)
-        elif name == "valueRatio":
-            sides = (mapping(mapping(value).get(side)) for side in ("numerator", "denominator"))
-            raw.add("textValue", ":".join(f"{side.get('comparator') or ''}{side.get('value')}" for side in sides))
-        elif name == "dataAbsentReason":
-            raw.add("dataAbsentReason", _first_code(value) or "unknown")
-        elif name.startswith("value") and not name.startswith("valueSet"):
-            raw.add("textValue", scalar(value))

@@ -1,0 +1,225 @@
+"""What single FHIR resources say, as raw records: their elements, and the types that need nothing beside themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from sle_kg.codes import Coding
+from sle_kg.patients.adverse_event import grade_in, relation_in
+from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.raw import RawRecord
+from sle_kg.patients.reference_range import limits_of_normal
+
+_ASSERTED_DATE = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+_RESEARCH = "research"
+_REGISTRY = ("clinicaltrials.gov", "www.clinicaltrials.gov")
+_GRADE_EXTENSION = re.compile(r"grade|ctcae", re.IGNORECASE)
+_DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
+_VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
+"""Elements by which an observation says something, the most frequent first; others begin with `value` too."""
+_NOT_ASSESSED = "|not assessed"
+
+
+# ── Types of resources ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("ConditionRecord", patient, record)
+    add_concept(raw, resource.get("code"))
+    raw.add("verificationStatus", first_code(resource.get("verificationStatus")))
+    raw.add("clinicalStatus", first_code(resource.get("clinicalStatus")))
+    add_dates(raw, resource, "onset", "onset", "onsetEnd")
+    add_dates(raw, resource, "abatement", "abatement", "abatementEnd")
+    if any(resource.get(f"abatement{kind}") for kind in ("Age", "Range", "String", "Boolean")):
+        raw.add("abated", True)
+    asserted = [
+        scalar(extension.get("valueDateTime"))
+        for extension in sequence(resource.get("extension"))
+        if isinstance(extension, dict) and extension.get("url") == _ASSERTED_DATE
+    ]
+    raw.add("recorded", next(iter(asserted), None) or scalar(resource.get("recordedDate")))
+    for system, code, _ in concept(resource.get("severity"))[0]:
+        raw.add("severityCoding", f"{system}|{code}")
+    yield raw
+
+
+def _procedure(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("ProcedureRecord", patient, record)
+    add_concept(raw, resource.get("code"))
+    raw.add("recordStatus", scalar(resource.get("status")))
+    add_dates(raw, resource, "performed", "effective", "effectiveEnd")
+    yield raw
+
+
+def _immunization(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("Immunization", patient, record)
+    add_concept(raw, resource.get("vaccineCode"))
+    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("effective", scalar(resource.get("occurrenceDateTime")))
+    yield raw
+
+
+def _allergy(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    raw = RawRecord("Allergy", patient, record)
+    add_concept(raw, resource.get("code"))
+    for reaction in sequence(resource.get("reaction")):
+        add_concept(raw, mapping(reaction).get("substance"))
+    raw.add("verificationStatus", first_code(resource.get("verificationStatus")))
+    raw.add("clinicalStatus", first_code(resource.get("clinicalStatus")))
+    raw.add("allergyType", scalar(resource.get("type")))
+    raw.add("criticality", scalar(resource.get("criticality")))
+    raw.add("recorded", scalar(resource.get("recordedDate")) or scalar(resource.get("onsetDateTime")))
+    yield raw
+
+
+def _adverse_event(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    """An adverse event; a suspected product without assessment is told, since it leaves the relation open."""
+    raw = RawRecord("AdverseEvent", patient, record)
+    add_concept(raw, resource.get("event"))
+    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("actuality", scalar(resource.get("actuality")))
+    raw.add("onset", scalar(resource.get("date")))
+    raw.add("recorded", scalar(resource.get("detected")) or scalar(resource.get("recordedDate")))
+    for name, element in (
+        ("severityCoding", "severity"),
+        ("seriousnessCoding", "seriousness"),
+        ("outcomeCoding", "outcome"),
+    ):
+        for answer in answers(resource.get(element)):
+            raw.add(name, answer)
+    for suspect in sequence(resource.get("suspectEntity")):
+        causes = [mapping(cause) for cause in sequence(mapping(suspect).get("causality"))]
+        for cause in causes or [{}]:
+            found = answers(cause.get("assessment"))
+            if relatedness := text_of(cause.get("productRelatedness")):
+                found.append(f"|{relatedness}")
+            telling = (answer for answer in found if relation_in(answer.rpartition("|")[2]) is not None)
+            raw.add("causalityCoding", next(telling, None) or next(iter(found), _NOT_ASSESSED))
+    for extension in map(mapping, sequence(resource.get("extension"))):
+        address = tail(text_of(extension.get("url")) or "")
+        if _DOSE_LIMITING_EXTENSION.search(address):
+            raw.add("doseLimiting", scalar(extension.get("valueBoolean")))
+        elif _GRADE_EXTENSION.search(address):
+            for name, value in extension.items():
+                if name.startswith("value"):
+                    raw.add("eventGrade", _grade(value))
+    yield raw
+
+
+def _grade(value: Any) -> str | Decimal | bool | None:
+    """A grade as recorded: of a coded one, the code or text that reads like a grade, else the first of them."""
+    if not isinstance(value, dict):
+        return scalar(value)
+    if "value" in value:
+        return scalar(value["value"])
+    codings, text = concept(value)
+    texts = [*(code for _, code, _ in codings), *(display for _, _, display in codings), text]
+    return next(filter(grade_in, texts), None) or next(filter(None, texts), None)
+
+
+def _consent(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
+    """A research consent, up to the end of its period; one that denies (`provision.type`) is rejected."""
+    if _RESEARCH not in [code for _, code, _ in concept(resource.get("scope"))[0]]:
+        return
+    provision, status = mapping(resource.get("provision")), resource.get("status")
+    raw = RawRecord("Consent", patient, record)
+    raw.add("recordStatus", "rejected" if provision.get("type") == "deny" and status == "active" else scalar(status))
+    raw.add("effective", scalar(resource.get("dateTime")))
+    raw.add("effectiveEnd", scalar(mapping(provision.get("period")).get("end")))
+    for identifier in sequence(resource.get("identifier")):
+        system = (text_of(mapping(identifier).get("system")) or "").partition("://")[2].rstrip("/").lower()
+        if system in _REGISTRY:
+            raw.add("trialIdentifier", text_of(mapping(identifier).get("value")))
+    yield raw
+
+
+CONVERT: dict[str, Callable[[dict[str, Any], str, str], Iterator[RawRecord]]] = {
+    "Condition": _condition,
+    "Procedure": _procedure,
+    "Immunization": _immunization,
+    "AllergyIntolerance": _allergy,
+    "Consent": _consent,
+    "AdverseEvent": _adverse_event,
+}
+"""How resources become raw records that need nothing beside themselves and their patient."""
+
+
+# ── Elements ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def add_concept(raw: RawRecord, value: Any) -> None:
+    add_codings(raw, *concept(value))
+
+
+def add_codings(raw: RawRecord, codings: list[Coding], display: str) -> None:
+    for system, code, _ in codings:
+        raw.add("coding", f"{system}|{code}")
+    if "display" not in raw.values:
+        raw.add("display", display)
+
+
+def first_code(value: Any) -> str | None:
+    codings, text = concept(value)
+    return codings[0][1] if codings else text or None
+
+
+def add_dates(raw: RawRecord, resource: dict[str, Any], element: str, start: str, end: str) -> None:
+    """`<element>DateTime`, `<element>Instant` or `<element>Period`; a text in their place is kept, to be reported."""
+    period = mapping(resource.get(f"{element}Period"))
+    moment = resource.get(f"{element}DateTime") or resource.get(f"{element}Instant")
+    raw.add(start, scalar(moment) or scalar(period.get("start")))
+    raw.add(end, scalar(period.get("end")))
+
+
+def has_value(part: dict[str, Any]) -> bool:
+    return not part.keys().isdisjoint(_VALUES) or any(name.startswith("value") for name in part)
+
+
+def add_value(raw: RawRecord, part: dict[str, Any]) -> None:
+    """The value[x] of an observation or component; forms that no criterion uses are kept as text, to be reported."""
+    for name, value in part.items():
+        if name == "valueQuantity":
+            quantity = mapping(value)
+            raw.add("measuredValue", scalar(quantity.get("value")))
+            raw.add("comparator", scalar(quantity.get("comparator")))
+            raw.add("ucumUnit", quantity_unit(quantity))
+        elif name == "valueInteger":
+            raw.add("measuredValue", scalar(value))
+        elif name == "valueBoolean":
+            raw.add("statedValue", scalar(value))
+        elif name == "valueCodeableConcept":
+            codings, text = concept(value)
+            for system, code, _ in codings:
+                raw.add("valueCoding", f"{system}|{code}")
+            raw.add("textValue", text)
+        elif name == "valueRatio":
+            sides = (mapping(mapping(value).get(side)) for side in ("numerator", "denominator"))
+            raw.add("textValue", ":".join(f"{side.get('comparator') or ''}{side.get('value')}" for side in sides))
+        elif name == "dataAbsentReason":
+            raw.add("dataAbsentReason", first_code(value) or "unknown")
+        elif name.startswith("value") and not name.startswith("valueSet"):
+            raw.add("textValue", scalar(value))
+
+
+def add_result(raw: RawRecord, part: dict[str, Any], resource: dict[str, Any]) -> None:
+    """Value, interpretation, method and limits of normal of an observation or of one of its components."""
+    add_value(raw, part)
+    for interpretation in sequence(part.get("interpretation")):
+        for _, code, _ in concept(interpretation)[0]:
+            raw.add("interpretation", code)
+    if method := part.get("method") or resource.get("method"):
+        codings, text = concept(method)
+        for system, code, _ in codings:
+            raw.add("methodCoding", f"{system}|{code}")
+        if text and not codings:
+            raw.add("methodCoding", f"|{text}")
+    if "referenceRange" in part:
+        for name, limit in limits_of_normal(part).items():
+            raw.add(name, limit)
+
+
+def tail(url: str) -> str:
+    return url.replace(":", "/").rsplit("/", 1)[-1]
