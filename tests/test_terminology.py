@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sle_kg.codes import in_hierarchy, is_above, normalise_code
-from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RXNORM, SNOMED
+from sle_kg.codes import in_hierarchy, is_above, normalise_code, normalise_system
+from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, MEDDRA, RXNORM, SNOMED, UCUM
 from sle_kg.terminology import terminology
 
 
@@ -38,6 +38,76 @@ def decide(concept: str, value_set: str) -> str:
 )
 def test_codings_to_concepts(codings, expected):
     assert terminology().concept(codings) == expected
+
+
+@pytest.mark.parametrize(
+    "written", ["C50.-", "C50.", "C50-", "C50+", "C50*", "C50†", "C50!", "c50.X", "C50X", "C50.-†"]
+)
+def test_what_print_puts_behind_a_code_of_icd_is_no_part_of_it(written):
+    assert terminology().concept([(ICD10, written, "")]) == "icd:C50"
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [
+        (ICD10CM, "Z12.31, C50.919"),
+        (ICD10CM, "363346000"),
+        (ICD10CM, "174.9"),
+        (ICD10CM, "C5.09"),
+        (ICD10, "C50 - Malignant neoplasm of breast"),
+        (ICD10, "C50.9 V"),
+        (ICD10, "-"),
+        (ATC, "ruxolitinib"),
+        (ATC, "1193326"),
+        (ATC, "L01 EJ01"),
+        (ATC, "L01EJ0"),
+        (CVX, "MMR"),
+        (CVX, "2071"),
+    ],
+)
+def test_what_is_no_code_of_its_system_is_outside_of_no_set(system, code):
+    assert terminology().concept([(system, code, "")]) == "unmapped"
+    assert terminology().concept([(system, code, ""), (SNOMED, "55464009", "")]) == "sle"
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [(ICD10, "O00-O9A"), (ICD10CM, "T36.0X1A"), (ICD10, "U07.1"), (ATC, "L"), (ATC, "L01E"), (CVX, "300")],
+)
+def test_codes_of_every_length_are_codes(system, code):
+    assert terminology().concept([(system, code, "")]).partition(":")[2] == code
+
+
+@pytest.mark.parametrize(
+    ("written", "system"),
+    [
+        ("https://loinc.org", LOINC),
+        ("http://www.loinc.org/", LOINC),
+        ("http://LOINC.org", LOINC),
+        ("http://loinc.org|2.74", LOINC),
+        ("http://loinc.org ", LOINC),
+        ("urn:oid:2.16.840.1.113883.6.1", LOINC),
+        ("http://snomed.info/sct/900000000000207008/version/20240301", SNOMED),
+        ("https://snomed.info/sct", SNOMED),
+        ("2.16.840.1.113883.6.96", SNOMED),
+        ("http://nlm.nih.gov/research/umls/rxnorm", RXNORM),
+        ("https://www.whocc.no/atc/", ATC),
+        ("http://fhir.de/CodeSystem/bfarm/atc", ATC),
+        ("http://fhir.de/CodeSystem/dimdi/atc", ATC),
+        ("http://fhir.de/CodeSystem/bfarm/icd-10-gm", ICD10),
+        ("http://fhir.de/CodeSystem/dimdi/icd-10-gm", ICD10),
+        ("http://hl7.org/fhir/sid/icd-10-gm", ICD10),
+        ("http://hl7.org/fhir/sid/icd-10-cm/", ICD10CM),
+        ("https://www.meddra.org", MEDDRA),
+        ("https://w3id.org/sle-kg/codes/", LOCAL_CODES),
+        ("http://unitsofmeasure.org/", UCUM),
+        ("http://hospital.example/codes/", "http://hospital.example/codes/"),
+        ("http://snomed.info/xsct", "http://snomed.info/xsct"),
+        ("", ""),
+    ],
+)
+def test_a_code_system_by_another_name(written, system):
+    assert normalise_system(written) == system
 
 
 def test_code_map_wins_over_the_tables():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 
-from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOINC, MEDDRA, RXNORM, SNOMED
+from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, MEDDRA, RXNORM, SNOMED, UCUM
 
 Coding = tuple[str, str, str]
 """System URI, code, display text (each may be empty)."""
@@ -15,25 +17,60 @@ ROUTES = frozenset({"oral", "intravenous", "other-systemic", "local"})
 
 KINDS = {ATC: "atc", ICD10: "icd", ICD10CM: "icd", CVX: "cvx"}
 """Systems whose codes are decided as codes, whether or not a table holds them. CVX is a flat list."""
-_OTHER_NAMES = {
-    "urn:oid:2.16.840.1.113883.6.1": LOINC,
-    "urn:oid:2.16.840.1.113883.6.96": SNOMED,
-    "urn:oid:2.16.840.1.113883.6.88": RXNORM,
-    "urn:oid:2.16.840.1.113883.6.90": ICD10CM,
-    "urn:oid:2.16.840.1.113883.6.3": ICD10,
-    "urn:oid:2.16.840.1.113883.6.73": ATC,
-    "urn:oid:2.16.840.1.113883.12.292": CVX,
-    "urn:oid:2.16.840.1.113883.6.163": MEDDRA,
-    "http://terminology.hl7.org/CodeSystem/mdr": MEDDRA,
-    "http://www.meddra.org": MEDDRA,
-    "https://www.meddra.org": MEDDRA,
+_ICD = r"[A-Z][0-9][0-9A-Z](?:\.?[0-9A-Z]{1,4})?"
+_GRAMMAR = {
+    "atc": re.compile(r"[A-Z](?:[0-9]{2}(?:[A-Z](?:[A-Z](?:[0-9]{2})?)?)?)?"),
+    "icd": re.compile(rf"{_ICD}(?:-{_ICD})?"),
+    "cvx": re.compile(r"[0-9]{1,3}"),
 }
-"""The same code systems by their HL7 object identifiers, as exports from CDA name them, and the addresses of MedDRA."""
+"""What a code of these systems looks like: five levels of ATC, a code of ICD-10 or a block of them, a number of CVX."""
+_OTHER_NAMES = {
+    "2.16.840.1.113883.6.1": LOINC,
+    "2.16.840.1.113883.6.96": SNOMED,
+    "2.16.840.1.113883.6.88": RXNORM,
+    "2.16.840.1.113883.6.90": ICD10CM,
+    "2.16.840.1.113883.6.3": ICD10,
+    "2.16.840.1.113883.6.3.2": ICD10,
+    "2.16.840.1.113883.6.73": ATC,
+    "2.16.840.1.113883.6.8": UCUM,
+    "2.16.840.1.113883.12.292": CVX,
+    "2.16.840.1.113883.6.163": MEDDRA,
+    "fhir.de/codesystem/bfarm/icd-10-gm": ICD10,
+    "fhir.de/codesystem/dimdi/icd-10-gm": ICD10,
+    "hl7.org/fhir/sid/icd-10-gm": ICD10,
+    "hl7.org/fhir/sid/icd-10-de": ICD10,
+    "hl7.org/fhir/sid/icd-10-nl": ICD10,
+    "fhir.de/codesystem/bfarm/atc": ATC,
+    "fhir.de/codesystem/dimdi/atc": ATC,
+    "terminology.hl7.org/codesystem/mdr": MEDDRA,
+    "meddra.org": MEDDRA,
+}
+"""The same code systems by their HL7 object identifiers, as exports from CDA name them, and by other addresses."""
+_EDITION_OF_SNOMED = "snomed.info/sct/"
+_NOTATION = "-.+*†!X"
+"""What stands behind a code of ICD-10 that says no more: subdivided (`C50.-`, `C50.X`), dagger, asterisk, optional."""
 
 
+def _address(system: str) -> str:
+    """What two spellings of the address of one code system have in common."""
+    address = system.lower().partition("|")[0].strip().rstrip("/")
+    for before in ("https://", "http://", "www.", "urn:oid:"):
+        address = address.removeprefix(before)
+    return address
+
+
+_NAMES = {_address(name): name for name in (LOINC, SNOMED, ICD10, ICD10CM, ATC, RXNORM, CVX, MEDDRA, LOCAL_CODES, UCUM)}
+_NAMES |= _OTHER_NAMES
+
+
+@lru_cache(maxsize=4096)
 def normalise_system(system: str) -> str:
-    """The URI of a code system that may be named by its object identifier or another address."""
-    return _OTHER_NAMES.get(system, system)
+    """The URI of a code system that may be named by its object identifier or another address.
+
+    `https`, `www.`, capitals, a slash at the end and a version (`|2.74`, an edition of SNOMED CT) make no other system.
+    """
+    address = _address(system)
+    return SNOMED if address.startswith(_EDITION_OF_SNOMED) else _NAMES.get(address, system)
 
 
 def normalise_code(system: str, code: str) -> str:
@@ -41,13 +78,18 @@ def normalise_code(system: str, code: str) -> str:
     code = code.strip()
     match KINDS.get(system):
         case "icd":
-            bare = code.upper().replace(".", "")
-            return f"{bare[:3]}.{bare[3:]}" if len(bare) > 3 and "-" not in bare else code.upper()
+            code = code[:3].upper() + code[3:].upper().rstrip(_NOTATION)
+            return f"{code[:3]}.{code[3:]}" if len(code) > 3 and code.isalnum() else code
         case "atc":
             return code.upper()
         case "cvx":
             return code.lstrip("0").zfill(2)
     return code
+
+
+def is_code(kind: str, code: str) -> bool:
+    """Whether a code of one of `KINDS` is one at all: what is none (`Z12.31, C50.919`) is not outside of every set."""
+    return _GRAMMAR[kind].fullmatch(code) is not None
 
 
 def in_hierarchy(code: str, prefix: str) -> bool:

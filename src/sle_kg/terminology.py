@@ -18,7 +18,17 @@ from typing import Literal, TypeVar
 import pyoxigraph as ox
 
 from sle_kg import ontology
-from sle_kg.codes import KINDS, ROUTES, CodeMap, Coding, in_hierarchy, is_above, normalise_code, normalise_system
+from sle_kg.codes import (
+    KINDS,
+    ROUTES,
+    CodeMap,
+    Coding,
+    in_hierarchy,
+    is_above,
+    is_code,
+    normalise_code,
+    normalise_system,
+)
 from sle_kg.namespaces import ATC, LOCAL_CODES, LOINC, RDF, RDFS, SLE
 from sle_kg.ontology import LaboratoryTest
 
@@ -172,7 +182,7 @@ class Terminology:
         if system == LOCAL_CODES:
             return (code,) if self.knows(code) else ()
         if kind := KINDS.get(system):
-            return (f"{kind}:{code}",)
+            return (f"{kind}:{code}",) if is_code(kind, code) else ()
         return self._keys_of_code.get((system, code), ())
 
     def told_by(self, concept: str) -> Mapping[str, Membership]:

@@ -375,6 +375,7 @@ def test_impossible_periods_are_reported_and_leave_the_intake_uncertain(tmp_path
     ("route", "way", "taken"),
     [
         (snomed("26643006"), "oral", "yes"),
+        (concept("urn:oid:2.16.840.1.113883.6.96", "26643006"), "oral", "yes"),
         (snomed("448598008"), "local", "yes"),
         (snomed("372449004"), None, "uncertain"),
         (concept("http://standardterms.edqm.eu", "20003000"), None, "uncertain"),

@@ -17,7 +17,7 @@ from patients.fhir_builder import (
     rows,
     snomed,
 )
-from sle_kg.namespaces import CVX, ICD10CM, RXNORM
+from sle_kg.namespaces import CVX, ICD10CM, RXNORM, SNOMED
 
 SLE = snomed("55464009")
 
@@ -256,8 +256,9 @@ def test_allergies(tmp_path):
 
 
 def test_no_known_allergy_is_no_unmapped_code(tmp_path):
-    data = read(tmp_path, resource("AllergyIntolerance", code=snomed("716186003")))
-    assert (rows(data, "allergy")[0]["none_known"], reasons(data)) == (True, [])
+    for system in (SNOMED, "urn:oid:2.16.840.1.113883.6.96", "http://snomed.info/sct/900000000000207008"):
+        data = read(tmp_path, resource("AllergyIntolerance", code=concept(system, "716186003")))
+        assert (rows(data, "allergy")[0]["none_known"], reasons(data)) == (True, [])
 
 
 def test_no_known_allergy_beside_a_substance_denies_none(tmp_path):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from sle_kg.codes import ROUTES
+from sle_kg.codes import ROUTES, normalise_system
 from sle_kg.errors import InputError
-from sle_kg.patients.elements import plain_system
 from sle_kg.terminology import OTHER, Terminology
 
 _COLUMNS = ["system", "code", "key"]
@@ -38,7 +37,7 @@ def read_code_map(file: Path, terminology: Terminology, routes: bool = True) -> 
             raise InputError(
                 f"{file}, line {number}: {key!r} is no key of the fact tables: use one of them, or {OTHER!r}"
             )
-        known = found.setdefault((plain_system(system), code), key)
+        known = found.setdefault((normalise_system(system), code), key)
         if known != key:
             raise InputError(f"{file}, line {number}: the code {code!r} already has the key {known!r}")
     return found if routes else {code: key for code, key in found.items() if key not in ROUTES}

@@ -7,12 +7,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sle_kg.codes import Coding
-from sle_kg.namespaces import ATC, CVX, ICD10, ICD10CM, LOCAL_CODES, LOINC, RXNORM, SNOMED, UCUM
+from sle_kg.codes import Coding, normalise_system
+from sle_kg.namespaces import UCUM
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d+))?")
-_WITH_SLASH = {f"{one}/": one for one in (LOINC, SNOMED, ICD10, ICD10CM, ATC, RXNORM, CVX, LOCAL_CODES)}
-"""Code systems as some exports write them: `http://loinc.org/`."""
 _MOST_DIGITS = 60
 """Longer numbers, and exponents beyond it, are no clinical value; to compute with 1e999999999 would never end."""
 
@@ -52,11 +50,6 @@ def scalar(value: Any) -> str | Decimal | bool | None:
     return f"({type(value).__name__})"
 
 
-def plain_system(system: str) -> str:
-    """A code system by its own name, where it has a slash at the end."""
-    return _WITH_SLASH.get(system, system)
-
-
 def concept(value: Any) -> tuple[list[Coding], str]:
     """Codings and display text of a CodeableConcept or a Coding."""
     codeable = mapping(value[0] if isinstance(value, list) and value else value)
@@ -70,7 +63,7 @@ def concept(value: Any) -> tuple[list[Coding], str]:
     for item in items:
         code, display = item.get("code"), text_of(item.get("display"))
         if isinstance(code, str) and code:
-            codings.append((plain_system(text_of(item.get("system")) or ""), code, display or ""))
+            codings.append((normalise_system(text_of(item.get("system")) or ""), code, display or ""))
         shown = shown or display
     return codings, shown or text_of(codeable.get("display")) or ""
 
@@ -83,6 +76,7 @@ def answers(value: Any) -> list[str]:
 
 def quantity_unit(quantity: dict[str, Any]) -> str | None:
     """The UCUM unit of a quantity: its code where the system is UCUM or not said, else its unit text."""
-    if quantity.get("system") in (None, UCUM) and (code := text_of(quantity.get("code"))):
+    system = quantity.get("system")
+    if (system is None or normalise_system(str(system)) == UCUM) and (code := text_of(quantity.get("code"))):
         return code
     return text_of(quantity.get("unit"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 
-from sle_kg.codes import Coding
+from sle_kg.codes import Coding, normalise_system
 
 Scalar = str | Decimal | bool
 
@@ -119,4 +119,4 @@ def _alone(text: str) -> tuple[str]:
 def _coding(text: str) -> Coding:
     """The coding that a text `system|code` stands for."""
     system, separator, code = text.rpartition("|")
-    return system if separator else "", code, ""
+    return normalise_system(system) if separator else "", code.strip(), ""
