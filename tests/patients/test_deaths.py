@@ -17,6 +17,9 @@ from sle_kg.screening import Options, Session
 
 ON = date(2026, 11, 21)
 OPTIONS = Options(on=ON, trials=("NCT06892145",))
+NOT_TOLD = {
+    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+}
 PERSON = {"resourceType": "Patient", "id": "p", "birthDate": "1990-05-10", "gender": "female"}
 
 
@@ -43,6 +46,7 @@ def verdict_of(file, options=OPTIONS):
         ({"deceasedDateTime": "2026-03"}, (date(2026, 3, 1), date(2026, 3, 31)), " on 2026-03"),
         ({"deceasedBoolean": True}, (None, None), ""),
         ({"deceasedBoolean": "yes"}, (None, None), ""),
+        ({"_deceasedDateTime": NOT_TOLD}, (None, None), ""),
     ],
 )
 def test_a_death_is_an_event_and_is_told(tmp_path, said, day, words):
@@ -58,7 +62,13 @@ def test_a_death_is_an_event_and_is_told(tmp_path, said, day, words):
     }
 
 
-@pytest.mark.parametrize("said", [{}, {"deceasedBoolean": False}])
+def test_a_death_that_is_not_told_may_have_been(tmp_path):
+    file, _ = eligible(tmp_path, _deceasedBoolean=NOT_TOLD)
+    assert reasons(read_patients([file])) == ["not told whether the patient has died"]
+    assert verdict_of(file).verdict == "undetermined"
+
+
+@pytest.mark.parametrize("said", [{}, {"deceasedBoolean": False}, {"deceasedBoolean": False, "_deceasedDateTime": {}}])
 def test_who_is_not_said_to_have_died_has_no_such_event(tmp_path, said):
     file = tmp_path / "patient.json"
     file.write_text(json.dumps(bundle(patient=PERSON | said)), encoding="utf-8")

@@ -26,12 +26,14 @@ _NO = frozenset(
 """Answers beside those of codes_extra.csv: no, known absent, no, negative, no. RECALLED high."""
 _NO_WORDS = frozenset({"no", "none", "negative", "absent", "not detected", "never", "denied", "denies", "false", "0"})
 _NO_INTERPRETATION = frozenset({"NEG", "ND"})
-_OF_THE_FAMILY = frozenset(
+OF_THE_FAMILY = frozenset(
     {(LOINC, "8670-2"), (LOINC, "10157-6"), (SNOMED, "57177007"), (SNOMED, "281666001"), (SNOMED, "416471007")}
 )
-"""Observations whose value is a disease of relatives. RECALLED high."""
+"""Observations whose value, and categories of diagnoses whose code, is a disease of relatives. RECALLED high."""
 DECEASED = "deceased"
 """Local code of an observation that says that the patient has died, on its date: a row of OMOP's table death."""
+POSSIBLE = "possible"
+"""Status of a death that is not told for certain."""
 _COUNTS = frozenset({"final", "amended", "corrected", None})
 
 
@@ -47,7 +49,7 @@ def noted(
     shown, kind = concept(resource.get("code"))[1], terms.noted_kind(codings, code_map)
     if kind is not None:
         return None if _is_no(resource, terms) else [_raw(kind, whole, codings, shown)]
-    if "valueCodeableConcept" not in resource or _OF_THE_FAMILY.intersection(named[:2] for named in codings):
+    if "valueCodeableConcept" not in resource or OF_THE_FAMILY.intersection(named[:2] for named in codings):
         return None
     codings, shown = concept(resource["valueCodeableConcept"])
     kind = terms.noted_kind(codings, code_map)
@@ -87,10 +89,17 @@ def _is_no(resource: dict[str, Any], terms: Terminology) -> bool:
 
 
 def death_of(resource: dict[str, Any], patient: str) -> RawRecord | None:
-    """The death that a Patient resource tells of: `deceasedDateTime`, or a `deceasedBoolean` that is not false."""
+    """The death that a Patient resource tells of: `deceasedDateTime`, or a `deceasedBoolean` that is not false.
+
+    A date withheld (`_deceasedDateTime`) is a death of an unknown day, an answer withheld (`_deceasedBoolean`) a
+    possible one.
+    """
     day, told = scalar(resource.get("deceasedDateTime")), resource.get("deceasedBoolean")
-    if day is None and told in (None, False):
+    undated, untold = (told is None and bool(resource.get(f"_deceased{kind}")) for kind in ("DateTime", "Boolean"))
+    is_dead = day is not None or told not in (None, False) or undated
+    if not (is_dead or untold):
         return None
     raw = RawRecord("Death", patient, f"Patient/{patient}")
+    raw.add("recordStatus", None if is_dead else POSSIBLE)
     raw.add("effective", day)
     return raw

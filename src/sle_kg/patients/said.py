@@ -8,6 +8,7 @@ from typing import Any
 
 from sle_kg.patients.dates import UNKNOWN
 from sle_kg.patients.facts import DEATH, EVENTS, SECTIONS
+from sle_kg.patients.noted import POSSIBLE
 from sle_kg.patients.raw import RawRecord
 from sle_kg.patients.recorder import RESULT_STATUSES, Recorder
 from sle_kg.patients.words import day_text, truth
@@ -46,7 +47,10 @@ def read_death(recorder: Recorder, raw: RawRecord) -> None:
     dates, sound = recorder.checked_dates(raw, "effective")
     recorder.facts.add("event", raw, event=DEATH, trial=None, date_from=dates[0], date_to=dates[1])
     day = f" on {day_text(raw.text('effective'))}" if sound and dates != UNKNOWN else ""
-    recorder.unread(raw, f"recorded as deceased{day}", dates)
+    is_possible = raw.text("recordStatus") == POSSIBLE
+    recorder.unread(
+        raw, "not told whether the patient has died" if is_possible else f"recorded as deceased{day}", dates
+    )
     if raw.record != f"Patient/{raw.patient}":
         recorder.evidence(raw, "Death", "recorded", "effective")
 
