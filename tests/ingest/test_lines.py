@@ -89,7 +89,7 @@ def other(dice):
     if kind == "Condition":
         found |= {"code": code, "onsetDateTime": None, "recordedDate": None}
         if dice.random() < 0.5:
-            found["abatementDateTime"] = None
+            found |= dice.choice([{"abatementDateTime": None}, {"abatementPeriod": {"start": None}}])
     elif kind == "MedicationStatement":
         found |= {"medicationCodeableConcept": code, "dateAsserted": None, "effectivePeriod": {"start": None}}
         if dice.random() < 0.6:
@@ -108,7 +108,7 @@ def other(dice):
             inside = {"resourceType": "Medication", "id": "m", "code": code, "ingredient": parts}
             found |= {"contained": [inside], "medicationReference": {"reference": "#m"}}
     elif kind == "Procedure":
-        found |= {"code": code, "performedPeriod": {"start": None, "end": None}}
+        found |= {"code": code, "performedPeriod": {"start": None} | dice.choice([{"end": None}, {}])}
     else:
         found |= {"code": code, "recordedDate": None}
         found["patient"] = None

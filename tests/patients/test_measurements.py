@@ -6,6 +6,7 @@ import pytest
 from patients.fhir_builder import concept, local, loinc, observation, quantity, read, reasons, rows, snomed
 
 POSITIVE, NEGATIVE = snomed("10828004"), snomed("260385009")
+V3 = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 EPSILON = Decimal("1e-12")
 
 
@@ -65,6 +66,15 @@ def test_viral_loads_below_quantification(tmp_path, comparator, below):
             False,
         ),
         ({"valueBoolean": True}, True),
+        ({"valueCodeableConcept": loinc("LA6576-8")}, True),
+        ({"valueCodeableConcept": loinc("LA6577-6")}, False),
+        ({"interpretation": [concept(V3, "NR")]}, False),
+        ({"valueCodeableConcept": NEGATIVE, "interpretation": [concept("http://lab.example", "RR")]}, False),
+        ({"valueCodeableConcept": NEGATIVE | {"text": "Non-reactive"}}, False),
+        ({"valueCodeableConcept": NEGATIVE | {"text": "No HBs antigen detected"}}, False),
+        ({"valueCodeableConcept": NEGATIVE | {"text": "negative (positive if above 1.0)"}}, False),
+        ({"valueCodeableConcept": POSITIVE | {"text": "weakly reactive"}}, True),
+        ({"valueString": "negative", "interpretation": [concept(V3, "NEG")]}, False),
     ],
 )
 def test_qualitative_results(tmp_path, elements, positive):
@@ -100,6 +110,30 @@ def test_room_air(tmp_path):
         (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE, "interpretation": [concept("", "E")]}, "indeterminate"),
         (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE | {"text": "POSITIVE, confirmed"}}, "its text"),
         (loinc("8061-4"), {"valueCodeableConcept": POSITIVE | {"text": "ANA negative"}}, "its text"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE | {"text": "Reactive"}}, "its text"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE | {"text": "Detected"}}, "its text"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE | {"text": "equivocal"}}, "its text"),
+        (loinc("8061-4"), {"valueCodeableConcept": POSITIVE | {"text": "not detected"}}, "its text"),
+        (loinc("8061-4"), {"valueString": "Positive", "interpretation": [concept("", "NEG")]}, "its text"),
+        (loinc("8061-4"), {"valueString": "Non-reactive", "interpretation": [concept("", "POS")]}, "its text"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE, "interpretation": [concept(V3, "RR")]}, "contradict"),
+        (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE, "interpretation": [concept(V3, "WR")]}, "indeterminate"),
+        (loinc("8061-4"), {"interpretation": [concept("", "NR")]}, "no value"),
+        (
+            loinc("8061-4"),
+            {"valueCodeableConcept": {"coding": NEGATIVE["coding"] + loinc("LA6576-8")["coding"]}},
+            "contradict",
+        ),
+        (
+            loinc("8061-4"),
+            {"valueCodeableConcept": {"coding": NEGATIVE["coding"] + POSITIVE["coding"]}},
+            "contradict",
+        ),
+        (
+            loinc("8061-4"),
+            {"valueCodeableConcept": snomed("42425007"), "interpretation": [concept("", "NEG")]},
+            "indeterminate",
+        ),
         (loinc("8061-4"), {"valueCodeableConcept": NEGATIVE, "dataAbsentReason": concept("", "error")}, "(error)"),
         (loinc("5048-4"), {"valueRatio": ratio("<", 80)}, "'<1:80' is text"),
         (loinc("5048-4"), {"valueRatio": ratio(None, 80, ">")}, "'1:>80' is text"),

@@ -82,6 +82,7 @@ def test_untidy_records_give_the_same_facts_as_fhir_and_as_rdf(tmp_path):
         statement(concept(RXNORM, "8640"), status="stopped", effectivePeriod={"end": "2027"}, dateAsserted="2026-10"),
         order(concept(RXNORM, "8640"), dosageInstruction=[{**dosage(quantity(1, "mg/kg")), "asNeededBoolean": True}]),
         resource("Procedure", status="not-done", code=snomed("302497006"), performedPeriod={"start": "2026-10"}),
+        resource("Procedure", status="completed", code=snomed("302497006"), performedPeriod={"start": "2026-10-01"}),
         resource("AllergyIntolerance", code=snomed("716186003")),
         resource("Immunization", status="completed", vaccineCode=local("liveVaccine"), occurrenceDateTime="2026"),
         observation(local("event:infusion/NCT06106906"), valueDateTime="2026-12-05T10:00:00Z"),

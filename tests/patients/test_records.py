@@ -230,6 +230,36 @@ def test_period_of_a_procedure(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("status", "done"), [("completed", "yes"), ("unknown", "uncertain"), ("stopped", "uncertain")])
+def test_a_procedure_in_a_period_without_an_end_ended_on_an_unknown_day(tmp_path, status, done):
+    dialysis = resource("Procedure", status=status, code=snomed("302497006"), performedPeriod={"start": "2026-06"})
+    row = only(tmp_path, "procedure", dialysis)
+    assert (row["done"], row["end_from"], row["end_to"]) == (done, date(2026, 6, 1), None)
+
+
+def test_a_procedure_noted_as_an_observation_of_a_period_without_an_end(tmp_path):
+    noted = observation(snomed("302497006"), valueBoolean=True, effectivePeriod={"start": "2026-06-01"})
+    row = only(tmp_path, "procedure", {**noted, "effectiveDateTime": None})
+    assert (row["done"], row["end_from"], row["end_to"]) == ("uncertain", date(2026, 6, 1), None)
+
+
+def test_a_diagnosis_begins_and_ends_on_a_day_of_a_period_without_an_end(tmp_path):
+    periods = {"onsetPeriod": {"start": "2024-01-01"}, "abatementPeriod": {"start": "2026-06-01"}}
+    row = only(tmp_path, "condition", condition(SLE, clinicalStatus=concept("", "resolved"), **periods))
+    assert [row[name] for name in ("onset_from", "onset_to", "abated_from", "abated_to")] == [
+        date(2024, 1, 1),
+        None,
+        date(2026, 6, 1),
+        None,
+    ]
+
+
+def test_a_result_of_a_period_without_an_end_is_of_its_start(tmp_path):
+    result = observation(loinc("2160-0"), valueQuantity=quantity(1, "mg/dL"), effectivePeriod={"start": "2026-11-10"})
+    row = only(tmp_path, "measurement", {**result, "effectiveDateTime": None})
+    assert (row["date_from"], row["date_to"]) == (date(2026, 11, 10), date(2026, 11, 10))
+
+
 @pytest.mark.parametrize(("status", "given"), [("completed", "yes"), ("not-done", "no")])
 def test_vaccines(tmp_path, status, given):
     vaccine = resource("Immunization", status=status, vaccineCode=concept(CVX, "3"), occurrenceDateTime="2026-11-01")

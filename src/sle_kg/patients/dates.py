@@ -11,6 +11,8 @@ Interval = tuple[date | None, date | None]
 """First and last possible day; None means unknown on that side."""
 
 UNKNOWN: Interval = (None, None)
+OPEN = ".."
+"""Stands for the end of a period that has a start and no end (ISO 8601-2): not over, or its end is not known."""
 _TIME = r"T([01]\d|2[0-4])(:[0-5]\d(:[0-5]\d|:60)?(\.\d+)?)?"
 _DATE = re.compile(rf"(\d{{4}})(?:-(\d\d)(?:-(\d\d)(?:{_TIME})?)?)?(?:Z|[+-]\d\d:\d\d)?")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sle_kg.codes import Coding
 from sle_kg.patients.adverse_event import grade_in, relation_in
+from sle_kg.patients.dates import OPEN
 from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
 from sle_kg.patients.raw import RawRecord
 from sle_kg.patients.reference_range import limits_of_normal
@@ -167,11 +168,15 @@ def first_code(value: Any) -> str | None:
 
 
 def add_dates(raw: RawRecord, resource: dict[str, Any], element: str, start: str, end: str) -> None:
-    """`<element>DateTime`, `<element>Instant` or `<element>Period`; a text in their place is kept, to be reported."""
+    """`<element>DateTime`, `<element>Instant` or `<element>Period`; a text in their place is kept, to be reported.
+
+    A period without an end is told from a day; medicines have no such sign, for theirs is open unless an end is stated.
+    """
     period = mapping(resource.get(f"{element}Period"))
     moment = resource.get(f"{element}DateTime") or resource.get(f"{element}Instant")
+    is_open = moment is None and period.get("start") is not None
     raw.add(start, scalar(moment) or scalar(period.get("start")))
-    raw.add(end, scalar(period.get("end")))
+    raw.add(end, scalar(period.get("end")) or (OPEN if is_open and end != "ended" else None))
 
 
 def has_value(part: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from sle_kg import ontology
 from sle_kg.codes import CodeMap
 from sle_kg.namespaces import SNOMED
 from sle_kg.patients import adverse_event as events
-from sle_kg.patients.dates import UNKNOWN, Interval, in_order
+from sle_kg.patients.dates import OPEN, UNKNOWN, Interval, in_order
 from sle_kg.patients.exposure import read_exposure
 from sle_kg.patients.facts import FactBuilder, PatientData
 from sle_kg.patients.measurement import MeasurementReader, UnreadableError
@@ -159,8 +159,8 @@ class Interpreter:
 
     def _condition(self, raw: RawRecord) -> None:
         status = _VERIFICATION.get(raw.text("verificationStatus") or "confirmed", "uncertain")
-        onset, onset_sound = self._recorder.checked_dates(raw, "onset", "onsetEnd")
-        abated, abated_sound = self._recorder.checked_dates(raw, "abatement", "abatementEnd")
+        onset, onset_sound = self._day_within(raw, "onset", "onsetEnd")
+        abated, abated_sound = self._day_within(raw, "abatement", "abatementEnd")
         recorded, recorded_sound = self._recorder.checked_dates(raw, "recorded")
         clinical = raw.text("clinicalStatus")
         over = abated != UNKNOWN or raw.flag("abated") is True
@@ -198,6 +198,11 @@ class Interpreter:
         words = clinical or "recorded" if status == "confirmed" else raw.text("verificationStatus") or status
         self._recorder.evidence(raw, self._recorder.label(raw, concept), words, "onset", "recorded")
 
+    def _day_within(self, raw: RawRecord, start: str, end: str) -> tuple[Interval, bool]:
+        """The days on one of which a diagnosis began or ended: all from the start of a period without an end."""
+        days, sound = self._recorder.checked_dates(raw, start, end)
+        return (days[0], None) if raw.first(end) == OPEN else days, sound
+
     def _told(self, raw: RawRecord, row: Mapping[str, Any], since: Interval) -> None:
         """What a diagnosis tells of besides, by its row: a treatment given on some day until then, use of a medicine
         since then, blood given, an allergy, which is severe where the diagnosis is.
@@ -224,6 +229,7 @@ class Interpreter:
     # ── Procedures, vaccines, allergies ──────────────────────────────────────────────────────────────────
 
     def _procedure(self, raw: RawRecord) -> None:
+        """A procedure on a day, or in a period: one without an end ended on an unknown day since its start."""
         status = raw.text("recordStatus")
         if status == "preparation":
             self.skipped["Procedure in preparation"] += 1
@@ -238,7 +244,7 @@ class Interpreter:
             start = end = UNKNOWN
             done = "uncertain"
         if end == UNKNOWN and status != "in-progress":
-            end = start
+            end = (start[0], None) if raw.first("effectiveEnd") == OPEN else start
         concept = self._recorder.concept(raw, start, blocks=done != "no")
         self._facts.add(
             "procedure",

@@ -6,24 +6,34 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from sle_kg.namespaces import SNOMED
+from sle_kg.namespaces import LOINC, SNOMED
 from sle_kg.ontology import AnswerLevel, LaboratoryTest, answer_levels
 from sle_kg.patients.raw import RawRecord
 from sle_kg.patients.words import plain, unit_words
 from sle_kg.terminology import Terminology
 from sle_kg.units import CREATININE_MOLAR_MASS, PLACES, UnitError, convert, is_bare
 
-_INTERPRETATIONS = {"POS": True, "DET": True, "NEG": False, "ND": False}
-"""HL7 v3 ObservationInterpretation: positive, detected, negative, not detected."""
-_UNDECIDED = frozenset({"IND", "E"})
-"""Indeterminate, equivocal."""
+_INTERPRETATIONS = {"POS": True, "DET": True, "RR": True, "NEG": False, "ND": False, "NR": False}
+"""HL7 v3 ObservationInterpretation: positive, detected, reactive, negative, not detected, non-reactive."""
+_UNDECIDED = frozenset({"IND", "E", "WR"})
+"""Indeterminate, equivocal, weakly reactive."""
+_ANSWERS = {(LOINC, "LA6576-8"): True, (LOINC, "LA6577-6"): False}
+"""Coded results beside those of codes_extra.csv: positive, negative. RECALLED high."""
+_UNDECIDED_ANSWERS = frozenset({(SNOMED, "419984006"), (SNOMED, "42425007"), (SNOMED, "82334004")})
+"""Coded results: inconclusive, equivocal, indeterminate. RECALLED high."""
 _OFF_SCALE = ("<", ">")
 """Below or above what the method measures: the value has that comparator, or is not the value."""
-_CONTRARY = {
-    False: re.compile(r"^(?!.*\b(?:negative|not|non|no|false)\b).*\bpositive\b", re.IGNORECASE | re.DOTALL),
-    True: re.compile(r"^(?!.*\b(?:positive|not|non|no|false)\b).*\bnegative\b", re.IGNORECASE | re.DOTALL),
-}
-"""Words that contradict a coded answer."""
+_NEGATIVE_WORDS = re.compile(
+    r"\b(?:negative|absent|non[\s-]?reactive|not (?:reactive|detected|detectable|present)|undetect(?:ed|able)"
+    r"|no(?: (?!not\b)\w+){1,3} (?:detected|found|seen))\b",
+    re.IGNORECASE,
+)
+_POSITIVE_WORDS = re.compile(r"\b(?:positive|reactive|detected|detectable|present)\b", re.IGNORECASE)
+_UNDECIDED_WORDS = re.compile(
+    r"\b(?:indeterminate|inconclusive|equivocal|borderline|invalid|weakly|gr[ea]y[\s-]zone)\b", re.IGNORECASE
+)
+_TURNING_WORDS = re.compile(r"\b(?:not|non|no|false|if|when)\b", re.IGNORECASE)
+"""Words that turn those for an answer: `false positive`, `not negative`, `reactive if above 1.0`."""
 _ECHOCARDIOGRAPHY_SNOMED = "40701008"
 _ECHOCARDIOGRAPHY_TESTS = frozenset({"lvef2d", "lvefUs"})
 """Tests whose LOINC code itself says echocardiography (labs_and_findings.csv)."""
@@ -135,14 +145,18 @@ class MeasurementReader:
         interpretations = {str(code) for code in raw.values.get("interpretation", ())}
         if interpretations & _UNDECIDED:
             raise UnreadableError("the result is indeterminate")
-        answers = set(map(_INTERPRETATIONS.get, interpretations))
-        answers |= {stated, self._terminology.answer(raw.codings("valueCoding"))}
+        coded = raw.codings("valueCoding")
+        answers = {stated, *map(_INTERPRETATIONS.get, interpretations)}
+        answers |= {_ANSWERS.get(coding[:2], self._terminology.answer([coding])) for coding in coded}
         answers.discard(None)
         if len(answers) > 1:
             raise UnreadableError("the answers of the record contradict each other")
         answer = next(iter(answers), None)
-        if answer is not None and "valueCoding" in raw.values and _CONTRARY[answer].match(raw.text("textValue") or ""):
-            raise UnreadableError(f"the coded result is {_coded(answer)}, its text {raw.text('textValue')!r}")
+        if answer is not None:
+            if _UNDECIDED_ANSWERS.intersection(coding[:2] for coding in coded):
+                raise UnreadableError("the result is indeterminate")
+            if _is_contrary(raw.text("textValue") or "", answer):
+                raise UnreadableError(f"the coded result is {_coded(answer)}, its text {raw.text('textValue')!r}")
         return answer
 
     def _number(self, raw: RawRecord, test: LaboratoryTest) -> tuple[Decimal | None, str | None]:
@@ -172,6 +186,20 @@ def _check_beside(raw: RawRecord, value: Decimal | None, unit: str | None, posit
         return
     if (value < limit and comparator[:1] != ">") if positive else (value > limit and comparator[:1] != "<"):
         raise UnreadableError(f"the value is {_coded(positive)} by its interpretation, and not by its upper limit")
+
+
+def _is_contrary(text: str, answer: bool) -> bool:
+    """Whether a text says positive to a negative answer or the like, or calls the result undecided, and nothing else.
+
+    Of words that something turns, or that say both, nothing is understood.
+    """
+    rest, denials = _NEGATIVE_WORDS.subn(" ", text)
+    affirms = _POSITIVE_WORDS.search(rest) is not None
+    if (affirms and denials) or _TURNING_WORDS.search(rest):
+        return False
+    if affirms or denials:
+        return affirms is not answer
+    return _UNDECIDED_WORDS.search(rest) is not None
 
 
 def _converted(value: Decimal, unit: str | None, test: LaboratoryTest) -> Decimal:

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import date
 
 from sle_kg.codes import CodeMap
-from sle_kg.patients.dates import UNKNOWN, Interval, interval
+from sle_kg.patients.dates import OPEN, UNKNOWN, Interval, interval
 from sle_kg.patients.facts import FactBuilder
 from sle_kg.patients.raw import RawRecord
 from sle_kg.patients.words import day_text
@@ -95,8 +95,11 @@ class Recorder:
         return self.checked_dates(raw, start, end)[0]
 
     def checked_dates(self, raw: RawRecord, start: str, end: str | None = None) -> tuple[Interval, bool]:
-        """The days from the first of `start` to the last of `end`; False where one cannot be (reported)."""
-        begun, ended = raw.first(start), raw.first(end) if end else None
+        """The days from the first of `start` to the last of `end`; False where one cannot be (reported).
+
+        Those of a period without an end are the days of its start: whoever minds asks whether it is `OPEN`.
+        """
+        begun, ended = (raw.first(name) if name and raw.first(name) != OPEN else None for name in (start, end))
         if begun is None and ended is None:
             return UNKNOWN, True
         try:
