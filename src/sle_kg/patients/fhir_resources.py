@@ -21,6 +21,10 @@ _GRADE_EXTENSION = re.compile(r"grade|ctcae", re.IGNORECASE)
 _DOSE_LIMITING_EXTENSION = re.compile(r"dose-?limiting", re.IGNORECASE)
 _VALUES = ("valueQuantity", "valueBoolean", "dataAbsentReason", "interpretation")
 """Elements by which an observation says something, the most frequent first; others begin with `value` too."""
+_HL7 = re.compile(r"\bhl7\.org/|\b2\.16\.840\.1\.113883\.")
+"""Code systems of HL7 by their addresses or numbers."""
+_OF_HL7_ALONE = frozenset({"NR", "RR"})
+"""Interpretations that say non-reactive and reactive in HL7's systems; elsewhere, `NR` may be `not reported`."""
 _NOT_ASSESSED = "|not assessed"
 
 
@@ -213,8 +217,8 @@ def add_result(raw: RawRecord, part: dict[str, Any], resource: dict[str, Any]) -
     """Value, interpretation, method and limits of normal of an observation or of one of its components."""
     add_value(raw, part)
     for interpretation in sequence(part.get("interpretation")):
-        for _, code, _ in concept(interpretation)[0]:
-            raw.add("interpretation", code)
+        for system, code, _ in concept(interpretation)[0]:
+            raw.add("interpretation", code if _HL7.search(system) or code not in _OF_HL7_ALONE else None)
     if method := part.get("method") or resource.get("method"):
         codings, text = concept(method)
         for system, code, _ in codings:
