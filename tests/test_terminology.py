@@ -34,6 +34,7 @@ def decide(concept: str, value_set: str) -> str:
         ([("http://elsewhere.example", "8640", "")], "unmapped"),
         ([], "unmapped"),
         ([(ATC, "D11AH09", ""), (RXNORM, "1193326", "")], "atc:D11AH09"),
+        ([(ATC, "D11AH09", ""), (RXNORM, "1193326", ""), (ATC, "L01EJ01", "")], "atc:D11AH09|atc:L01EJ01|ruxolitinib"),
     ],
 )
 def test_codings_to_concepts(codings, expected):

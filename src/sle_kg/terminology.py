@@ -159,13 +159,14 @@ class Terminology:
         """The concept text of a record with these codings; `unmapped` where none of them is understood.
 
         The user's code map wins over the tables. Where a code says a topical or other local product, the ingredient
-        that stands beside it is left out, since it would make the product count as systemic.
+        that stands beside it is left out, since it would make the product count as systemic; not so where an ATC code
+        of a systemic product stands beside it, too.
         """
         found: set[str] = set()
         for system, code, _ in codings:
             found.update(self._concepts_of(system, code, code_map or {}))
         local = {text for text in found if text.startswith("atc:") and self.is_local_product(text)}
-        if local:
+        if local and not self.is_local_or_systemic(found):
             return "|".join(sorted(local))
         if len(found) > 1:
             found.discard(OTHER)
@@ -196,7 +197,14 @@ class Terminology:
 
     def is_local_product(self, concept: str) -> bool:
         """Whether the concept is a topical, inhaled or other local product, never a systemic exposure (rule 12)."""
-        return any(self._decide(text, LOCAL_PRODUCTS) == "in" for text in concept.split("|"))
+        texts = concept.split("|")
+        return any(self._decide(text, LOCAL_PRODUCTS) == "in" for text in texts) and not self.is_local_or_systemic(
+            texts
+        )
+
+    def is_local_or_systemic(self, texts: Iterable[str]) -> bool:
+        """Whether ATC codes of local and of systemic products stand side by side, so that only the route tells."""
+        return len({self._decide(text, LOCAL_PRODUCTS) == "in" for text in texts if text.startswith("atc:")}) > 1
 
     def is_systemic_only(self, concept: str) -> bool:
         """Whether the concept is a medicine without products for local use, systemic by whatever route (rule 12)."""

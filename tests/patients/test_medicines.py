@@ -393,6 +393,27 @@ def test_a_route_that_is_not_understood_may_be_local(tmp_path, route, way, taken
 
 
 @pytest.mark.parametrize(
+    ("route", "way", "taken"),
+    [
+        (snomed("26643006"), "oral", "yes"),
+        ({"coding": [*snomed("26643006")["coding"], *snomed("47625008")["coding"]]}, None, "yes"),
+        (snomed("6064005"), "local", "yes"),
+        (concept("urn:routes", "X"), None, "uncertain"),
+        ({"text": "by mouth"}, None, "uncertain"),
+        ({}, None, "uncertain"),
+    ],
+)
+def test_of_codes_of_local_and_systemic_products_the_route_decides(tmp_path, route, way, taken):
+    code = {
+        "coding": [concept(*named)["coding"][0] for named in ((RXNORM, "8640"), (ATC, "A07EA03"), (ATC, "H02AB07"))]
+    }
+    data = read(tmp_path, statement(code, dosage=[{**dosage(quantity(5, "mg")), "route": route}]))
+    row = rows(data, "exposure")[0]
+    assert (row["concept"], row["route"], row["taken"]) == ("atc:A07EA03|atc:H02AB07|prednisone", way, taken)
+    assert reasons(data) == (["the route is not known: it may be local"] if taken == "uncertain" else [])
+
+
+@pytest.mark.parametrize(
     ("code", "taken"),
     [
         (concept(RXNORM, "3002"), "yes"),  # cyclophosphamide

@@ -101,11 +101,15 @@ def _is_vaccine(system: str, code: str) -> bool:
 def _route(recorder: Recorder, raw: RawRecord, concept: str) -> tuple[str | None, bool]:
     """The route, and whether it is known to be systemic or local.
 
-    A product for local use is local whatever the record says; what has no such product is systemic by any route.
+    A product for local use is local whatever the record says; what has no such product is systemic by any route. Where
+    codes say both, the route has to tell.
     """
     if recorder.terminology.is_local_product(concept):
         return "local", True
-    way, understood = route(raw.codings("routeCoding"), recorder.code_map)
+    codings = raw.codings("routeCoding")
+    way, understood = route(codings, recorder.code_map)
+    if recorder.terminology.is_local_or_systemic(concept.split("|")):
+        return way, understood and any(code for _, code, _ in codings)
     return way, understood or recorder.terminology.is_systemic_only(concept)
 
 
