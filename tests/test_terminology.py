@@ -300,6 +300,23 @@ def test_an_unknown_value_set_is_an_error():
         terminology().membership(["sle"], ["noSuchSet"])
 
 
+@pytest.mark.parametrize(
+    ("codings", "value_set", "refutes"),
+    [
+        ([(SNOMED, "363346000", "")], "malignancyEver", True),
+        ([(SNOMED, "363346000", ""), (ICD10CM, "C80.1", "")], "malignancyEver", True),
+        ([(SNOMED, "363346000", ""), (ICD10CM, "C50.911", "")], "malignancyEver", False),
+        ([(ICD10CM, "C50.911", "")], "malignancyEver", False),
+        ([(SNOMED, "55464009", ""), (ICD10CM, "M32.9", "")], "sleDiagnosis", True),
+        ([(SNOMED, "55464009", ""), (ICD10CM, "F20.0", "")], "sleDiagnosis", True),
+        ([(SNOMED, "55464009", ""), (ICD10CM, "M32.14", "")], "sleDiagnosis", False),
+    ],
+)
+def test_only_the_broadest_code_refutes_a_set_and_none_with_a_narrower_one(codings, value_set, refutes):
+    concept = terminology().concept(codings)
+    assert terminology().refuting([concept], [value_set]) == ([(concept, value_set)] if refutes else [])
+
+
 TOPICAL = ["D07AA02", "D11AH09", "A07EA03", "A07EA06", "S01BA04", "S02BA06", "R01AD05", "R03BA02"]
 
 

@@ -312,12 +312,18 @@ class Terminology:
         return value_set if value_set in self._concepts else None
 
     def refuting(self, concepts: Iterable[str], value_sets: Iterable[str]) -> list[tuple[str, str]]:
-        """Pairs (concept, value set) such that refuting the concept refutes the set: its broadest member (rule 10)."""
+        """Pairs (concept, value set) such that refuting the concept refutes the set: its broadest member (rule 10).
+
+        Not so where a code of another member stands beside it: a record of a narrower diagnosis refutes only that.
+        """
         pairs = []
         for name in sorted(set(value_sets)):
             broadest = self.broadest_member(name)
             listed = {f"icd:{code}" for code in self._codes_of.get(broadest or "", {}).get("icd", ())} | {broadest}
-            pairs += [(text, name) for text in sorted(set(concepts)) if listed & set(text.split("|"))]
+            for concept in sorted(set(concepts)):
+                texts = set(concept.split("|"))
+                if listed & texts and not any(self._decide(text, name) for text in texts - listed):
+                    pairs.append((concept, name))
         return pairs
 
     def _decide(self, text: str, name: str) -> Membership | None:
