@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sle_kg.codes import Coding
 from sle_kg.patients.adverse_event import grade_in, relation_in
-from sle_kg.patients.dates import OPEN
+from sle_kg.patients.dates import OPEN, interval
 from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
-from sle_kg.patients.raw import RawRecord
+from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.patients.reference_range import limits_of_normal
+from sle_kg.patients.said import UNCLEAR
 
 _ASSERTED_DATE = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _RESEARCH = "research"
@@ -25,6 +27,8 @@ _HL7 = re.compile(r"\bhl7\.org/|\b2\.16\.840\.1\.113883\.")
 """Code systems of HL7 by their addresses or numbers."""
 _OF_HL7_ALONE = frozenset({"NR", "RR"})
 """Interpretations that say non-reactive and reactive in HL7's systems; elsewhere, `NR` may be `not reported`."""
+_OPT_OUT = frozenset({"OPTOUT", "OPTOUTE"})
+"""Rules of a consent by which all is refused, the second one with exceptions (HL7 v3 ActCode)."""
 _NOT_ASSESSED = "|not assessed"
 
 
@@ -126,19 +130,62 @@ def _grade(value: Any) -> str | Decimal | bool | None:
 
 
 def _consent(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
-    """A research consent, up to the end of its period; one that denies (`provision.type`) is rejected."""
+    """A research consent, since the day of signing, or a later one on which its period begins, up to the end of that.
+
+    One whose period begins on a day that cannot be read is unclear.
+    """
     if _RESEARCH not in [code for _, code, _ in concept(resource.get("scope"))[0]]:
         return
-    provision, status = mapping(resource.get("provision")), resource.get("status")
+    status, period = _consent_status(resource), mapping(mapping(resource.get("provision")).get("period"))
+    since, start = scalar(resource.get("dateTime")), scalar(period.get("start"))
+    if status == "active" and start is not None:
+        signed, begun = _days(since), _days(start)
+        if begun is None:
+            status = UNCLEAR
+        elif since is None or (signed is not None and begun[0] > signed[1]):
+            since = start
     raw = RawRecord("Consent", patient, record)
-    raw.add("recordStatus", "rejected" if provision.get("type") == "deny" and status == "active" else scalar(status))
-    raw.add("effective", scalar(resource.get("dateTime")))
-    raw.add("effectiveEnd", scalar(mapping(provision.get("period")).get("end")))
+    raw.add("recordStatus", status)
+    raw.add("effective", since)
+    raw.add("effectiveEnd", scalar(period.get("end")))
     for identifier in sequence(resource.get("identifier")):
         system = (text_of(mapping(identifier).get("system")) or "").partition("://")[2].rstrip("/").lower()
         if system in _REGISTRY:
             raw.add("trialIdentifier", text_of(mapping(identifier).get("value")))
     yield raw
+
+
+def _consent_status(resource: dict[str, Any]) -> Scalar | None:
+    """The status of a consent; one that denies, or whose rule is to opt out, is rejected.
+
+    It is unclear without a status, and where something within its provisions is denied.
+    """
+    status, provision = resource.get("status"), resource.get("provision")
+    if status not in ("active", None):
+        return scalar(status)
+    rules = {code for rule in sequence(resource.get("policyRule")) for _, code, _ in concept(rule)[0]}
+    if rules & _OPT_OUT or mapping(provision).get("type") == "deny":
+        return "rejected"
+    return UNCLEAR if status is None or _denies(provision) else "active"
+
+
+def _denies(provision: Any) -> bool:
+    """Whether a provision, or one within it, denies."""
+    waiting = sequence(provision)
+    while waiting:
+        one = mapping(waiting.pop())
+        if one.get("type") == "deny":
+            return True
+        waiting = [*waiting, *sequence(one.get("provision"))]
+    return False
+
+
+def _days(value: Scalar | None) -> tuple[date, date] | None:
+    """The days of a date; None where it cannot be read."""
+    try:
+        return interval(str(value))
+    except ValueError:
+        return None
 
 
 CONVERT: dict[str, Callable[[dict[str, Any], str, str], Iterator[RawRecord]]] = {
@@ -214,7 +261,13 @@ def add_value(raw: RawRecord, part: dict[str, Any]) -> None:
 
 
 def add_result(raw: RawRecord, part: dict[str, Any], resource: dict[str, Any]) -> None:
-    """Value, interpretation, method and limits of normal of an observation or of one of its components."""
+    """Value, interpretation, method and limits of normal of an observation or of one of its components.
+
+    Without the status of the observation, which FHIR asks for, nobody knows whether it counts: its value is withheld.
+    """
+    if resource.get("status") is None:
+        raw.add("textValue", "(no status)")
+        return
     add_value(raw, part)
     for interpretation in sequence(part.get("interpretation")):
         for system, code, _ in concept(interpretation)[0]:

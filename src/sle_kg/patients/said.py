@@ -16,6 +16,8 @@ from sle_kg.units import UnitError, convert
 
 AGAINST = ("inactive", "rejected")
 """Statuses of a consent that is withdrawn, replaced or refused."""
+UNCLEAR = "unclear"
+"""Status of a consent that may hold or not: it is told, and stands against one as if it did not."""
 
 
 def read_consent(recorder: Recorder, raw: RawRecord) -> None:
@@ -24,12 +26,14 @@ def read_consent(recorder: Recorder, raw: RawRecord) -> None:
     One that ends on a day which cannot be read may have ended before every other day.
     """
     status = raw.text("recordStatus") or "active"
-    if status not in ("active", *AGAINST):
+    if status not in ("active", UNCLEAR, *AGAINST):
         recorder.skipped["Consent that is not active"] += 1
         return
     dates, sound = recorder.checked_dates(raw, "effective")
     if not sound and status == "active":
         return
+    if status == UNCLEAR:
+        recorder.unread(raw, "its status or its provisions do not tell whether the consent holds", dates)
     until, known = recorder.checked_dates(raw, "effectiveEnd")
     trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
     row = {"status": status, "date_from": dates[0], "date_to": dates[1]}
@@ -38,7 +42,8 @@ def read_consent(recorder: Recorder, raw: RawRecord) -> None:
         recorder.facts.add("consent", raw, trial=trial, **row)
     bound = ", ".join(trials) or "bound to no trial"
     end = raw.text("effectiveEnd") if status == "active" else None
-    said = {"inactive": ", withdrawn or replaced", "rejected": ", refused"}.get(status, f", until {end}" if end else "")
+    words = {"inactive": ", withdrawn or replaced", "rejected": ", refused", UNCLEAR: ", not told whether it holds"}
+    said = words.get(status, f", until {end}" if end else "")
     recorder.evidence(raw, "Research consent", f"{bound}{said}", "effective")
 
 
