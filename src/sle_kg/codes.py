@@ -17,6 +17,13 @@ ROUTES = frozenset({"oral", "intravenous", "other-systemic", "local"})
 
 KINDS = {ATC: "atc", ICD10: "icd", ICD10CM: "icd", CVX: "cvx"}
 """Systems whose codes are decided as codes, whether or not a table holds them. CVX is a flat list."""
+ABSENT_UNKNOWN = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
+"""Codes of the International Patient Summary for sections in which nothing is known to be, or nothing is known."""
+NO_KNOWN_ALLERGY = frozenset({(SNOMED, "716186003"), (ABSENT_UNKNOWN, "no-known-allergies")})
+NOTHING_KNOWN = frozenset(
+    {(ABSENT_UNKNOWN, f"no-known-{what}") for what in ("medications", "problems", "procedures", "immunizations")}
+)
+"""Codes of records that there is nothing of their kind: of no member of any set."""
 _ICD = r"[A-Z][0-9][0-9A-Z](?:\.?[0-9A-Z]{1,4})?"
 _GRAMMAR = {
     "atc": re.compile(r"[A-Z](?:[0-9]{2}(?:[A-Z](?:[A-Z](?:[0-9]{2})?)?)?)?"),
@@ -59,7 +66,10 @@ def _address(system: str) -> str:
     return address
 
 
-_NAMES = {_address(name): name for name in (LOINC, SNOMED, ICD10, ICD10CM, ATC, RXNORM, CVX, MEDDRA, LOCAL_CODES, UCUM)}
+_NAMES = {
+    _address(name): name
+    for name in (LOINC, SNOMED, ICD10, ICD10CM, ATC, RXNORM, CVX, MEDDRA, LOCAL_CODES, UCUM, ABSENT_UNKNOWN)
+}
 _NAMES |= _OTHER_NAMES
 
 

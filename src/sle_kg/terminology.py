@@ -20,6 +20,7 @@ import pyoxigraph as ox
 from sle_kg import ontology
 from sle_kg.codes import (
     KINDS,
+    NOTHING_KNOWN,
     ROUTES,
     CodeMap,
     Coding,
@@ -182,6 +183,8 @@ class Terminology:
             return ()
         if system == LOCAL_CODES:
             return (code,) if self.knows(code) else ()
+        if (system, code) in NOTHING_KNOWN:
+            return (OTHER,)
         if kind := KINDS.get(system):
             return (f"{kind}:{code}",) if is_code(kind, code) else ()
         return self._keys_of_code.get((system, code), ())

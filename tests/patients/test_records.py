@@ -291,6 +291,39 @@ def test_no_known_allergy_is_no_unmapped_code(tmp_path):
         assert (rows(data, "allergy")[0]["none_known"], reasons(data)) == (True, [])
 
 
+ABSENT_UNKNOWN = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "told"),
+    [
+        (ABSENT_UNKNOWN, "no-known-allergies", ("other", "confirmed", True, [])),
+        (ABSENT_UNKNOWN, "no-allergy-info", ("unmapped", "uncertain", False, ["unmapped code"])),
+        (ABSENT_UNKNOWN, "no-known-food-allergies", ("unmapped", "uncertain", False, ["unmapped code"])),
+        (SNOMED, "409137002", ("unmapped", "uncertain", False, ["unmapped code"])),
+        (SNOMED, "91936005", ("unmapped", "confirmed", False, ["unmapped code"])),
+    ],
+)
+def test_what_an_allergy_says_of_none(tmp_path, system, code, told):
+    data = read(tmp_path, resource("AllergyIntolerance", code=concept(system, code), type="allergy"))
+    [row] = rows(data, "allergy")
+    assert (row["concept"], row["status"], row["none_known"], reasons(data)) == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "element", "known", "unknown"),
+    [
+        ("Condition", "code", "no-known-problems", "no-problem-info"),
+        ("Procedure", "code", "no-known-procedures", "no-procedure-info"),
+        ("Immunization", "vaccineCode", "no-known-immunizations", "no-immunization-info"),
+        ("MedicationStatement", "medicationCodeableConcept", "no-known-medications", "no-medication-info"),
+    ],
+)
+def test_none_known_is_no_unmapped_code_and_nothing_known_is_one(tmp_path, kind, element, known, unknown):
+    assert reasons(read(tmp_path, resource(kind, **{element: concept(ABSENT_UNKNOWN, known)}))) == []
+    assert reasons(read(tmp_path, resource(kind, **{element: concept(ABSENT_UNKNOWN, unknown)}))) == ["unmapped code"]
+
+
 def test_no_known_allergy_beside_a_substance_denies_none(tmp_path):
     codes = snomed("716186003")["coding"] + concept("http://www.whocc.no/atc", "L04AX01")["coding"]
     [row] = rows(read(tmp_path, resource("AllergyIntolerance", code={"coding": codes})), "allergy")

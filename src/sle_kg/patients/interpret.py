@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sle_kg import ontology
-from sle_kg.codes import CodeMap
+from sle_kg.codes import ABSENT_UNKNOWN, NO_KNOWN_ALLERGY, CodeMap, Coding
 from sle_kg.namespaces import SNOMED
 from sle_kg.patients import adverse_event as events
 from sle_kg.patients.dates import OPEN, UNKNOWN, Interval, in_order
@@ -25,7 +25,8 @@ from sle_kg.patients.said import read_consent, read_death, read_statement
 from sle_kg.patients.words import PartAnswer, day_text, part_words
 from sle_kg.terminology import UNMAPPED, Terminology
 
-_NO_KNOWN_ALLERGY = "716186003"
+_NO_ALLERGY = frozenset({(SNOMED, "409137002"), (SNOMED, "428607008"), (SNOMED, "429625007")})
+"""No known allergy to drugs, of the environment, to food: no allergy, and not that there is none. RECALLED high."""
 _SEVERITIES = {"255604002": "mild", "6736007": "moderate", "24484000": "severe"}
 """SNOMED CT severities (CONTRACT section 4)."""
 _VERIFICATION = {"confirmed": "confirmed", "refuted": "refuted"}
@@ -276,13 +277,15 @@ class Interpreter:
         recorded, sound = self._recorder.checked_dates(raw, "recorded")
         if not sound and status == "confirmed":
             status = "uncertain"
-        others = [coding for coding in raw.codings("coding") if coding[:2] != (SNOMED, _NO_KNOWN_ALLERGY)]
+        others = [coding for coding in raw.codings("coding") if coding[:2] not in NO_KNOWN_ALLERGY]
         none_known = len(others) < len(raw.codings("coding"))
         none_known = none_known and self._terminology.concept(others, self._code_map) in (
             UNMAPPED,
             "other",
         )
         concept = "other" if none_known else self._recorder.concept(raw, recorded, blocks=status != "refuted")
+        if concept == UNMAPPED and others and all(map(_is_no_allergy, others)) and status == "confirmed":
+            status = "uncertain"
         kind = raw.text("allergyType")
         criticality = raw.text("criticality")
         self._facts.add(
@@ -360,6 +363,11 @@ class Interpreter:
         found |= {key for _, key, status in self._terminology.membership(found, keys) if status == "in"}
         found |= events.named_kinds(raw.text("display") or "", self._kinds)
         return "|".join(sorted(found)) or UNMAPPED
+
+
+def _is_no_allergy(coding: Coding) -> bool:
+    """Whether a code says that nothing, or nothing of one kind, is known of allergies."""
+    return coding[0] == ABSENT_UNKNOWN or coding[:2] in _NO_ALLERGY
 
 
 def interpret(
