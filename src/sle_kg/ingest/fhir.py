@@ -26,8 +26,22 @@ from sle_kg.ingest.parts import Books, PartBuilder
 from sle_kg.ingest.pieces import Segment
 from sle_kg.ingest.repeats import Repeats, Rows
 from sle_kg.patients import adverse_event
-from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
-from sle_kg.patients.fhir import FhirReader, is_in_error
+from sle_kg.patients.elements import concept, mapping, sequence, text_of
+from sle_kg.patients.fhir import (
+    BY_IDENTIFIER,
+    FhirReader,
+    born_and_sex,
+    contained_in,
+    is_in_error,
+    looked_up,
+    medication_said,
+    names_somebody,
+    record_name,
+    resources_in,
+    subject_of,
+    url_of,
+    urls_by_identifier,
+)
 from sle_kg.patients.interpret import Interpreter
 from sle_kg.patients.json_text import parse_json
 from sle_kg.patients.noted import death_of
@@ -45,6 +59,8 @@ _LOST_SIGNS = "the id has signs that are no text (U+FFFD), so it may be that of 
 _SELF = {"resourceType": "Patient", "id": "self"}
 """Stands for the patient of a resource while it is read alone; any id may be the real one."""
 _OWN = {"reference": "Patient/self"}
+_UNNAMED = {"display": "(somebody)"}
+"""Stands for the patient of a resource that names nobody, and may be of the only one of its document."""
 
 Resource = dict[str, Any]
 Line = tuple[str, int, bytes]
@@ -56,22 +72,24 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Document:
-    """What the resources of one document mean when they refer to each other, by URL."""
+    """What the resources of one document mean when they refer to each other, by URL; and its patients."""
 
-    patients: dict[str, str] = field(default_factory=dict)
-    medications: dict[str, Resource] = field(default_factory=dict)
+    patients: dict[str, str | None] = field(default_factory=dict)
+    medications: dict[str, Resource | None] = field(default_factory=dict)
     events: dict[str, Resource] = field(default_factory=dict)
+    people: set[str] = field(default_factory=set)
 
     def note(self, resource: Resource, url: str) -> None:
-        """Note by which URLs others may refer to a resource; what was noted first counts."""
+        """Note by which URLs others may refer to a resource; of adverse events, the first counts."""
         kind, identifier = resource.get("resourceType"), str(resource.get("id"))
-        urls = (url, f"{kind}/{identifier}", f"urn:uuid:{identifier}" if kind == "Patient" else "")
-        for name in filter(None, urls):
-            if kind == "Patient":
-                self.patients.setdefault(name, identifier)
-            elif kind == "Medication" and not is_in_error(resource):
-                self.medications.setdefault(name, resource)
-            elif kind == "AdverseEvent":
+        urls = (url, f"{kind}/{identifier}")
+        if kind == "Patient":
+            self.people.add(identifier)
+            _note(self.patients, (*urls, f"urn:uuid:{identifier}", *urls_by_identifier(resource)), identifier)
+        elif kind == "Medication" and not is_in_error(resource):
+            _note(self.medications, urls, medication_said(resource) | {"resourceType": kind})
+        elif kind == "AdverseEvent":
+            for name in filter(None, urls):
                 self.events.setdefault(name, resource)
 
 
@@ -134,7 +152,8 @@ class PieceReader:
         if not content or content.isspace():
             return
         first = _FIRST_TYPE.search(content)
-        if first and (kind := first[1].decode()) not in READ and _has_type(content, kind):
+        is_passed_over = first is not None and first[1].decode() not in READ and b'"contained"' not in content
+        if first and is_passed_over and _has_type(content, kind := first[1].decode()):
             self._part.skipped[_shown(kind)] += 1
             return
         try:
@@ -154,13 +173,15 @@ class PieceReader:
         """A resource, or the resources of a bundle, which may refer to each other."""
         document = Document()
         if value["resourceType"] != "Bundle":
-            self._read_resource(_named(value, "", content.strip()), "", document, source, line)
-            return
-        resources = [(_named(resource, url), url) for resource, url in _resources(value)]
-        for resource, url in resources:
-            document.note(resource, url)
+            resources = [(_named(value, "", content.strip()), "")]
+        else:
+            resources = [(_named(resource, url), url) for resource, url in resources_in(value)]
+            for resource, url in resources:
+                document.note(resource, url)
         for resource, url in resources:
             self._read_resource(resource, url, document, source, line)
+            for inside in contained_in(resource, _record_of(resource)):
+                self._read_resource(inside, "", document, source, line)
 
     def _read_resource(self, resource: Resource, url: str, document: Document, source: str, line: int) -> None:
         """One resource: its facts, or its place among what waits for others."""
@@ -172,9 +193,8 @@ class PieceReader:
         elif kind == "Medication" and is_in_error(resource):
             self._part.skipped["Medication entered in error"] += 1
         elif kind == "Medication":
-            parts = {name: resource[name] for name in ("code", "ingredient") if name in resource}
             for name in {url, f"Medication/{resource['id']}"} - {""}:
-                self._part.note("medication", name, to_json(parts))
+                self._part.note("medication", name, to_json(medication_said(resource)))
         else:
             self._record(resource, url, document, source, line)
 
@@ -183,11 +203,11 @@ class PieceReader:
         if "\ufffd" in resource["id"]:
             self._part.reject(source, line, f"Patient/{resource['id']}", _LOST_SIGNS)
             return
-        said = [scalar(resource.get(name)) for name in ("birthDate", "gender")]
-        birth, gender = (None if value in (None, "") else str(value) for value in said)
+        birth, gender = (None if value in (None, "") else str(value) for value in born_and_sex(resource))
         alias = of_patient(url) or url
-        other = alias if alias and alias != resource["id"] else None
-        self._part.note("person", resource["id"], birth, gender, other, source, line)
+        others = [alias] if alias and alias != resource["id"] else []
+        others += [name for name in urls_by_identifier(resource) if "\n" not in name]
+        self._part.note("person", resource["id"], birth, gender, "\n".join(others) or None, source, line)
         if (death := death_of(resource, resource["id"])) is not None:
             self._interpreter.forget()
             self._interpreter.add(death)
@@ -196,10 +216,14 @@ class PieceReader:
 
     def _record(self, resource: Resource, url: str, document: Document, source: str, line: int) -> None:
         """A record of a patient."""
-        kind, record = resource["resourceType"], f"{resource['resourceType']}/{resource['id']}"
+        kind, record = resource["resourceType"], _record_of(resource)
         patient = _patient_of(resource, document)
+        may_be = len(document.people) == 1 and kind != "AdverseEvent" and not names_somebody(subject_of(resource))
+        if patient is None and may_be:
+            [patient] = document.people
+            resource = resource | {"subject": _UNNAMED}
         if patient is None:
-            event = _reference(resource.get("subject"))
+            event = url_of(resource.get("subject"))
             if kind == "Observation" and event is not None and _short(event).startswith("AdverseEvent/"):
                 self._part.note("about", None, _short(event), record, to_json(resource), source, line)
             else:
@@ -216,15 +240,16 @@ class PieceReader:
             return
         self._part.note("source", patient, record, source, line)
 
-    def read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource]) -> bool:
+    def read_alone(self, resource: Resource, patient: str, medications: Mapping[str, Resource | None]) -> bool:
         """The facts of one record by the rules of reading; False where it holds none that matter."""
-        if self._repeats is not None and resource["resourceType"] == "Observation" and "focus" not in resource:
+        is_apart = resource["resourceType"] != "Observation" or "focus" in resource or _is_unnamed(resource)
+        if self._repeats is not None and not is_apart:
             key = self._repeats.key(resource)
             if key is not None:
                 return self._read_observation(self._repeats, resource, patient, *key)
         reader = FhirReader(self._terminology, self._code_map)
         reader.add(_SELF, "")
-        reference = _reference(resource.get("medicationReference"))
+        reference = url_of(resource.get("medicationReference"))
         if reference is not None and (medication := _found(reference, medications)) is not None:
             bundle = [{"fullUrl": reference, "resource": medication}]
             reader.add({"resourceType": "Bundle", "entry": bundle}, "")
@@ -263,7 +288,7 @@ class PieceReader:
 
     def _is_about_events(self, resource: Resource, document: Document) -> bool:
         """Whether an observation may grade an adverse event: such a test, and a reference to something."""
-        subject = _reference(resource.get("subject")) or ""
+        subject = url_of(resource.get("subject")) or ""
         if not any(resource.get(name) for name in _ABOUT) and _found(subject, document.events) is None:
             return False
         parts = [resource, *map(mapping, sequence(resource.get("component")))]
@@ -314,11 +339,12 @@ class LineProbe(PieceReader):
         return self._raws, books, skipped
 
     def _interpret(self, reader: FhirReader, patient: str) -> tuple[bool, Rows]:
-        self._raws = [raw for raw in reader.records() if raw.kind != "Patient"]
-        for raw in self._raws:
+        raws = [raw for raw in reader.records() if raw.kind != "Patient"]
+        for raw in raws:
             raw.patient = patient
+        self._raws += raws
         self._read_into.skipped.update(reader.skipped)
-        return bool(self._raws), []
+        return bool(raws), []
 
 
 def each_line(texts: Iterable[Line]) -> Iterator[Line]:
@@ -335,6 +361,8 @@ def named_patient(reference: str) -> str | None:
 
 def of_patient(reference: str) -> str | None:
     """The patient id that a reference names by itself: `Patient/x`, `http://…/Patient/x` or `urn:uuid:x`."""
+    if reference.startswith(BY_IDENTIFIER):
+        return None
     kind, _, identifier = _short(reference).rpartition("/")
     if kind == "Patient" and identifier:
         return identifier
@@ -343,7 +371,7 @@ def of_patient(reference: str) -> str | None:
 
 def _patient_of(resource: Resource, document: Document) -> str | None:
     """The patient of a record: by the document, by the reference itself, or by the adverse event it is about."""
-    reference = _reference(resource.get("subject") or resource.get("patient"))
+    reference = subject_of(resource)
     if reference is None:
         return None
     if (found := _found(reference, document.patients)) is not None:
@@ -352,26 +380,40 @@ def _patient_of(resource: Resource, document: Document) -> str | None:
         return _patient_of(event, document)
     if (named := of_patient(reference)) is not None:
         return named
-    return reference if ":" in reference else None
+    return reference if ":" in reference or reference.startswith(BY_IDENTIFIER) else None
 
 
 def _missing_medication(resource: Resource, document: Document) -> str | None:
     """The reference of a medicine to a Medication that its document does not hold."""
-    reference = _reference(resource.get("medicationReference"))
+    reference = url_of(resource.get("medicationReference"))
     if resource.get("medicationCodeableConcept") is not None or reference is None or reference.startswith("#"):
         return None
     return reference if _found(reference, document.medications) is None else None
 
 
-def _found(reference: str, known: Mapping[str, _T]) -> _T | None:
+def _note(known: dict[str, _T | None], urls: Iterable[str], target: _T) -> None:
+    """Something that these URLs may mean; one that may mean two different things has none."""
+    for url in filter(None, urls):
+        if known.setdefault(url, target) != target:
+            known[url] = None
+
+
+def _found(reference: str, known: Mapping[str, _T | None]) -> _T | None:
     """What a reference means by its whole URL or by its end."""
     return known.get(reference) if reference in known else known.get(_short(reference))
 
 
 def _of_self(resource: Resource) -> Resource:
-    """The resource as one of the patient `self`; an observation may be about an event by its subject."""
-    subject = _reference(resource.get("subject"))
-    own = {name: value for name, value in resource.items() if name != "patient"} | {"subject": _OWN}
+    """The resource as one of the patient `self`, without contained records; the subject of an observation may be an
+    event.
+    """
+    subject = url_of(resource.get("subject"))
+    own = {name: value for name, value in resource.items() if name != "patient"}
+    if "contained" in own:
+        own["contained"] = looked_up(own)
+    if _is_unnamed(resource):
+        return own
+    own["subject"] = _OWN
     if resource["resourceType"] != "Observation" or subject is None:
         return own
     if "focus" in own:
@@ -381,9 +423,14 @@ def _of_self(resource: Resource) -> Resource:
     return own | {"derivedFrom": [*sequence(own.get("derivedFrom")), {"reference": subject}]}
 
 
+def _is_unnamed(resource: Resource) -> bool:
+    """Whether a record names nobody, and may be of the only patient of its document."""
+    return resource.get("subject") == _UNNAMED
+
+
 def _names(value: Any) -> str | None:
     """The patient whom a reference names, else the reference."""
-    reference = _reference(value)
+    reference = url_of(value)
     return None if reference is None else of_patient(reference) or reference
 
 
@@ -395,18 +442,9 @@ def _named(resource: Resource, url: str, content: bytes = b"") -> Resource:
     return resource
 
 
-def _resources(bundle: Resource) -> Iterator[tuple[Resource, str]]:
-    """Every resource of a bundle, bundles in it included, with its full URL, in order."""
-    waiting: list[tuple[Any, str]] = [(bundle, "")]
-    while waiting:
-        resource, url = waiting.pop()
-        if not isinstance(resource, dict):
-            continue
-        if resource.get("resourceType") != "Bundle":
-            yield resource, url
-            continue
-        entries = [entry for entry in sequence(resource.get("entry")) if isinstance(entry, dict)]
-        waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
+def _record_of(resource: Resource) -> str:
+    """The name of a resource that has an id."""
+    return record_name(resource.get("resourceType"), resource["id"])
 
 
 def _shown(kind: str) -> str:
@@ -416,11 +454,6 @@ def _shown(kind: str) -> str:
 
 def _parsed(text: str) -> Resource:
     return mapping(next(iter(parse_json(text, ""))))
-
-
-def _reference(value: Any) -> str | None:
-    url = text_of(mapping(value).get("reference"))
-    return url.split("/_history/", 1)[0] if url else None
 
 
 def _short(url: str) -> str:

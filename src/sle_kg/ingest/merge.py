@@ -70,18 +70,24 @@ class Merge:
         for book in BOOKS:
             self._register(f"_{book}", book_schema(book))
         self._find_patients()
+        self._find_asked()
         self._db.execute(
             """
             CREATE TABLE alias AS
-              SELECT alias, min(patient) patient FROM _person
-              WHERE alias IS NOT NULL AND alias NOT IN (SELECT patient FROM known) GROUP BY alias;
+              SELECT alias, min(patient) patient
+              FROM (SELECT patient, unnest(string_split(alias, chr(10))) alias FROM _person WHERE alias IS NOT NULL)
+              WHERE alias NOT IN (SELECT patient FROM known)
+                AND (NOT starts_with(alias, 'Patient?') OR alias IN (FROM asked))
+              GROUP BY alias HAVING min(patient) = max(patient);
             CREATE TABLE event AS
               SELECT coalesce(a.patient, e.patient) patient, e.record, e.url, e.resource
               FROM _event e LEFT JOIN alias a ON a.alias = e.patient;
             CREATE TABLE about AS
               SELECT coalesce(a.patient, b.patient, e.patient) patient, b.record, b.resource, b.file, b.line
               FROM _about b LEFT JOIN alias a ON a.alias = b.patient
-              LEFT JOIN (SELECT record, min(patient) patient FROM event GROUP BY record) e ON e.record = b.event;
+              LEFT JOIN (
+                SELECT record, min(patient) patient FROM event GROUP BY record HAVING min(patient) = max(patient)
+              ) e ON e.record = b.event;
             CREATE VIEW source AS
               SELECT coalesce(a.patient, s.patient) patient, s.* EXCLUDE (patient)
               FROM _source s LEFT JOIN alias a ON a.alias = s.patient
@@ -108,6 +114,14 @@ class Merge:
             """CREATE TABLE known AS
                  SELECT *, (row_number() OVER () - 1)::INTEGER place FROM (FROM found ORDER BY patient);
                DROP TABLE found"""
+        )
+
+    def _find_asked(self) -> None:
+        """Make the table `asked` of the identifiers by which records name their patients: mostly there are none."""
+        named = (f"SELECT patient FROM _{book}" for book in ("source", "medicine", "about", "event"))
+        self._db.execute(
+            f"""CREATE TABLE asked AS
+                  SELECT DISTINCT patient FROM ({" UNION ALL ".join(named)}) WHERE starts_with(patient, 'Patient?')"""
         )
 
     def _find_repeats(self) -> None:
@@ -147,11 +161,14 @@ class Merge:
             "medicines",
             self._stream(
                 """
-                WITH medication AS (SELECT reference, min(resource) resource FROM _medication GROUP BY reference),
+                WITH medication AS (
+                       SELECT reference, CASE WHEN min(resource) = max(resource) THEN min(resource) END resource
+                       FROM _medication GROUP BY reference),
                      medicine AS (
                        SELECT DISTINCT coalesce(a.patient, m.patient) patient, m.reference, m.short, m.resource
                        FROM _medicine m LEFT JOIN alias a ON a.alias = m.patient)
-                SELECT m.patient, m.reference, m.resource, coalesce(whole.resource, short.resource)
+                SELECT m.patient, m.reference, m.resource,
+                       CASE WHEN whole.reference IS NOT NULL THEN whole.resource ELSE short.resource END
                 FROM medicine m
                 LEFT JOIN medication whole ON whole.reference = m.reference
                 LEFT JOIN medication short ON short.reference = m.short

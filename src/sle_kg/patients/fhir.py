@@ -6,10 +6,12 @@ Unknown resource types and observations that no criterion needs are counted and 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import unquote
 
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
@@ -40,65 +42,85 @@ _MEDICINES = {
 
 _ABOUT = ("subject", "focus", "derivedFrom", "partOf", "hasMember")
 """Elements by which an observation may refer to the adverse event that it grades."""
-_REFERRING = ("resourceType", "id", "patient", "modifierExtension", *_ABOUT)
+_REFERRING = ("resourceType", "id", *_ABOUT)
 """What of an observation is needed once it is converted."""
 _SAYING = frozenset(
     """measuredValue statedValue textValue valueCoding comparator interpretation dataAbsentReason plannedDate
     recordSection""".split()  # noqa: SIM905
 )
 """Properties by which raw records of observations say something."""
+_MODIFIERS = ("modifierExtension", "implicitRules")
+"""Elements that change what others mean; none is understood."""
+_APART = frozenset(
+    "component contained encounter identifier meta patient performer subject text".split()  # noqa: SIM905
+)
+"""Elements in which a modifier changes nothing that is read of the resource, or changes only a part by itself."""
+_LOOKED_UP = ("Medication", "Patient")
+"""Types of contained resources that others refer to, and that say nothing by themselves."""
+_READ = frozenset({*CONVERT, *_MEDICINES, "Observation"})
+"""Types of resources that are records of a patient."""
+_INSIDE = re.compile(r"[A-Za-z]+/[^/]*#[^/]*")
+"""The id of a contained resource, which is its name at once."""
+_CONDITIONAL = re.compile(r"(?:.*/)?Patient\?(?:identifier=([^&]+))?.*", re.DOTALL)
+BY_IDENTIFIER = "Patient?identifier="
+"""Begins the URL of a patient who is named by an identifier: its system, `|` and its value follow."""
+_NOT_NAMED = "its patient is not named by a reference"
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A resource with the file it came from, its full URL in the bundle, and its place.
+    """A resource with the bundle and the file it came from, its full URL in the bundle, and its place.
 
     An observation, of which there are many, is converted at once: `converted` holds its raw records (None where no
-    criterion needs it), and `resource` only what it refers to.
+    criterion needs it), and `resource` only what it refers to. Entries about the same are equal.
     """
 
-    resource: dict[str, Any]
-    file: str
-    full_url: str
-    place: int
-    converted: list[RawRecord] | None = None
+    resource: dict[str, Any] = field(compare=False)
+    bundle: str = field(compare=False)
+    file: str = field(compare=False)
+    full_url: str = field(compare=False)
+    place: int = field(compare=False)
+    subject: str | None = None
+    why: str | None = field(default=None, compare=False)
+    converted: list[RawRecord] | None = field(default=None, compare=False)
 
     @property
     def record(self) -> str:
         """The name of the resource in evidence: `Observation/obs-3`."""
         identifier = text_of(self.resource.get("id")) or tail(self.full_url) or f"#{self.place}"
-        return f"{self.resource.get('resourceType')}/{identifier}"
+        return record_name(self.resource.get("resourceType"), identifier)
 
 
 class _References(Generic[_T]):
-    """What references lead to, by the file that they stand in and their URL."""
+    """What references lead to, by the place that they stand in (a bundle, a file, or anywhere) and their URL."""
 
     def __init__(self) -> None:
-        self._targets: dict[tuple[str, str], _T] = {}
-        self._followed: dict[tuple[str, str], _T | None] = {}
+        self._targets: dict[tuple[str, str], _T | None] = {}
+        self._followed: dict[tuple[str, str, str], _T | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._targets)
 
-    def note(self, file: str, url: str, target: _T) -> None:
-        """Something that a reference in this file, or in any other, may mean; what was first noted counts."""
-        self._targets.setdefault((file, url), target)
-        self._targets.setdefault(("", url), target)
+    def note(self, places: Iterable[str], url: str, target: _T) -> None:
+        """Something that a reference in these places may mean; a URL that may mean two different things has none."""
+        for place in places if url else ():
+            if self._targets.setdefault((place, url), target) != target:
+                self._targets[place, url] = None
         self._followed.clear()
 
-    def follow(self, reference: Any, file: str) -> _T | None:
-        """What a FHIR reference means, in its own file first; None where nothing."""
-        url = text_of(mapping(reference).get("reference"))
+    def follow(self, url: str | None, entry: _Entry) -> _T | None:
+        """What a URL means in an entry, in its own bundle and file first; None where nothing."""
         if url is None:
             return None
-        if (file, url) not in self._followed:
-            self._followed[file, url] = self._find(url.split("/_history/", 1)[0], file)
-        return self._followed[file, url]
+        key = (entry.bundle, entry.file, url)
+        if key not in self._followed:
+            self._followed[key] = self._find(url, (entry.bundle, entry.file, ""))
+        return self._followed[key]
 
-    def _find(self, url: str, file: str) -> _T | None:
+    def _find(self, url: str, places: tuple[str, ...]) -> _T | None:
         short = "/".join(url.rsplit("/", 2)[-2:])
-        places = ((file, url), (file, short), ("", url), ("", short))
-        return next((self._targets[place] for place in places if place in self._targets), None)
+        ways = ((place, name) for place in places for name in (url, short))
+        return next((self._targets[way] for way in ways if way in self._targets), None)
 
 
 class FhirReader:
@@ -111,8 +133,10 @@ class FhirReader:
         self._patients: dict[str, RawRecord] = {}
         self._deaths: list[RawRecord] = []
         self._patient_urls: _References[str] = _References()
-        self._medications: dict[tuple[str, str], dict[str, Any]] = {}
+        self._medications: _References[dict[str, Any]] = _References()
         self._adverse_events: _References[_Entry] = _References()
+        self._bundles = 0
+        self._people: dict[str, set[str]] = {}
         self.skipped: Counter[str] = Counter()
 
     def add(self, value: Any, file: str) -> None:
@@ -122,31 +146,44 @@ class FhirReader:
         """
         if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
             raise InputError(f"{file}: this JSON is no FHIR resource (resourceType is missing)")
-        for resource, full_url in _resources(value):
-            kind = resource.get("resourceType")
-            entry = _Entry(resource, file, full_url, len(self._entries) + 1)
-            if kind == "Patient":
-                self._add_patient(entry)
-            elif kind == "Medication" and is_in_error(resource):
-                self.skipped["Medication entered in error"] += 1
-            elif kind == "Medication":
-                for reference in (full_url, f"Medication/{resource.get('id')}"):
-                    self._medications.setdefault((file, reference), resource)
-                    self._medications.setdefault(("", reference), resource)
-            elif kind == "AdverseEvent":
-                for reference in (full_url, entry.record):
-                    self._adverse_events.note(file, reference, entry)
+        bundle = ""
+        if value["resourceType"] == "Bundle":
+            self._bundles += 1
+            bundle = f"bundle {self._bundles}"
+        for resource, full_url in resources_in(value):
+            record = self._add(resource, bundle, file, full_url)
+            for inside in contained_in(resource, record):
+                self._add(inside, bundle, file, "")
+
+    def _add(self, resource: dict[str, Any], bundle: str, file: str, full_url: str) -> str:
+        """Take in one resource; how it is named."""
+        kind = text_of(resource.get("resourceType"))
+        entry = _Entry(resource, bundle, file, full_url, len(self._entries) + 1)
+        record = entry.record
+        if kind == "Patient":
+            self._add_patient(entry)
+        elif kind == "Medication" and is_in_error(resource):
+            self.skipped["Medication entered in error"] += 1
+        elif kind == "Medication":
+            for url in (full_url, record):
+                self._medications.note((bundle, "") if bundle else ("",), url, medication_said(resource))
+        elif kind in _READ:
+            entry.subject, entry.why = subject_of(resource), modifier(resource)
+            if kind == "AdverseEvent":
+                for url in (full_url, record):
+                    self._adverse_events.note((bundle, file, ""), url, entry)
             elif kind == "Observation":
-                entry.converted = self._observation(resource, entry.record)
+                entry.converted = self._observation(resource, record)
                 entry.resource = {name: resource[name] for name in _REFERRING if name in resource}
-            self._entries.append(entry)
+        self._entries.append(entry)
+        return record
 
     def _add_patient(self, entry: _Entry) -> None:
         resource = entry.resource
         identifier = text_of(resource.get("id")) or tail(entry.full_url) or f"patient-{len(self._patients) + 1}"
         raw = RawRecord("Patient", identifier, f"Patient/{identifier}")
-        for name in ("birthDate", "gender"):
-            raw.add(name, scalar(resource.get(name)))
+        for name, value in zip(("birthDate", "gender"), born_and_sex(resource), strict=True):
+            raw.add(name, value)
         known = self._patients.setdefault(identifier, raw)
         if known.contradicts(raw):
             raise InputError(
@@ -156,9 +193,10 @@ class FhirReader:
         known.values = raw.values | known.values
         if (death := death_of(resource, identifier)) is not None and death not in self._deaths:
             self._deaths.append(death)
-        for url in (entry.full_url, f"Patient/{identifier}", f"urn:uuid:{identifier}"):
-            if url:
-                self._patient_urls.note(entry.file, url, identifier)
+        if entry.bundle:
+            self._people.setdefault(entry.bundle, set()).add(identifier)
+        for url in (entry.full_url, f"Patient/{identifier}", f"urn:uuid:{identifier}", *urls_by_identifier(resource)):
+            self._patient_urls.note((entry.bundle, ""), url, identifier)
 
     def records(self) -> Iterator[RawRecord]:
         """Every raw record, patients first, in the order of the input; the same record twice counts once."""
@@ -181,17 +219,21 @@ class FhirReader:
         if kind != "Observation" and kind not in CONVERT and kind not in _MEDICINES:
             self.skipped[kind] += 1
             return
-        patient = self._patient_of(entry)
+        patient, why = self._patient_of(entry), entry.why
+        if patient is None and (patient := self._may_be_of(entry)) is not None:
+            why = _NOT_NAMED
         if patient is None:
             self.skipped[f"{kind} of no patient in the files"] += 1
             return
         if kind == "Observation":
             found = self._observed(entry, patient)
         elif kind in _MEDICINES:
-            found = self._medicine(entry, patient, entry.record)
+            medication = self._medication(entry)
+            found = self._medicine(entry, patient, medication)
+            why = why or modifier(medication)
         else:
             found = CONVERT[kind](resource, patient, entry.record)
-        why = _modifier(resource) or self._other_focus(entry, patient)
+        why = why or self._other_focus(entry, patient)
         for raw in found:
             if why is not None:
                 _withhold(raw, why)
@@ -199,26 +241,32 @@ class FhirReader:
 
     def _patient_of(self, entry: _Entry) -> str | None:
         """The patient that a resource is about; of an observation about an adverse event, the patient of that."""
-        subject = entry.resource.get("subject") or entry.resource.get("patient")
-        found = self._patient_urls.follow(subject, entry.file)
+        found = self._patient_urls.follow(entry.subject, entry)
         if found is None and entry.resource.get("resourceType") == "Observation":
-            event = self._adverse_events.follow(subject, entry.file)
+            event = self._adverse_events.follow(entry.subject, entry)
             return self._patient_of(event) if event is not None else None
         return found
+
+    def _may_be_of(self, entry: _Entry) -> str | None:
+        """The only patient of the bundle, or of all files, whom a record may be of that names nobody by a URL."""
+        if names_somebody(entry.subject) or entry.resource.get("resourceType") == "AdverseEvent":
+            return None
+        people = self._people.get(entry.bundle) or self._patients
+        return next(iter(people)) if len(people) == 1 else None
 
     def _other_focus(self, entry: _Entry, patient: str) -> str | None:
         """What an observation is about instead of the patient or an adverse event: a donor, a device, a child."""
         for reference in sequence(entry.resource.get("focus")):
-            url = text_of(mapping(reference).get("reference")) or "somebody else"
-            is_event = self._adverse_events.follow(reference, entry.file) is not None or "AdverseEvent/" in url
-            if not is_event and self._patient_urls.follow(reference, entry.file) != patient:
-                return f"about {url}"
+            url = url_of(reference)
+            is_event = self._adverse_events.follow(url, entry) is not None or "AdverseEvent/" in (url or "")
+            if not is_event and self._patient_urls.follow(url, entry) != patient:
+                return f"about {text_of(mapping(reference).get('reference')) or 'somebody else'}"
         return None
 
     def _events_of(self, entry: _Entry, patient: str) -> list[str]:
         """The adverse events of the patient that an observation refers to, as records."""
         references = (reference for name in _ABOUT for reference in sequence(entry.resource.get(name)))
-        found = (self._adverse_events.follow(reference, entry.file) for reference in references)
+        found = (self._adverse_events.follow(url_of(reference), entry) for reference in references)
         return [event.record for event in found if event is not None and self._patient_of(event) == patient]
 
     # ── Observations ─────────────────────────────────────────────────────────────────────────────────────
@@ -255,7 +303,7 @@ class FhirReader:
                 part = RawRecord("Measurement", "", f"{record}/component/{number}", whole.values.copy())
                 add_codings(part, part_codings, part_display)
                 add_result(part, component, resource)
-                if (why := _modifier(component)) is not None:
+                if (why := modifier(component)) is not None:
                     _withhold(part, why)
                 found.append(part)
         if wanted and (has_value(resource) or not (components or resource.get("hasMember"))):
@@ -301,12 +349,11 @@ class FhirReader:
 
     # ── Medicines ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _medicine(self, entry: _Entry, patient: str, record: str) -> Iterator[RawRecord]:
-        """One raw record for each dosage line of a statement, an order or an administration."""
+    def _medicine(self, entry: _Entry, patient: str, medication: dict[str, Any]) -> Iterator[RawRecord]:
+        """One raw record for each dosage line of a statement, an order or an administration of this Medication."""
         resource = entry.resource
-        base = RawRecord(_MEDICINES[str(resource["resourceType"])], patient, record)
-        concepts = self._medication(entry)
-        for codeable in concepts:
+        base = RawRecord(_MEDICINES[str(resource["resourceType"])], patient, entry.record)
+        for codeable in self._medication_concepts(resource, medication):
             add_concept(base, codeable)
         for name, element in (("recordStatus", "status"), ("intent", "intent"), ("doNotPerform", "doNotPerform")):
             base.add(name, scalar(resource.get(element)))
@@ -322,22 +369,20 @@ class FhirReader:
         dosage = resource.get("dosageInstruction") if base.kind == "OrderedExposure" else resource.get("dosage")
         yield from dosage_lines(base, [line for line in sequence(dosage) if isinstance(line, dict)])
 
-    def _medication(self, entry: _Entry) -> list[Any]:
+    def _medication(self, entry: _Entry) -> dict[str, Any]:
+        """The Medication that a medicine refers to; an empty one where there is none, or it has a code itself."""
+        url = url_of(entry.resource.get("medicationReference"))
+        if url is None or entry.resource.get("medicationCodeableConcept") is not None:
+            return {}
+        if not url.startswith("#"):
+            return self._medications.follow(url, entry) or {}
+        found = contained(entry.resource, url)
+        return {} if is_in_error(found) else found
+
+    def _medication_concepts(self, resource: dict[str, Any], medication: dict[str, Any]) -> list[Any]:
         """The codeable concepts of a medicine: its own, of the medication referred to, or of its ingredients."""
-        resource = entry.resource
         if resource.get("medicationCodeableConcept") is not None:
             return [resource["medicationCodeableConcept"]]
-        reference = text_of(mapping(resource.get("medicationReference")).get("reference")) or ""
-        medication: dict[str, Any] = {}
-        if reference.startswith("#"):
-            for contained in sequence(resource.get("contained")):
-                if mapping(contained).get("id") == reference[1:] and not is_in_error(contained):
-                    medication = mapping(contained)
-        else:
-            reference = reference.split("/_history/", 1)[0]
-            short = "/".join(reference.rsplit("/", 2)[-2:])
-            for key in ((entry.file, reference), (entry.file, short), ("", reference), ("", short)):
-                medication = medication or self._medications.get(key, {})
         concepts = [medication.get("code")] if medication.get("code") else []
         codings = concept(medication.get("code"))[0]
         if self._terminology.concept(codings, self._code_map) == UNMAPPED:
@@ -350,8 +395,8 @@ class FhirReader:
 # ── Resources ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _resources(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every resource of a bundle (bundles in it included) with its full URL; of anything else, itself."""
+def resources_in(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every resource of a bundle (bundles in it included) with its full URL, in order; of anything else, itself."""
     waiting: list[tuple[Any, str]] = [(value, "")]
     while waiting:
         resource, url = waiting.pop()
@@ -364,15 +409,128 @@ def _resources(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
         waiting.extend((entry.get("resource"), text_of(entry.get("fullUrl")) or "") for entry in reversed(entries))
 
 
+def contained_in(resource: dict[str, Any], record: str) -> Iterator[dict[str, Any]]:
+    """The records that a resource of this name contains, as resources by themselves: `DiagnosticReport/r#alt`.
+
+    They are of its patient where they name none, and changed by what changes it.
+    """
+    if "contained" not in resource or is_in_error(resource):
+        return
+    every = [inside for inside in sequence(resource["contained"]) if isinstance(inside, dict)]
+    outer = {name: resource[name] for name in _MODIFIERS if name in resource}
+    about = {"subject": resource.get("subject") or resource.get("patient")}
+    beside = {"contained": looked_up(resource)}
+    for number, inside in enumerate(every, 1):
+        if text_of(inside.get("resourceType")) in _READ:
+            name = {"id": f"{record}#{text_of(inside.get('id')) or number}"}
+            yield outer | inside | ({} if inside.get("subject") or inside.get("patient") else about) | name | beside
+
+
+def looked_up(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a resource contains that others refer to."""
+    every = map(mapping, sequence(resource.get("contained")))
+    return [inside for inside in every if inside.get("resourceType") in _LOOKED_UP]
+
+
+def contained(resource: dict[str, Any], url: str) -> dict[str, Any]:
+    """The contained resource that `#id` means; an empty one where there is none."""
+    every = map(mapping, sequence(resource.get("contained")))
+    return next((inside for inside in every if inside.get("id") == url[1:]), {})
+
+
+def record_name(kind: Any, identifier: str) -> str:
+    """The name of a resource in evidence; the id of a contained one is its name."""
+    return identifier if _INSIDE.fullmatch(identifier) else f"{kind}/{identifier}"
+
+
 def is_in_error(resource: dict[str, Any]) -> bool:
     """Whether a resource was entered in error: a Medication that was is as good as none."""
     return resource.get("status") == "entered-in-error"
 
 
-def _modifier(part: dict[str, Any]) -> str | None:
-    """The extension that changes what a resource or a component means, if there is one: none is understood."""
-    extension = next(iter(sequence(part.get("modifierExtension"))), None)
-    return None if extension is None else f"modifierExtension {text_of(mapping(extension).get('url')) or ''}".strip()
+def medication_said(resource: dict[str, Any]) -> dict[str, Any]:
+    """What of a Medication is read: two of one URL that differ in it are two."""
+    return {name: resource[name] for name in ("code", "ingredient", *_MODIFIERS) if name in resource}
+
+
+def born_and_sex(resource: dict[str, Any]) -> tuple[Scalar | None, Scalar | None]:
+    """Birth date and sex of a Patient resource; of one that something changes, why they are not known."""
+    if (why := _own_modifier(resource)) is not None:
+        return f"({why})", f"({why})"
+    return scalar(resource.get("birthDate")), scalar(resource.get("gender"))
+
+
+# ── References ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def url_of(reference: Any) -> str | None:
+    """The URL of a reference, whatever the version; None where it has none."""
+    url = text_of(mapping(reference).get("reference"))
+    return url.split("/_history/", 1)[0] if url else None
+
+
+def subject_of(resource: dict[str, Any]) -> str | None:
+    """The URL of whom a record is about; of one named by an identifier, always in the same form; None where none is.
+
+    The identifier may stand in the reference, in its URL (conditional), or in a contained Patient.
+    """
+    named = mapping(resource.get("subject") or resource.get("patient"))
+    url = url_of(named)
+    if url is None:
+        return _by_identifier(named.get("identifier")) if named.get("type") in (None, "Patient") else None
+    if url.startswith("#"):
+        inside = contained(resource, url)
+        return next(urls_by_identifier(inside), None) if inside.get("resourceType") == "Patient" else url
+    if (match := _CONDITIONAL.fullmatch(url)) is not None:
+        system, _, value = unquote(match[1] or "").partition("|")
+        return _by_identifier({"system": system, "value": value})
+    return url
+
+
+def names_somebody(subject: str | None) -> bool:
+    """Whether the subject of a record is a URL that means one resource, known or not; an identifier is none."""
+    return subject is not None and not subject.startswith(BY_IDENTIFIER)
+
+
+def urls_by_identifier(patient: dict[str, Any]) -> Iterator[str]:
+    """The URLs by which the identifiers of a Patient name it."""
+    return filter(None, map(_by_identifier, sequence(patient.get("identifier"))))
+
+
+def _by_identifier(identifier: Any) -> str | None:
+    """The URL that an identifier with its system makes."""
+    system, value = (text_of(mapping(identifier).get(name)) for name in ("system", "value"))
+    return f"{BY_IDENTIFIER}{system}|{value}" if system and value else None
+
+
+# ── What may not be read as it stands ────────────────────────────────────────────────────────────────────
+
+
+def modifier(resource: dict[str, Any]) -> str | None:
+    """What changes the meaning of a resource, or of an element that is read of it, if there is anything."""
+    if (why := _own_modifier(resource)) is not None:
+        return why
+    waiting = [value for name, value in resource.items() if value.__class__ in _NESTS and name not in _APART]
+    while waiting:
+        value = waiting.pop()
+        if value.__class__ is dict:
+            if "modifierExtension" in value and (why := _own_modifier(value)) is not None:
+                return why
+            value = value.values()
+        waiting += [item for item in value if item.__class__ in _NESTS]
+    return None
+
+
+_NESTS = frozenset({dict, list})
+
+
+def _own_modifier(part: dict[str, Any]) -> str | None:
+    """The extension, or the rules, that change what a part of a resource means: none is understood."""
+    if "modifierExtension" not in part and "implicitRules" not in part:
+        return None
+    for extension in sequence(part.get("modifierExtension")):
+        return f"modifierExtension {text_of(mapping(extension).get('url')) or ''}".strip()
+    return f"implicitRules {part['implicitRules']}" if part.get("implicitRules") else None
 
 
 def _withhold(raw: RawRecord, why: str) -> None:
