@@ -301,6 +301,23 @@ def test_an_unknown_value_set_is_an_error():
 
 
 @pytest.mark.parametrize(
+    ("concept", "value_set", "status"),
+    [
+        ("sle", "sleDiagnosis", "in"),
+        ("icd:M32.9|sle", "sleDiagnosis", "in"),
+        ("icd:F20.0|sle", "sleDiagnosis", "in"),
+        ("icd:M32.0|sle", "sleDiagnosis", "undecided"),
+        ("drugInducedLupus|sle", "sleDiagnosis", "undecided"),
+        ("drugInducedLupus|icd:M32.0", "sleDiagnosis", "out"),
+        ("icd:C44.91|malignancy", "malignancyExceptSkinInSitu", "undecided"),
+        ("icd:C44.91|malignancy", "malignancyEver", "in"),
+    ],
+)
+def test_a_diagnosis_that_a_set_excludes_contradicts_one_that_is_in_it(concept, value_set, status):
+    assert decide(concept, value_set) == status
+
+
+@pytest.mark.parametrize(
     ("codings", "value_set", "refutes"),
     [
         ([(SNOMED, "363346000", "")], "malignancyEver", True),
@@ -310,6 +327,7 @@ def test_an_unknown_value_set_is_an_error():
         ([(SNOMED, "55464009", ""), (ICD10CM, "M32.9", "")], "sleDiagnosis", True),
         ([(SNOMED, "55464009", ""), (ICD10CM, "F20.0", "")], "sleDiagnosis", True),
         ([(SNOMED, "55464009", ""), (ICD10CM, "M32.14", "")], "sleDiagnosis", False),
+        ([(SNOMED, "55464009", ""), (ICD10CM, "M32.0", "")], "sleDiagnosis", False),
     ],
 )
 def test_only_the_broadest_code_refutes_a_set_and_none_with_a_narrower_one(codings, value_set, refutes):

@@ -287,15 +287,18 @@ class Terminology:
         """Which concept texts are in, or undecided for, which value sets; what is outside has no row.
 
         A value set is a key, an OWL class or a `sle:ValueSet`, by local name. Of several codings `in` wins over
-        `undecided`, and that over outside. Raises KeyError for a value set that the ontology does not define.
+        `undecided`, and that over outside; a diagnosis that the set excludes (M32.0 is not SLE) beside one that is in
+        contradicts it. Raises KeyError for a value set that the ontology does not define.
         """
         names = sorted(set(value_sets))
         rows: list[tuple[str, str, Membership]] = []
         for concept in sorted(set(concepts)):
             for name in names:
-                found = {self._decide(text, name) for text in concept.split("|")}
+                texts = concept.split("|")
+                found = {self._decide(text, name) for text in texts}
                 if "in" in found:
-                    rows.append((concept, name, "in"))
+                    excluded = len(texts) > 1 and any(self._is_excluded(text, name) for text in texts)
+                    rows.append((concept, name, "undecided" if excluded else "in"))
                 elif "undecided" in found:
                     rows.append((concept, name, "undecided"))
         return rows
@@ -325,9 +328,19 @@ class Terminology:
             listed = {f"icd:{code}" for code in self._codes_of.get(broadest or "", {}).get("icd", ())} | {broadest}
             for concept in sorted(set(concepts)):
                 texts = set(concept.split("|"))
-                if listed & texts and not any(self._decide(text, name) for text in texts - listed):
+                others = texts - listed
+                if others != texts and not any(
+                    self._decide(text, name) or self._is_excluded(text, name) for text in others
+                ):
                     pairs.append((concept, name))
         return pairs
+
+    def _is_excluded(self, text: str, name: str) -> bool:
+        """Whether one part of a concept text is a diagnosis, by ICD-10 code or by key, that the value set excludes."""
+        excluded = self._resolve(name).excluded.get("icd", frozenset())
+        kind, _, code = text.partition(":")
+        codes = {code} if kind == "icd" else self._codes_of.get(text, {}).get("icd", set())
+        return bool(codes) and all(_any_below(code, excluded) for code in codes)
 
     def _decide(self, text: str, name: str) -> Membership | None:
         """Membership of one part of a concept text."""
