@@ -348,6 +348,9 @@ def test_annotations_of_units_are_not_shown(tmp_path, code, unit, expected):
         ([{"high": quantity(40, "mg/dL")}], None),
         ([{"high": quantity(667, "nkat/L")}], Decimal("40.02")),
         ([{"text": "up to 40"}], None),
+        ([{"high": quantity(1000), "text": "Panic values"}], None),
+        ([{"high": quantity(1000), "text": "critical"}, {"high": quantity(40)}], 40),
+        ([{"high": quantity(40), "text": "Normal range (critical above 1000)"}], 40),
     ],
 )
 def test_only_an_unambiguous_limit_of_normal_is_used(tmp_path, ranges, uln):

@@ -12,6 +12,7 @@ from sle_kg.codes import Coding
 from sle_kg.patients.adverse_event import grade_in, relation_in
 from sle_kg.patients.dates import OPEN, interval
 from sle_kg.patients.elements import answers, concept, mapping, quantity_unit, scalar, sequence, text_of
+from sle_kg.patients.noted import OF_THE_FAMILY
 from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.patients.reference_range import limits_of_normal
 from sle_kg.patients.said import UNCLEAR
@@ -27,6 +28,20 @@ _HL7 = re.compile(r"\bhl7\.org/|\b2\.16\.840\.1\.113883\.")
 """Code systems of HL7 by their addresses or numbers."""
 _OF_HL7_ALONE = frozenset({"NR", "RR"})
 """Interpretations that say non-reactive and reactive in HL7's systems; elsewhere, `NR` may be `not reported`."""
+_OWN_STATUSES = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/")
+"""How the code systems begin that FHIR asks for in statuses, in R4 and before."""
+_OVER = ("inactive", "remission", "resolved")
+_KNOWN_STATUSES = frozenset(
+    """confirmed unconfirmed provisional differential refuted entered-in-error active recurrence relapse inactive
+    remission resolved""".split()  # noqa: SIM905 (a table of names reads better in lines)
+)
+_UNKNOWN_STATUS = "unknown"
+"""Status of a record that has the element and no code or word in it: the reason why it is absent."""
+_NOT_DONE = ("notGiven", "wasNotGiven", "notDone", "notPerformed")
+"""Flags by which FHIR before R4 says that a vaccine was not given, or a procedure not done."""
+_CERTAINTY = "icd-10-gm-diagnosesicherheit"
+"""The extension by which German systems say how certain a code of ICD-10 is: A excluded, V suspected, Z status post."""
+_FAMILY_WORDS = re.compile(r"family[\s_-]history", re.IGNORECASE)
 _OPT_OUT = frozenset({"OPTOUT", "OPTOUTE"})
 """Rules of a consent by which all is refused, the second one with exceptions (HL7 v3 ActCode)."""
 _NOT_ASSESSED = "|not assessed"
@@ -38,8 +53,9 @@ _NOT_ASSESSED = "|not assessed"
 def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
     raw = RawRecord("ConditionRecord", patient, record)
     add_concept(raw, resource.get("code"))
-    raw.add("verificationStatus", first_code(resource.get("verificationStatus")))
-    raw.add("clinicalStatus", first_code(resource.get("clinicalStatus")))
+    certainty, clinical = _certainty(resource), _status_of(resource.get("clinicalStatus"))
+    raw.add("verificationStatus", _verification(resource, certainty))
+    raw.add("clinicalStatus", None if certainty == "Z" and clinical not in _OVER else clinical)
     add_dates(raw, resource, "onset", "onset", "onsetEnd")
     add_dates(raw, resource, "abatement", "abatement", "abatementEnd")
     if any(resource.get(f"abatement{kind}") for kind in ("Age", "Range", "String", "Boolean")):
@@ -55,10 +71,34 @@ def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[
     yield raw
 
 
+def _verification(resource: dict[str, Any], certainty: str | None) -> str | None:
+    """How certain a diagnosis is: by its status, where that does not deny it by its code, and who has it."""
+    status = _status_of(resource.get("verificationStatus"))
+    if status in ("refuted", "entered-in-error"):
+        return status
+    if certainty in ("A", "V"):
+        return "refuted" if certainty == "A" and status is None else "provisional"
+    for category in sequence(resource.get("category")):
+        codings, text = concept(category)
+        words = (text, *(code for _, code, _ in codings))
+        if OF_THE_FAMILY.intersection(coding[:2] for coding in codings) or any(map(_FAMILY_WORDS.fullmatch, words)):
+            return "family-history"
+    return status
+
+
+def _certainty(resource: dict[str, Any]) -> str | None:
+    """The certainty that a code of a diagnosis has in German systems."""
+    for coding in sequence(mapping(resource.get("code")).get("coding")):
+        for extension in map(mapping, sequence(mapping(coding).get("extension"))):
+            if (text_of(extension.get("url")) or "").endswith(_CERTAINTY):
+                return text_of(mapping(extension.get("valueCoding")).get("code"))
+    return None
+
+
 def _procedure(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
     raw = RawRecord("ProcedureRecord", patient, record)
     add_concept(raw, resource.get("code"))
-    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("recordStatus", _done(resource))
     add_dates(raw, resource, "performed", "effective", "effectiveEnd")
     yield raw
 
@@ -66,7 +106,7 @@ def _procedure(resource: dict[str, Any], patient: str, record: str) -> Iterator[
 def _immunization(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
     raw = RawRecord("Immunization", patient, record)
     add_concept(raw, resource.get("vaccineCode"))
-    raw.add("recordStatus", scalar(resource.get("status")))
+    raw.add("recordStatus", _done(resource))
     raw.add("effective", scalar(resource.get("occurrenceDateTime")))
     yield raw
 
@@ -76,8 +116,8 @@ def _allergy(resource: dict[str, Any], patient: str, record: str) -> Iterator[Ra
     add_concept(raw, resource.get("code"))
     for reaction in sequence(resource.get("reaction")):
         add_concept(raw, mapping(reaction).get("substance"))
-    raw.add("verificationStatus", first_code(resource.get("verificationStatus")))
-    raw.add("clinicalStatus", first_code(resource.get("clinicalStatus")))
+    raw.add("verificationStatus", _status_of(resource.get("verificationStatus")))
+    raw.add("clinicalStatus", _status_of(resource.get("clinicalStatus")))
     raw.add("allergyType", scalar(resource.get("type")))
     raw.add("criticality", scalar(resource.get("criticality")))
     raw.add("recorded", scalar(resource.get("recordedDate")) or scalar(resource.get("onsetDateTime")))
@@ -214,8 +254,27 @@ def add_codings(raw: RawRecord, codings: list[Coding], display: str) -> None:
 
 
 def first_code(value: Any) -> str | None:
+    """The first code, else the text; FHIR before R4 has some codes as plain texts."""
     codings, text = concept(value)
-    return codings[0][1] if codings else text or None
+    return codings[0][1] if codings else text or text_of(value)
+
+
+def _status_of(value: Any) -> str | None:
+    """The status that a coded element says: in a code system of HL7, else in any; in words where it has no code."""
+    codings, _ = concept(value)
+    own_first = sorted(codings, key=lambda coding: not coding[0].startswith(_OWN_STATUSES))
+    known = next((code for _, code, _ in own_first if code in _KNOWN_STATUSES), None)
+    if known is not None or value is None:
+        return known
+    first = first_code(value) or _UNKNOWN_STATUS
+    return first if codings else first.strip().casefold()
+
+
+def _done(resource: dict[str, Any]) -> Scalar | None:
+    """The status of a procedure or vaccine; `not-done` by flags of FHIR before R4, too."""
+    status = scalar(resource.get("status"))
+    is_denied = any(resource.get(name) is True for name in _NOT_DONE)
+    return "not-done" if is_denied and status != "entered-in-error" else status
 
 
 def add_dates(raw: RawRecord, resource: dict[str, Any], element: str, start: str, end: str) -> None:

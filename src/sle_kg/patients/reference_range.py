@@ -30,6 +30,13 @@ _SEXES = {
 _OF_AGE = re.compile(r"^(?!.*adult).*\b(?:years?|yrs?|aged?)\b", re.IGNORECASE | re.DOTALL)
 """A text by which a reference range is for some age, and not for adults."""
 
+_NOT_OF_NORMAL = re.compile(
+    r"(?!.*\b(?:normal|reference)\b).*"
+    r"(?:panic|critical|kritisch|alert|alarm|toxi|therap|treatment|target|goal|desir|recommend|decision|cut-?off)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Words by which a reference range without a type is another one than that of normal."""
+
 
 def limits_of_normal(part: dict[str, Any]) -> dict[str, Decimal | str | None]:
     """The limits of normal of an observation or component with their units, as properties of a raw record.
@@ -77,6 +84,8 @@ def _is_for_adults(item: dict[str, Any]) -> bool:
 
 
 def _is_of_normal(item: dict[str, Any]) -> bool:
-    """Whether a reference range is that of normal: said so, or without a type."""
+    """Whether a reference range is that of normal: said so, or without a type and words for another one."""
     codings, text = concept(item.get("type"))
-    return not (codings or text) or any(code == "normal" for _, code, _ in codings)
+    if codings or text:
+        return any(code == "normal" for _, code, _ in codings)
+    return _NOT_OF_NORMAL.match(text_of(item.get("text")) or "") is None
