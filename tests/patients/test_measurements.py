@@ -38,6 +38,24 @@ def test_si_units_become_the_canonical_unit_with_the_limit(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("code", "unit", "value"),
+    [
+        ("1742-6", "IU/L", 25),
+        ("1742-6", "[IU]/L", 25),
+        ("1742-6", "mIU/mL", 25),
+        ("29463-7", "lb", "11.33980925"),
+        ("42595-9", "IU/mL", 25),
+        ("42595-9", "kIU/L", 25),
+        ("19080-1", "mIU/ml", 25),
+    ],
+)
+def test_units_as_laboratories_write_them(tmp_path, code, unit, value):
+    given = {"value": 25, "unit": unit}
+    row, unread = measured(tmp_path, loinc(code), valueQuantity=given, referenceRange=[{"high": given}])
+    assert (row["low"], row["uln"], unread) == (Decimal(value), Decimal(value), [])
+
+
+@pytest.mark.parametrize(
     ("comparator", "low", "high"),
     [("<", None, 20 - EPSILON), ("<=", None, 20), (">=", 20, None), (">", 20 + EPSILON, None)],
 )

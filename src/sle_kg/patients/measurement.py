@@ -41,6 +41,9 @@ _VALUES = ("measuredValue", "statedValue", "valueCoding", "textValue")
 _COMPARATORS = ("<", "<=", ">=", ">")
 _NOT_PLAIN = re.compile(r" (?:no|not|non(?! rebreather| invasive)|without|never|off|\d+) ")
 """A word in a text on oxygen that turns or refines the others: `no mask`, `nasal cannula 8 L/min`."""
+_POUNDS = re.compile(r"^lbs?$", re.IGNORECASE)
+_INTERNATIONAL_UNITS = re.compile(r"^([kmuµμ]?)I\.?U\.?(/[dm]?[lL])$")
+"""Units as many laboratories write them, and UCUM does not."""
 _FOR = {"female": ", for women", "male": ", for men"}
 """Words for the sex that limits of normal are for."""
 _TITER = re.compile(r"1\s*:\s*(\d{1,7})")
@@ -207,9 +210,15 @@ def _converted(value: Decimal, unit: str | None, test: LaboratoryTest) -> Decima
         raise UnreadableError("the result is a number, and the test is answered by positive or negative")
     mass = CREATININE_MOLAR_MASS if test.key == "upcr" else test.molar_mass
     try:
-        return convert(value, unit, test.canonical_unit or "{score}", mass)
+        return convert(value, _spelled(unit, test), test.canonical_unit or "{score}", mass)
     except UnitError as error:
         raise UnreadableError(str(error)) from error
+
+
+def _spelled(unit: str | None, test: LaboratoryTest) -> str | None:
+    """A unit as UCUM spells it: `lb` is `[lb_av]`, `IU/mL` is `[IU]/mL`, and of enzymes, `IU/L` is `U/L`."""
+    unit = _POUNDS.sub("[lb_av]", _INTERNATIONAL_UNITS.sub(r"\1[IU]\2", (unit or "").strip())) or None
+    return unit.replace("[IU]", "U") if unit and test.canonical_unit == "U/L" else unit
 
 
 def _check(number: Decimal, test: LaboratoryTest) -> None:
