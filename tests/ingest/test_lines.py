@@ -99,6 +99,8 @@ def other(dice):
             | dice.choice([{}, {"timing": {"code": coded(SNOMED, "BID")}}, {"route": coded(SNOMED, "26643006")}])
             for _ in range(dice.choice([1, 1, 2]))
         ]
+        if dice.random() < 0.3:
+            found["dosage"][-1]["timing"] = {"repeat": {"boundsPeriod": {"start": None, "end": None}}}
     elif kind == "MedicationRequest":
         found |= {"medicationCodeableConcept": code, "intent": "order", "authoredOn": None}
         if dice.random() < 0.5:

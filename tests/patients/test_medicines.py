@@ -334,11 +334,12 @@ def test_the_period_of_a_medicine(tmp_path, said, expected):
     assert found.get(("p", "MedicationStatement/m")) == expected
 
 
-def test_the_period_of_a_medicine_is_that_of_all_dosage_lines(tmp_path):
+@pytest.mark.parametrize(("status", "end"), [("completed", "2026-03-31"), ("active", None)])
+def test_the_period_of_a_medicine_is_that_of_all_dosage_lines(tmp_path, status, end):
     first, second = ({"boundsPeriod": {"start": day, "end": end}} for day, end in DOSED)
     lines = [{"timing": {"repeat": first}}, {"timing": {"repeat": second}}]
-    found = periods(read(tmp_path, statement(PREDNISONE, id="m", dosage=lines)).tables["exposure"])
-    assert found == {("p", "MedicationStatement/m"): ("2026-01-01", "2026-03-31")}
+    found = periods(read(tmp_path, statement(PREDNISONE, id="m", status=status, dosage=lines)).tables["exposure"])
+    assert found == {("p", "MedicationStatement/m"): ("2026-01-01", end)}
 
 
 @pytest.mark.parametrize(

@@ -7,24 +7,32 @@ from decimal import Decimal
 from typing import Any
 
 from sle_kg.patients.elements import mapping, sequence
+from sle_kg.patients.medicine import how_taken, in_days, timing
 from sle_kg.patients.raw import RawRecord
+from sle_kg.units import UnitError, convert, per_kilogram
 
 _TIMING_CODES = {
-    "QD": (1, "d"),
-    "AM": (1, "d"),
-    "PM": (1, "d"),
-    "BED": (1, "d"),
-    "BID": (2, "d"),
-    "TID": (3, "d"),
-    "QID": (4, "d"),
-    "WK": (1, "wk"),
-    "Q4H": (6, "d"),
-    "Q6H": (4, "d"),
-    "Q8H": (3, "d"),
+    "QD": (1, 1, "d"),
+    "AM": (1, 1, "d"),
+    "PM": (1, 1, "d"),
+    "BED": (1, 1, "d"),
+    "BID": (2, 1, "d"),
+    "TID": (3, 1, "d"),
+    "QID": (4, 1, "d"),
+    "QOD": (1, 2, "d"),
+    "WK": (1, 1, "wk"),
+    "Q4H": (6, 1, "d"),
+    "Q6H": (4, 1, "d"),
+    "Q8H": (3, 1, "d"),
 }
 """Timing.code of HL7's GTSAbbreviation: administrations in a period."""
+_TIMES_OF_DAY = frozenset({"AM", "PM", "BED"})
+"""Those of them that name a time of the day."""
 _WHOLE_WEEKS = frozenset(range(7, 366, 7))
 """Days."""
+_DAY = len("2026-01-01")
+_OF_DOSES = frozenset({"doseValue", "doseUnit", "frequency", "period", "periodUnit", "asNeeded", "ended"})
+"""Properties that one line says, and nothing of what comes after it."""
 _MEALS = frozenset({"AC", "C", "IC", "PC"})
 """Timing.repeat.when of HL7's TimingEvent that name meals, and so not one time of a day."""
 
@@ -33,13 +41,15 @@ def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRe
     """The record once for each dosage line, with its dose, timing and route; once without dose where there is none.
 
     Lines that follow one another, or may, leave the dose unknown without dates of their own: which was taken when is
-    not said. A line for some days or doses (`boundsDuration`, `count`) of a medicine that still runs tells the dose of
-    its first day only.
+    not said. Of lines that nothing tells apart, at least the least is taken, and at most all together. A line for some
+    days or doses (`boundsDuration`, `count`) of a medicine that still runs tells the dose of its first day only; one
+    that runs on after the dates of all its lines does so with an unknown dose.
     """
     if not lines:
         yield base
         return
     known = not _may_follow(base.kind, lines) or _is_dated(lines)
+    found = []
     for number, line in enumerate(lines, 1):
         identifier = base.id if len(lines) == 1 else f"{base.id}/dosage/{number}"
         raw = RawRecord(base.kind, base.patient, identifier, dict(base.values))
@@ -53,11 +63,80 @@ def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRe
                 first = RawRecord(raw.kind, raw.patient, f"{identifier}/first", raw.values | {"ended": (start,)})
                 _add_dose(first, line)
                 _add_timing(first, line)
-                yield first
+                found.append(first)
         elif known:
             _add_dose(raw, line)
             _add_timing(raw, line)
-        yield raw
+        found.append(raw)
+    if how_taken(base) == "yes" and not any(map(_bounds, lines)) and not _add_up(lines):
+        _take_least(found)
+    yield from found
+    yield from _after_all(base, found, lines)
+
+
+def _after_all(base: RawRecord, found: list[RawRecord], lines: list[dict[str, Any]]) -> Iterator[RawRecord]:
+    """What is said to be taken still, after the last day of all its lines: with unknown dose.
+
+    Where that was said before this day, nobody knows whether it is.
+    """
+    ends = [str(_bounds(line).get("end") or "")[:_DAY] for line in lines]
+    last, stated, asserted = max(ends), str(base.first("ended") or "")[:_DAY], str(base.first("asserted") or "")[:_DAY]
+    if not all(ends) or not _is_active(base) or (stated and stated <= last):
+        return
+    raw = next(raw for raw in reversed(found) if str(raw.first("ended") or "")[:_DAY] == last)
+    values = {name: held for name, held in raw.values.items() if name not in _OF_DOSES}
+    values["started"] = raw.values["ended"]
+    values |= {"ended": base.values["ended"]} if stated else {}
+    if asserted and asserted[: len(last)] <= last:
+        values["recordStatus"] = ("unknown",)
+        del values["asserted"]
+    yield RawRecord(base.kind, base.patient, f"{base.id}/dosage/after", values)
+
+
+def _add_up(lines: list[dict[str, Any]]) -> bool:
+    """Whether lines are taken beside each other: one number orders them, or each has its own times, days or route."""
+    steps = {str(line.get("sequence") or "") for line in lines}
+    own = zip(*map(_told_by, lines), strict=True)
+    apart = (all(several) and len(frozenset().union(*several)) == sum(map(len, several)) for several in own)
+    return len(lines) == 1 or (len(steps) == 1 and "" not in steps) or any(apart)
+
+
+def _told_by(line: dict[str, Any]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """What may tell a line from others: times of the day, days of the week, routes."""
+    repeat = mapping(mapping(line.get("timing")).get("repeat"))
+    times = [*sequence(repeat.get("timeOfDay")), *sequence(repeat.get("when")), *(_codes(line) & _TIMES_OF_DAY)]
+    routes = [mapping(coding).get("code") for coding in sequence(mapping(line.get("route")).get("coding"))]
+    every = (times, sequence(repeat.get("dayOfWeek")), routes)
+    told = [frozenset(str(one) for one in some if one) for some in every]
+    return told[0], told[1], told[2]
+
+
+def _take_least(found: list[RawRecord]) -> None:
+    """Leave the line of least dose certain, of those that have a dose; none has where this cannot be told."""
+    dosed = [raw for raw in found if "doseValue" in raw.values and not raw.flag("asNeeded")]
+    doses = [_of_day(raw) for raw in dosed]
+    known = [dose for dose in doses if dose is not None]
+    if len(dosed) < 2:
+        return
+    if len(known) < len(doses) or len({by_weight for _, by_weight in known}) > 1:
+        for raw in dosed:
+            del raw.values["doseValue"]
+        return
+    least = known.index(min(known))
+    for raw in dosed[:least] + dosed[least + 1 :]:
+        raw.values["recordStatus"] = ("unknown",)
+
+
+def _of_day(raw: RawRecord) -> tuple[Decimal, bool] | None:
+    """The mg of a day, and whether per kg; None where they are not known."""
+    value, (times, days) = raw.number("doseValue"), timing(raw)
+    unit, by_weight = per_kilogram((raw.text("doseUnit") or "").strip())
+    if value is None or times is None or days is None:
+        return None
+    try:
+        return convert(value, unit, "mg") * times / days, by_weight
+    except UnitError:
+        return None
 
 
 def _may_follow(kind: str, lines: list[dict[str, Any]]) -> bool:
@@ -87,7 +166,11 @@ def _is_limited(line: dict[str, Any]) -> bool:
 
 def _runs_on(raw: RawRecord) -> bool:
     """Whether a medicine was taken and still is, as far as the record says."""
-    return raw.kind == "StatedExposure" and raw.first("ended") is None and raw.text("recordStatus") == "active"
+    return raw.first("ended") is None and _is_active(raw)
+
+
+def _is_active(raw: RawRecord) -> bool:
+    return raw.kind == "StatedExposure" and raw.text("recordStatus") == "active"
 
 
 def _add_dose(raw: RawRecord, line: dict[str, Any]) -> None:
@@ -106,19 +189,18 @@ def _add_dose(raw: RawRecord, line: dict[str, Any]) -> None:
 
 def _add_timing(raw: RawRecord, line: dict[str, Any]) -> None:
     """Administrations in a period; nothing where the line gives a range of them, or contradicts itself."""
-    timing = mapping(line.get("timing"))
-    repeat = mapping(timing.get("repeat"))
+    repeat = mapping(mapping(line.get("timing")).get("repeat"))
+    coded = _coded(_codes(line))
     if any(repeat.get(name) is not None for name in ("frequencyMax", "periodMax")):
         return
     if repeat.get("period") is not None and repeat.get("periodUnit"):
         stated = _stated(repeat)
-    elif repeat.get("dayOfWeek") or repeat.get("timeOfDay"):
+    elif repeat.get("dayOfWeek") or repeat.get("timeOfDay") or (repeat.get("when") and _times(repeat) is not None):
         stated = _named(repeat)
     else:
-        codes = [mapping(coding).get("code") for coding in sequence(mapping(timing.get("code")).get("coding"))]
-        known = next((_TIMING_CODES[code] for code in codes if code in _TIMING_CODES), None)
-        stated = known and (Decimal(known[0]), Decimal(1), known[1])
-    if stated:
+        stated = coded
+    sure = None if _days(repeat) else _coded(_codes(line) - _TIMES_OF_DAY)
+    if stated and (sure is None or _is_as_often(stated, sure)):
         raw.add("frequency", stated[0])
         raw.add("period", stated[1])
         raw.add("periodUnit", stated[2])
@@ -160,6 +242,30 @@ def _named(repeat: dict[str, Any]) -> _Timing | None:
     if times is None or repeat.get("frequency") not in (None, named):
         return None
     return named, Decimal(1), "wk" if days else "d"
+
+
+def _codes(line: dict[str, Any]) -> frozenset[str]:
+    """The codes of a timing, or words like them, in capital letters."""
+    code = mapping(mapping(line.get("timing")).get("code"))
+    said = [code.get("text"), *(mapping(coding).get("code") for coding in sequence(code.get("coding")))]
+    return frozenset(one.strip().upper() for one in said if isinstance(one, str))
+
+
+def _coded(codes: frozenset[str]) -> _Timing | None:
+    """The timing that codes name; None where they name none, or several."""
+    known = {_TIMING_CODES[code] for code in codes if code in _TIMING_CODES}
+    if len(known) != 1:
+        return None
+    frequency, period, unit = known.pop()
+    return Decimal(frequency), Decimal(period), unit
+
+
+def _is_as_often(stated: _Timing, coded: _Timing) -> bool:
+    """Whether two timings are the same number of administrations in the long run, as far as this can be told."""
+    (times, days), (others, other_days) = in_days(*stated), in_days(*coded)
+    if times is None or days is None or others is None or other_days is None:
+        return True
+    return times * other_days == others * days
 
 
 def _days(repeat: dict[str, Any]) -> int:

@@ -82,16 +82,17 @@ def is_ongoing(raw: RawRecord) -> bool | None:
 def periods(exposures: pa.Table) -> dict[tuple[str, str], Period]:
     """By patient and record, the period of a medicine whose end is recorded or which still runs.
 
-    It is that of all dosage lines together; of what runs since an unknown day there is none.
+    It is that of all dosage lines together that were surely taken, if any; of what runs since an unknown day there is
+    none.
     """
-    names = ("patient", "record", "start_from", "start_to", "end_from", "end_to", "ongoing")
-    lines: dict[tuple[str, str], list[tuple[str | None, str | None, bool]]] = {}
-    for patient, record, *start, end_from, end_to, ongoing in zip(
+    names = ("patient", "record", "taken", "start_from", "start_to", "end_from", "end_to", "ongoing")
+    lines: dict[tuple[str, str], dict[bool, list[tuple[str | None, str | None, bool]]]] = {}
+    for patient, record, taken, *start, end_from, end_to, ongoing in zip(
         *(exposures[name].to_pylist() for name in names), strict=True
     ):
         line = words((start[0], start[1])), words((end_from, end_to)), ongoing is True
-        lines.setdefault((patient, record), []).append(line)
-    found = ((key, _period(some)) for key, some in lines.items())
+        lines.setdefault((patient, record), {}).setdefault(taken == "yes", []).append(line)
+    found = ((key, _period(some.get(True) or some[False])) for key, some in lines.items())
     return {key: period for key, period in found if period is not None}
 
 
@@ -109,8 +110,11 @@ def _period(lines: Sequence[tuple[str | None, str | None, bool]]) -> Period | No
 def timing(raw: RawRecord) -> tuple[Decimal | None, Decimal | None]:
     """Administrations in a period of days; hours are brought to a day, so that every 8 hours is exactly 3 a day."""
     frequency, period, unit = raw.number("frequency"), raw.number("period"), raw.text("periodUnit")
-    if frequency is None or period is None or unit is None:
-        return None, None
+    return (None, None) if frequency is None or period is None or unit is None else in_days(frequency, period, unit)
+
+
+def in_days(frequency: Decimal, period: Decimal, unit: str) -> tuple[Decimal | None, Decimal | None]:
+    """So many administrations in a period of this unit, in a period of days; None where that cannot be."""
     if not (0 <= frequency <= _LARGEST_TIMING and _SMALLEST_PERIOD <= period <= _LARGEST_TIMING):
         return None, None
     if unit in _IN_A_DAY:
