@@ -152,7 +152,7 @@ class FhirReader:
             bundle = f"bundle {self._bundles}"
         for resource, full_url in resources_in(value):
             record = self._add(resource, bundle, file, full_url)
-            for inside in contained_in(resource, record):
+            for inside in contained_in(resource, record) if "contained" in resource else ():
                 self._add(inside, bundle, file, "")
 
     def _add(self, resource: dict[str, Any], bundle: str, file: str, full_url: str) -> str:
@@ -440,7 +440,7 @@ def contained(resource: dict[str, Any], url: str) -> dict[str, Any]:
 
 def record_name(kind: Any, identifier: str) -> str:
     """The name of a resource in evidence; the id of a contained one is its name."""
-    return identifier if _INSIDE.fullmatch(identifier) else f"{kind}/{identifier}"
+    return identifier if "#" in identifier and _INSIDE.fullmatch(identifier) else f"{kind}/{identifier}"
 
 
 def is_in_error(resource: dict[str, Any]) -> bool:
@@ -481,7 +481,7 @@ def subject_of(resource: dict[str, Any]) -> str | None:
     if url.startswith("#"):
         inside = contained(resource, url)
         return next(urls_by_identifier(inside), None) if inside.get("resourceType") == "Patient" else url
-    if (match := _CONDITIONAL.fullmatch(url)) is not None:
+    if "?" in url and (match := _CONDITIONAL.fullmatch(url)) is not None:
         system, _, value = unquote(match[1] or "").partition("|")
         return _by_identifier({"system": system, "value": value})
     return url
@@ -511,13 +511,15 @@ def modifier(resource: dict[str, Any]) -> str | None:
     if (why := _own_modifier(resource)) is not None:
         return why
     waiting = [value for name, value in resource.items() if value.__class__ in _NESTS and name not in _APART]
-    while waiting:
-        value = waiting.pop()
-        if value.__class__ is dict:
+    for value in waiting:
+        if value.__class__ is list:
+            waiting += value
+        elif value.__class__ is dict:
             if "modifierExtension" in value and (why := _own_modifier(value)) is not None:
                 return why
-            value = value.values()
-        waiting += [item for item in value if item.__class__ in _NESTS]
+            for item in value.values():
+                if item.__class__ in _NESTS:
+                    waiting.append(item)
     return None
 
 
