@@ -503,3 +503,11 @@ def test_a_consent_that_was_withdrawn_is_said_so(
     assert [unread for unread in verdict.unread if unread.record == "Consent/w"] == []
     stated = row(judge(tmp_path, MC150, record, events={"consent": ON}), "I01")
     assert stated.status == "pass" and "a consent is recorded as" in stated.reason
+
+
+def test_a_consent_of_no_status_is_said_to_be_unclear(tmp_path: Path) -> None:
+    found = row(judge(tmp_path, MC150, withdrawn("2026-11-20", status=None)), "I01")
+    assert (found.status, found.reason) == (
+        "unknown",
+        "Consent to this trial: left unclear on 2026-11-20 (Consent/w).",
+    )

@@ -1,4 +1,4 @@
-"""What stands against a consent, in words: it was withdrawn, replaced or refused, or it ended; and what settles it."""
+"""What stands against a consent, in words: withdrawn, replaced, refused, left unclear or ended; and what settles it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sle_kg.features.consent import Row, against
 
 DECEASED = "recorded as deceased"
+_SAID = {"inactive": "was withdrawn or replaced", "rejected": "was refused", "unclear": "was left unclear"}
+"""What consents of a status say that stand against others; one that is active has ended."""
 MOST_NAMED = 3
 """Records named in one sentence before "…"."""
 
@@ -49,9 +51,8 @@ def refusals(rows: Iterable[Row], on: dt.date) -> tuple[Refusal, ...]:
     """What stands against the consent of a patient to a trial, in the order of its dates; nothing where it holds."""
     found = []
     for row in against(rows, on):
-        column, said = "date", "was withdrawn or replaced" if row["status"] == "inactive" else "was refused"
-        if row["status"] in ("active", None):
-            column, said = "until", "ended"
+        said = _SAID.get(row["status"] or "active", "ended")
+        column = "until" if said == "ended" else "date"
         first = row[f"{column}_from"] or dt.date.min
         found.append(Refusal(first, row["record"], said, row[f"{column}_to"], row["date_to"]))
     return tuple(sorted(found, key=lambda one: (one.first, one.record, one.said)))

@@ -33,6 +33,10 @@ def person(name="p", **elements):
     return {"resourceType": "Patient", "id": name, "birthDate": "1990-05-10", "gender": "female"} | elements
 
 
+def link(kind):
+    return {"type": kind, "other": {"reference": "Patient/other"}}
+
+
 def medication(code, **elements):
     return {"resourceType": "Medication", "id": "m", "code": code} | elements
 
@@ -129,10 +133,18 @@ def test_a_modifier_within_a_result_withholds_it(tmp_path, elements):
     assert [row["low"] is None for row in found["measurement"]] == [True, True, False]
 
 
-def test_of_a_patient_with_a_modifier_birth_date_and_sex_are_not_known(tmp_path):
-    found = facts(tmp_path, person(modifierExtension=MODIFIER))
-    assert [(row["birth_from"], row["sex"]) for row in found["patient"]] == [(None, None)]
-    assert why(found)[0][1] == "'(modifierExtension http://example.org/not)' is no date"
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"modifierExtension": MODIFIER}, "'(modifierExtension http://example.org/not)' is no date"),
+        ({"link": [link("replaces"), link("replaced-by")]}, "'(replaced by Patient/other)' is no date"),
+        ({"link": [link("replaces"), link("seealso")]}, None),
+    ],
+)
+def test_of_a_patient_replaced_or_with_a_modifier_birth_date_and_sex_are_not_known(tmp_path, given, reason):
+    found = facts(tmp_path, person(**given))
+    assert [(row["birth_from"] is None, row["sex"] is None) for row in found["patient"]] == [(bool(reason),) * 2]
+    assert [said for _, said, _ in why(found)[:1]] == [reason] * bool(reason)
 
 
 # ── Records within others ────────────────────────────────────────────────────────────────────────────────

@@ -454,10 +454,19 @@ def medication_said(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def born_and_sex(resource: dict[str, Any]) -> tuple[Scalar | None, Scalar | None]:
-    """Birth date and sex of a Patient resource; of one that something changes, why they are not known."""
-    if (why := _own_modifier(resource)) is not None:
+    """Birth date and sex of a Patient resource; of one replaced, or changed by rules, why they are not known."""
+    why = _own_modifier(resource) or _replaced(resource)
+    if why is not None:
         return f"({why})", f"({why})"
     return scalar(resource.get("birthDate")), scalar(resource.get("gender"))
+
+
+def _replaced(patient: dict[str, Any]) -> str | None:
+    """By whom a Patient resource was replaced, so that newer records are of another, if it was."""
+    links = map(mapping, sequence(patient.get("link")))
+    return next(
+        (f"replaced by {url_of(link.get('other'))}" for link in links if link.get("type") == "replaced-by"), None
+    )
 
 
 # ── References ───────────────────────────────────────────────────────────────────────────────────────────
