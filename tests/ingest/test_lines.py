@@ -100,7 +100,9 @@ def other(dice):
             for _ in range(dice.choice([1, 1, 2]))
         ]
         if dice.random() < 0.3:
-            found["dosage"][-1]["timing"] = {"repeat": {"boundsPeriod": {"start": None, "end": None}}}
+            bounds = {"boundsPeriod": {"start": None, "end": None}}
+            repeat = dice.choice([bounds, bounds, {"boundsDuration": quantity("30", "d")}, {"count": 3}])
+            found["dosage"][-1]["timing"] = {"repeat": repeat}
     elif kind == "MedicationRequest":
         found |= {"medicationCodeableConcept": code, "intent": "order", "authoredOn": None}
         if dice.random() < 0.5:

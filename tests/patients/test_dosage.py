@@ -25,6 +25,40 @@ def exposures(folder, *lines, **elements):
     return rows(read(folder, statement(PREDNISONE, dosage=list(lines), **elements)), "exposure")
 
 
+# ---- for some days --------------------------------------------------------------------------------------------------
+
+FIVE_DAYS = {"start": "2026-01-01", "end": "2026-01-05"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "period", "is_longer"),
+    [
+        ({"boundsDuration": quantity(5, "d")}, FIVE_DAYS, False),
+        ({"boundsDuration": quantity(4, "d")}, FIVE_DAYS, True),
+        ({"boundsDuration": quantity(1, "wk")}, FIVE_DAYS, False),
+        ({"boundsDuration": quantity(96, "h")}, FIVE_DAYS, True),
+        ({"boundsDuration": quantity(5, "days or so")}, FIVE_DAYS, True),
+        ({"boundsRange": {"low": quantity(1, "d"), "high": quantity(5, "d")}}, FIVE_DAYS, False),
+        ({"boundsRange": {"low": quantity(5, "d")}}, FIVE_DAYS, True),
+        ({"count": 5}, FIVE_DAYS, False),
+        ({"count": 4}, FIVE_DAYS, True),
+        ({"count": 4, "countMax": 5}, FIVE_DAYS, False),
+        ({"count": 5, "frequency": 2}, FIVE_DAYS, True),
+        ({"count": 1, "period": 1, "periodUnit": "wk"}, FIVE_DAYS, False),
+        ({"count": 5, "boundsDuration": quantity(3, "d")}, FIVE_DAYS, True),
+        ({"boundsDuration": quantity(5, "d")}, {"start": "2026-01", "end": "2026-01-05"}, False),
+        ({"boundsDuration": quantity(5, "d")}, {"start": "2026-01-01", "end": "2026-01"}, True),
+        ({"boundsDuration": quantity(5, "d")}, {"start": "2026-01-01"}, False),
+    ],
+)
+def test_of_what_was_taken_for_longer_than_its_line_the_dose_of_the_first_day_is_known(
+    tmp_path, limit, period, is_longer
+):
+    found = exposures(tmp_path, timed(1000, **limit), status="completed", effectivePeriod=period)
+    assert [row["dose"] for row in found] == ([1000, None] if is_longer else [1000])
+    assert [row["end_to"] for row in found[: is_longer + 0]] == [JANUARY] * is_longer
+
+
 # ---- after all lines ------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from sle_kg.ingest.parts import Books, PartBuilder
 from sle_kg.ingest.pieces import Segment
 from sle_kg.ingest.repeats import Repeats, Rows
 from sle_kg.patients import adverse_event
+from sle_kg.patients.dosage import LIMITS
 from sle_kg.patients.elements import concept, mapping, sequence, text_of
 from sle_kg.patients.fhir import (
     BY_IDENTIFIER,
@@ -59,6 +60,7 @@ _LOST_SIGNS = "the id has signs that are no text (U+FFFD), so it may be that of 
 _SELF = {"resourceType": "Patient", "id": "self"}
 """Stands for the patient of a resource while it is read alone; any id may be the real one."""
 _OWN = {"reference": "Patient/self"}
+_LIMITS = tuple(f'"{name}"'.encode() for name in LIMITS)
 _UNNAMED = {"display": "(somebody)"}
 """Stands for the patient of a resource that names nobody, and may be of the only one of its document."""
 
@@ -329,10 +331,12 @@ class LineProbe(PieceReader):
     def raws(self, line: bytes) -> tuple[list[RawRecord], Books, Counter[str]]:
         """The raw records of a line (number 2 of a source without name), its bookkeeping, and what was passed over.
 
-        A line with a focus, which is compared with the patient, gives only bookkeeping: it is read by itself.
+        A line with a focus, which is compared with the patient, or a statement with a dosage for some days, which are
+        compared with its dates, gives only bookkeeping: it is read by itself.
         """
-        if b'"focus"' in line:
-            return [], {"focus": [()]}, Counter()
+        is_limited = b'"MedicationStatement"' in line and any(name in line for name in _LIMITS)
+        if b'"focus"' in line or is_limited:
+            return [], {"alone": [()]}, Counter()
         self._raws = []
         self.read(Segment("lines", "", 2, line))
         _, books, skipped = self._read_into.take()

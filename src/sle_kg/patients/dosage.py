@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from sle_kg.patients.dates import interval
 from sle_kg.patients.elements import mapping, sequence
 from sle_kg.patients.medicine import how_taken, in_days, timing
 from sle_kg.patients.raw import RawRecord
@@ -33,6 +34,8 @@ _WHOLE_WEEKS = frozenset(range(7, 366, 7))
 _DAY = len("2026-01-01")
 _OF_DOSES = frozenset({"doseValue", "doseUnit", "frequency", "period", "periodUnit", "asNeeded", "ended"})
 """Properties that one line says, and nothing of what comes after it."""
+LIMITS = ("boundsDuration", "boundsRange", "count", "countMax")
+"""Elements of Timing.repeat by which a line is for a number of days or of doses."""
 _MEALS = frozenset({"AC", "C", "IC", "PC"})
 """Timing.repeat.when of HL7's TimingEvent that name meals, and so not one time of a day."""
 
@@ -42,8 +45,8 @@ def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRe
 
     Lines that follow one another, or may, leave the dose unknown without dates of their own: which was taken when is
     not said. Of lines that nothing tells apart, at least the least is taken, and at most all together. A line for some
-    days or doses (`boundsDuration`, `count`) of a medicine that still runs tells the dose of its first day only; one
-    that runs on after the dates of all its lines does so with an unknown dose.
+    days or doses (`boundsDuration`, `count`) of a medicine that still runs, or was taken for longer, tells the dose of
+    its first day only; one that runs on after the dates of all its lines does so with an unknown dose.
     """
     if not lines:
         yield base
@@ -58,16 +61,17 @@ def dosage_lines(base: RawRecord, lines: list[dict[str, Any]]) -> Iterator[RawRe
         for name, element in (("started", "start"), ("ended", "end")):
             if bound := _bounds(line).get(element):
                 raw.values[name] = (str(bound),)
-        if known and _is_limited(line) and _runs_on(raw):
+        dosed = RawRecord(base.kind, base.patient, identifier, dict(raw.values))
+        _add_dose(dosed, line)
+        _add_timing(dosed, line)
+        if known and _is_limited(line) and (_runs_on(raw) or _outlasts(dosed, line)):
             if start := raw.first("started"):
-                first = RawRecord(raw.kind, raw.patient, f"{identifier}/first", raw.values | {"ended": (start,)})
-                _add_dose(first, line)
-                _add_timing(first, line)
-                found.append(first)
-        elif known:
-            _add_dose(raw, line)
-            _add_timing(raw, line)
-        found.append(raw)
+                found.append(
+                    RawRecord(base.kind, base.patient, f"{identifier}/first", dosed.values | {"ended": (start,)})
+                )
+            found.append(raw)
+        else:
+            found.append(dosed if known else raw)
     if how_taken(base) == "yes" and not any(map(_bounds, lines)) and not _add_up(lines):
         _take_least(found)
     yield from found
@@ -161,7 +165,34 @@ def _is_dated(lines: list[dict[str, Any]]) -> bool:
 def _is_limited(line: dict[str, Any]) -> bool:
     """Whether a line is for a number of days or of doses."""
     repeat = mapping(mapping(line.get("timing")).get("repeat"))
-    return any(repeat.get(name) is not None for name in ("boundsDuration", "boundsRange", "count", "countMax"))
+    return any(repeat.get(name) is not None for name in LIMITS)
+
+
+def _outlasts(dosed: RawRecord, line: dict[str, Any]) -> bool:
+    """Whether a medicine that is over may have been taken for more days than its line is for."""
+    started, ended = dosed.text("started"), dosed.text("ended")
+    if dosed.kind != "StatedExposure" or started is None or ended is None:
+        return False
+    try:
+        days = (interval(ended)[1] - interval(started)[0]).days + 1
+    except ValueError:
+        return False
+    longest = _longest(dosed, mapping(mapping(line.get("timing")).get("repeat")))
+    return longest is None or longest < days
+
+
+def _longest(dosed: RawRecord, repeat: dict[str, Any]) -> Decimal | None:
+    """The days that a line is for at most; None where it does not tell."""
+    told = []
+    for length in (repeat.get("boundsDuration"), mapping(repeat.get("boundsRange")).get("high")):
+        value, unit = mapping(length).get("value"), mapping(length).get("code") or mapping(length).get("unit")
+        if isinstance(value, Decimal) and value > 0 and isinstance(unit, str):
+            told.append(in_days(Decimal(1), value, unit))
+    count = repeat.get("countMax") or repeat.get("count")
+    if isinstance(count, Decimal):
+        times, days = timing(dosed)
+        told.append((times, days and days * count))
+    return min((days / times for times, days in told if times and days), default=None)
 
 
 def _runs_on(raw: RawRecord) -> bool:
