@@ -48,6 +48,12 @@ def test_what_print_puts_behind_a_code_of_icd_is_no_part_of_it(written):
     assert terminology().concept([(ICD10, written, "")]) == "icd:C50"
 
 
+LETTERED = ("C50.9A", "C50.9V", "M329v", "C61A", "M32.10G", "C50.91L", "C50.9GL", "M05.80LG", "F32.A", "M35.0C")
+"""Codes with a letter behind them, for certainty or side in ICD-10-GM, or of ICD-10-CM under another address."""
+AMERICAN = ("S72.001A", "T80.51XA", "S06.30AA", "M80.0AXA", "S06.0X0A", "C84.A0", "C4A.9", "Z3A.20", "O9A")
+"""Codes that only ICD-10-CM has."""
+
+
 @pytest.mark.parametrize(
     ("system", "code"),
     [
@@ -57,6 +63,7 @@ def test_what_print_puts_behind_a_code_of_icd_is_no_part_of_it(written):
         (ICD10CM, "C5.09"),
         (ICD10, "C50 - Malignant neoplasm of breast"),
         (ICD10, "C50.9 V"),
+        *((ICD10, code) for code in LETTERED),
         (ICD10, "-"),
         (ATC, "ruxolitinib"),
         (ATC, "1193326"),
@@ -73,7 +80,16 @@ def test_what_is_no_code_of_its_system_is_outside_of_no_set(system, code):
 
 @pytest.mark.parametrize(
     ("system", "code"),
-    [(ICD10, "O00-O9A"), (ICD10CM, "T36.0X1A"), (ICD10, "U07.1"), (ATC, "L"), (ATC, "L01E"), (CVX, "300")],
+    [
+        (ICD10, "O00-O9A"),
+        (ICD10CM, "T36.0X1A"),
+        (ICD10, "U07.1"),
+        (ATC, "L"),
+        (ATC, "L01E"),
+        (CVX, "300"),
+        *((system, code) for system in (ICD10, ICD10CM) for code in AMERICAN),
+        *((ICD10CM, code) for code in ("F32.A", "M35.0C", "M45.AB")),
+    ],
 )
 def test_codes_of_every_length_are_codes(system, code):
     assert terminology().concept([(system, code, "")]).partition(":")[2] == code

@@ -56,6 +56,11 @@ _OTHER_NAMES = {
 _EDITION_OF_SNOMED = "snomed.info/sct/"
 _NOTATION = "-.+*†!X"
 """What stands behind a code of ICD-10 that says no more: subdivided (`C50.-`, `C50.X`), dagger, asterisk, optional."""
+_LETTERED = re.compile(r"[A-Z][0-9][0-9A-Z]\.(?:[0-9A-Z]{0,2}[A-Z]|[0-9]{2}(?:[AGVZ][BLR]|[BLR][AGVZ]))")
+"""A code of ICD-10 of three to five places with a letter behind them, as Germany writes certainty and side: `C50.9A`.
+
+`A` is excluded, `V` suspected. Codes of ICD-10-CM under the address of ICD-10 have such a letter in the seventh place.
+"""
 
 
 def _address(system: str) -> str:
@@ -84,12 +89,16 @@ def normalise_system(system: str) -> str:
 
 
 def normalise_code(system: str, code: str) -> str:
-    """One spelling of a code: ICD-10 with its point (`M3214` → `M32.14`), ATC in capitals, CVX with two digits."""
+    """One spelling of a code: ICD-10 with its point (`M3214` → `M32.14`), ATC in capitals, CVX with two digits.
+
+    A letter that is no part of a code of ICD-10 stands apart (`C50.9A` → `C50.9 A`), so that it is none (`is_code`).
+    """
     code = code.strip()
     match KINDS.get(system):
         case "icd":
             code = code[:3].upper() + code[3:].upper().rstrip(_NOTATION)
-            return f"{code[:3]}.{code[3:]}" if len(code) > 3 and code.isalnum() else code
+            code = f"{code[:3]}.{code[3:]}" if len(code) > 3 and code.isalnum() else code
+            return f"{code[:-1]} {code[-1]}" if system == ICD10 and _LETTERED.fullmatch(code) else code
         case "atc":
             return code.upper()
         case "cvx":
