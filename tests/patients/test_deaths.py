@@ -17,9 +17,14 @@ from sle_kg.screening import Options, Session
 
 ON = date(2026, 11, 21)
 OPTIONS = Options(on=ON, trials=("NCT06892145",))
-NOT_TOLD = {
-    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
-}
+
+
+def absent(reason):
+    """An element whose value is missing for a reason."""
+    return {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": reason}]}
+
+
+NOT_TOLD = absent("unknown")
 PERSON = {"resourceType": "Patient", "id": "p", "birthDate": "1990-05-10", "gender": "female"}
 
 
@@ -46,7 +51,7 @@ def verdict_of(file, options=OPTIONS):
         ({"deceasedDateTime": "2026-03"}, (date(2026, 3, 1), date(2026, 3, 31)), " on 2026-03"),
         ({"deceasedBoolean": True}, (None, None), ""),
         ({"deceasedBoolean": "yes"}, (None, None), ""),
-        ({"_deceasedDateTime": NOT_TOLD}, (None, None), ""),
+        ({"_deceasedDateTime": absent("masked")}, (None, None), ""),
     ],
 )
 def test_a_death_is_an_event_and_is_told(tmp_path, said, day, words):
@@ -62,13 +67,33 @@ def test_a_death_is_an_event_and_is_told(tmp_path, said, day, words):
     }
 
 
-def test_a_death_that_is_not_told_may_have_been(tmp_path):
-    file, _ = eligible(tmp_path, _deceasedBoolean=NOT_TOLD)
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"_deceasedBoolean": NOT_TOLD},
+        {"_deceasedDateTime": NOT_TOLD},
+        {"_deceasedDateTime": absent("asked-unknown")},
+        {"_deceasedBoolean": absent("masked"), "_deceasedDateTime": absent("not-applicable")},
+    ],
+)
+def test_a_death_that_is_not_told_may_have_been(tmp_path, said):
+    file, _ = eligible(tmp_path, **said)
     assert reasons(read_patients([file])) == ["not told whether the patient has died"]
     assert verdict_of(file).verdict == "undetermined"
 
 
-@pytest.mark.parametrize("said", [{}, {"deceasedBoolean": False}, {"deceasedBoolean": False, "_deceasedDateTime": {}}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"deceasedBoolean": False},
+        {"deceasedBoolean": False, "_deceasedDateTime": {}},
+        {"deceasedBoolean": False, "_deceasedDateTime": absent("not-applicable")},
+        {"deceasedBoolean": False, "_deceasedDateTime": NOT_TOLD},
+        {"_deceasedDateTime": absent("not-applicable")},
+        {"_deceasedBoolean": absent("not-applicable")},
+    ],
+)
 def test_who_is_not_said_to_have_died_has_no_such_event(tmp_path, said):
     file = tmp_path / "patient.json"
     file.write_text(json.dumps(bundle(patient=PERSON | said)), encoding="utf-8")

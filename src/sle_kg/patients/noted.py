@@ -34,6 +34,9 @@ DECEASED = "deceased"
 """Local code of an observation that says that the patient has died, on its date: a row of OMOP's table death."""
 POSSIBLE = "possible"
 """Status of a death that is not told for certain."""
+_DATA_ABSENT_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_NOT_KNOWN = frozenset({"unknown", "asked-unknown", "temp-unknown", "not-asked", "asked-declined"})
+"""Reasons for a value that is missing because nobody knows it, whether or not there is one."""
 _COUNTS = frozenset({"final", "amended", "corrected", None})
 
 
@@ -91,15 +94,24 @@ def _is_no(resource: dict[str, Any], terms: Terminology) -> bool:
 def death_of(resource: dict[str, Any], patient: str) -> RawRecord | None:
     """The death that a Patient resource tells of: `deceasedDateTime`, or a `deceasedBoolean` that is not false.
 
-    A date withheld (`_deceasedDateTime`) is a death of an unknown day, an answer withheld (`_deceasedBoolean`) a
-    possible one.
+    A date withheld (`_deceasedDateTime`) is a death of an unknown day; an answer withheld (`_deceasedBoolean`), or a
+    date of which it is not known whether there is one, a possible death. What is not applicable tells of none.
     """
     day, told = scalar(resource.get("deceasedDateTime")), resource.get("deceasedBoolean")
-    undated, untold = (told is None and bool(resource.get(f"_deceased{kind}")) for kind in ("DateTime", "Boolean"))
-    is_dead = day is not None or told not in (None, False) or undated
-    if not (is_dead or untold):
+    beside = [resource.get(f"_deceased{kind}") for kind in ("DateTime", "Boolean")]
+    undated, untold = (told is None and bool(one) and _why_absent(one) != "not-applicable" for one in beside)
+    is_open = undated and _why_absent(beside[0]) in _NOT_KNOWN
+    is_dead = day is not None or told not in (None, False) or (undated and not is_open)
+    if not (is_dead or is_open or untold):
         return None
     raw = RawRecord("Death", patient, f"Patient/{patient}")
     raw.add("recordStatus", None if is_dead else POSSIBLE)
     raw.add("effective", day)
     return raw
+
+
+def _why_absent(element: Any) -> str | None:
+    """The reason that stands for a value (extension data-absent-reason)."""
+    extensions = map(mapping, sequence(mapping(element).get("extension")))
+    reasons = (text_of(one.get("valueCode")) for one in extensions if one.get("url") == _DATA_ABSENT_REASON)
+    return next(reasons, None)
