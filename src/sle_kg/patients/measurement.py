@@ -24,11 +24,23 @@ _UNDECIDED_ANSWERS = frozenset({(SNOMED, "419984006"), (SNOMED, "42425007"), (SN
 _OFF_SCALE = ("<", ">")
 """Below or above what the method measures: the value has that comparator, or is not the value."""
 _NEGATIVE_WORDS = re.compile(
-    r"\b(?:negative|absent|non[\s-]?reactive|not (?:reactive|detected|detectable|present)|undetect(?:ed|able)"
-    r"|no(?: (?!not\b)\w+){1,3} (?:detected|found|seen))\b",
+    r"\b(?:neg(?:ative)?|absent|non[\s-]?reactive|not (?:reactive|detected|detectable|present)|undetect(?:ed|able)"
+    r"|no(?: (?!not\b)\w+){1,3} (?:detected|found|seen)"
+    r"|(?:none|nil|nothing)(?: (?!not\b)\w+){0,3} (?:detected|detectable|found|seen|present|reactive|positive)"
+    r"|(?:below|under|less than)(?: (?:the|lower|lowest|level|limit|of))* (?:detectable|reactive|positive))\b",
     re.IGNORECASE,
 )
-_POSITIVE_WORDS = re.compile(r"\b(?:positive|reactive|detected|detectable|present)\b", re.IGNORECASE)
+_POSITIVE_WORDS = re.compile(
+    r"\b(?:pos(?:itive)?(?!\W+(?:control|ctrl))|reactive|detected|detectable|present)\b", re.IGNORECASE
+)
+_ANSWERING_WORD = r"(?:pos(?:itive)?|neg(?:ative)?|(?:non)?-?reactive|detected|(?:un)?detectable|present|absent)\b"
+_TURNED = re.compile(
+    rf"\b(?:never|cannot|without|neither|nor|absence of|lack of)(?: \w+){{0,3}} {_ANSWERING_WORD}", re.IGNORECASE
+)
+"""Words for an answer that those before them turn, `without detectable antibodies`: nothing is understood of them."""
+_KEY = re.compile(rf"\b{_ANSWERING_WORD}[\s:(]*(?:[<>=≤≥]|(?:above|over|from)\b)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w-])\d")
+"""A value and behind it what it would have to be for an answer: `0.1 (reactive >1.0)`."""
 _UNDECIDED_WORDS = re.compile(
     r"\b(?:indeterminate|inconclusive|equivocal|borderline|invalid|weakly|gr[ea]y[\s-]zone)\b", re.IGNORECASE
 )
@@ -194,8 +206,11 @@ def _check_beside(raw: RawRecord, value: Decimal | None, unit: str | None, posit
 def _is_contrary(text: str, answer: bool) -> bool:
     """Whether a text says positive to a negative answer or the like, or calls the result undecided, and nothing else.
 
-    Of words that something turns, or that say both, nothing is understood.
+    Of words that something turns, that say both, or that explain a number before them nothing is understood.
     """
+    text = _TURNED.sub(" ", " ".join(text.split()))
+    if number := _NUMBER.search(text):
+        text = text[: number.end()] + _KEY.sub(" ", text[number.end() :])
     rest, denials = _NEGATIVE_WORDS.subn(" ", text)
     affirms = _POSITIVE_WORDS.search(rest) is not None
     if (affirms and denials) or _TURNING_WORDS.search(rest):

@@ -31,11 +31,15 @@ _OF_AGE = re.compile(r"^(?!.*adult).*\b(?:years?|yrs?|aged?)\b", re.IGNORECASE |
 """A text by which a reference range is for some age, and not for adults."""
 
 _NOT_OF_NORMAL = re.compile(
-    r"(?!.*\b(?:normal|reference)\b).*"
-    r"(?:panic|critical|kritisch|alert|alarm|toxi|therap|treatment|target|goal|desir|recommend|decision|cut-?off)",
+    r"(?!.*(?<!therapeutic )\b(?:normal|reference)\b).*"
+    r"(?:panic|critical|kritisch|alert|alarm|toxi|therap|treatment|\btarget\b|\bgoals?\b|\bdesired\b|decision|cut-?off)",
     re.IGNORECASE | re.DOTALL,
 )
 """Words by which a reference range without a type is another one than that of normal."""
+_UNTREATED = re.compile(
+    r"\b(?:not|no|non|without|off|before|prior to)\b[\s-](?:\w+ ){0,3}(?:therap|treatment)\w*", re.IGNORECASE
+)
+"""Words for who has no treatment, `not on anticoagulant therapy`: normal is for them."""
 
 
 def limits_of_normal(part: dict[str, Any]) -> dict[str, Decimal | str | None]:
@@ -88,4 +92,4 @@ def _is_of_normal(item: dict[str, Any]) -> bool:
     codings, text = concept(item.get("type"))
     if codings or text:
         return any(code == "normal" for _, code, _ in codings)
-    return _NOT_OF_NORMAL.match(text_of(item.get("text")) or "") is None
+    return _NOT_OF_NORMAL.match(_UNTREATED.sub(" ", text_of(item.get("text")) or "")) is None
