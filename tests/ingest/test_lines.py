@@ -94,9 +94,11 @@ def other(dice):
         found |= {"medicationCodeableConcept": code, "dateAsserted": None, "effectivePeriod": {"start": None}}
         if dice.random() < 0.6:
             found["effectivePeriod"]["end"] = None
+        daily = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}
+        oral = {"route": coded(SNOMED, "26643006"), "timing": daily}
         found["dosage"] = [
             {"doseAndRate": [{"doseQuantity": quantity(dice.choice(["200", "5.0"]), "mg")}]}
-            | dice.choice([{}, {"timing": {"code": coded(SNOMED, "BID")}}, {"route": coded(SNOMED, "26643006")}])
+            | dice.choice([{}, {"timing": {"code": coded(SNOMED, "BID")}}, {"route": coded(SNOMED, "26643006")}, oral])
             for _ in range(dice.choice([1, 1, 2]))
         ]
         if dice.random() < 0.3:

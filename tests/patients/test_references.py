@@ -18,7 +18,7 @@ from patients.fhir_builder import (
     statement,
 )
 from sle_kg.ingest import Options, ingest_cohort
-from sle_kg.namespaces import RXNORM
+from sle_kg.namespaces import LOCAL_CODES, RXNORM
 from sle_kg.patients.facts import COLUMNS
 from sle_kg.patients.read import read_patients
 
@@ -168,6 +168,36 @@ def test_contained_records_refer_to_what_stands_beside_them(tmp_path):
     assert why(found) == []
 
 
+@pytest.mark.parametrize(
+    "outer",
+    [
+        {"resourceType": "FamilyMemberHistory", "status": "completed"},
+        {"resourceType": "RelatedPerson"},
+        {"resourceType": "Condition", "verificationStatus": concept("x", "entered-in-error"), "code": CANCER},
+        {"resourceType": "Observation", "status": "final", "code": loinc("24323-8"), "focus": [{"display": "donor"}]},
+    ],
+)
+def test_what_is_contained_in_a_record_of_somebody_else_is_none_of_the_patient(tmp_path, outer):
+    inside = [observation(**ALT), condition(CANCER, id="c", subject=None)]
+    outer |= {"id": "r", "patient": {"reference": "Patient/p"}, "subject": {"reference": "Patient/p"}}
+    found = facts(tmp_path, bundle(outer | {"contained": inside}))
+    assert [row["low"] for row in found["measurement"] if row["low"] is not None] == []
+    assert [row for row in found["condition"] if row["concept"] != "unmapped"] == []
+
+
+def test_a_result_is_of_the_adverse_event_of_its_own_patient(tmp_path):
+    lines = []
+    for name in ("p", "q"):
+        subject = {"reference": f"Patient/{name}"}
+        event = resource(
+            "AdverseEvent", id="ae", subject=subject, event=concept(LOCAL_CODES, "crs"), actuality="actual"
+        )
+        about = {"focus": [{"reference": "AdverseEvent/ae"}], "subject": subject, "valueInteger": 2}
+        lines += [person(name), event, observation(concept(LOCAL_CODES, "crsGrade"), id=f"g-{name}", **about)]
+    found = facts(tmp_path, *lines)
+    assert [(row["patient"], row["grade_low"]) for row in found["adverse_event"]] == [("p", 2), ("q", 2)]
+
+
 def test_what_changes_the_outer_resource_changes_what_it_contains(tmp_path):
     report = {"contained": [observation(**ALT)], "id": "r"}
     [row] = facts(tmp_path, person(), resource("DiagnosticReport", **report, modifierExtension=MODIFIER))["measurement"]
@@ -206,7 +236,9 @@ def test_an_identifier_of_two_patients_names_neither(tmp_path):
     assert found["condition"] == []
 
 
-@pytest.mark.parametrize("subject", [None, {"display": "Doe, Jane"}, {"reference": "#in"}, {"type": "Patient"}])
+@pytest.mark.parametrize(
+    "subject", [None, {"display": "Doe, Jane"}, {"reference": "#in"}, {"type": "Patient"}, {"identifier": NUMBER}]
+)
 def test_a_record_that_names_nobody_keeps_the_section_of_the_only_patient_open(tmp_path, subject):
     inside = [{"resourceType": "Patient", "id": "in"}]
     lines = [

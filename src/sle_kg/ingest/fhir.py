@@ -331,11 +331,11 @@ class LineProbe(PieceReader):
     def raws(self, line: bytes) -> tuple[list[RawRecord], Books, Counter[str]]:
         """The raw records of a line (number 2 of a source without name), its bookkeeping, and what was passed over.
 
-        A line with a focus, which is compared with the patient, or a statement with a dosage for some days, which are
-        compared with its dates, gives only bookkeeping: it is read by itself.
+        A line with a focus, which is compared with the patient, or a statement with a dosage for some days or several
+        doses, which are compared with its dates and with each other, gives only bookkeeping: it is read by itself.
         """
-        is_limited = b'"MedicationStatement"' in line and any(name in line for name in _LIMITS)
-        if b'"focus"' in line or is_limited:
+        is_compared = line.count(b'"doseQuantity"') > 1 or any(name in line for name in _LIMITS)
+        if b'"focus"' in line or (b'"MedicationStatement"' in line and is_compared):
             return [], {"alone": [()]}, Counter()
         self._raws = []
         self.read(Segment("lines", "", 2, line))
@@ -384,7 +384,9 @@ def _patient_of(resource: Resource, document: Document) -> str | None:
         return _patient_of(event, document)
     if (named := of_patient(reference)) is not None:
         return named
-    return reference if ":" in reference or reference.startswith(BY_IDENTIFIER) else None
+    if reference.startswith(BY_IDENTIFIER):
+        return None if document.people else reference
+    return reference if ":" in reference else None
 
 
 def _missing_medication(resource: Resource, document: Document) -> str | None:
@@ -411,19 +413,18 @@ def _of_self(resource: Resource) -> Resource:
     """The resource as one of the patient `self`, without contained records; the subject of an observation may be an
     event.
     """
-    subject = url_of(resource.get("subject"))
+    named = resource.get("subject") or resource.get("patient")
+    subject = url_of(named)
     own = {name: value for name, value in resource.items() if name != "patient"}
     if "contained" in own:
         own["contained"] = looked_up(own)
     if _is_unnamed(resource):
         return own
     own["subject"] = _OWN
+    if "focus" in own:
+        own["focus"] = [_OWN if _names(item) == _names(named) else item for item in sequence(own["focus"])]
     if resource["resourceType"] != "Observation" or subject is None:
         return own
-    if "focus" in own:
-        own["focus"] = [
-            _OWN if _names(item) == _names(resource["subject"]) else item for item in sequence(own["focus"])
-        ]
     return own | {"derivedFrom": [*sequence(own.get("derivedFrom")), {"reference": subject}]}
 
 

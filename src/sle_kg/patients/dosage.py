@@ -36,6 +36,8 @@ _OF_DOSES = frozenset({"doseValue", "doseUnit", "frequency", "period", "periodUn
 """Properties that one line says, and nothing of what comes after it."""
 LIMITS = ("boundsDuration", "boundsRange", "count", "countMax")
 """Elements of Timing.repeat by which a line is for a number of days or of doses."""
+_LONGEST = {"mo": Decimal(31), "a": Decimal(366)}
+"""The most days of a month and a year."""
 _MEALS = frozenset({"AC", "C", "IC", "PC"})
 """Timing.repeat.when of HL7's TimingEvent that name meals, and so not one time of a day."""
 
@@ -169,7 +171,10 @@ def _is_limited(line: dict[str, Any]) -> bool:
 
 
 def _outlasts(dosed: RawRecord, line: dict[str, Any]) -> bool:
-    """Whether a medicine that is over may have been taken for more days than its line is for."""
+    """Whether a medicine that is over may have been taken for more days than its line is for.
+
+    Its last day may be the one on which the last of these days is past.
+    """
     started, ended = dosed.text("started"), dosed.text("ended")
     if dosed.kind != "StatedExposure" or started is None or ended is None:
         return False
@@ -178,7 +183,7 @@ def _outlasts(dosed: RawRecord, line: dict[str, Any]) -> bool:
     except ValueError:
         return False
     longest = _longest(dosed, mapping(mapping(line.get("timing")).get("repeat")))
-    return longest is None or longest < days
+    return longest is None or longest + 1 < days
 
 
 def _longest(dosed: RawRecord, repeat: dict[str, Any]) -> Decimal | None:
@@ -187,7 +192,7 @@ def _longest(dosed: RawRecord, repeat: dict[str, Any]) -> Decimal | None:
     for length in (repeat.get("boundsDuration"), mapping(repeat.get("boundsRange")).get("high")):
         value, unit = mapping(length).get("value"), mapping(length).get("code") or mapping(length).get("unit")
         if isinstance(value, Decimal) and value > 0 and isinstance(unit, str):
-            told.append(in_days(Decimal(1), value, unit))
+            told.append((Decimal(1), value * _LONGEST[unit]) if unit in _LONGEST else in_days(Decimal(1), value, unit))
     count = repeat.get("countMax") or repeat.get("count")
     if isinstance(count, Decimal):
         times, days = timing(dosed)

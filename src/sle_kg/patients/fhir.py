@@ -26,6 +26,7 @@ from sle_kg.patients.fhir_resources import (
     add_result,
     add_value,
     has_value,
+    status_of,
     tail,
 )
 from sle_kg.patients.noted import DECEASED, death_of, noted
@@ -59,6 +60,10 @@ _LOOKED_UP = ("Medication", "Patient")
 """Types of contained resources that others refer to, and that say nothing by themselves."""
 _READ = frozenset({*CONVERT, *_MEDICINES, "Observation"})
 """Types of resources that are records of a patient."""
+_ITS_PATIENT = frozenset(
+    "CarePlan ClinicalImpression Composition DiagnosticReport Encounter EpisodeOfCare List".split()  # noqa: SIM905
+)
+"""Further types of resources whose patient is that of the records that they contain; a relative's is not."""
 _INSIDE = re.compile(r"[A-Za-z]+/[^/]*#[^/]*")
 """The id of a contained resource, which is its name at once."""
 _CONDITIONAL = re.compile(r"(?:.*/)?Patient\?(?:identifier=([^&]+))?.*", re.DOTALL)
@@ -91,12 +96,19 @@ class _Entry:
         return record_name(self.resource.get("resourceType"), identifier)
 
 
+def _of(entry: _Entry) -> tuple[str, ...]:
+    """The place of the records of one subject, where it is named."""
+    return (f"of {entry.subject}",) if entry.subject else ()
+
+
 class _References(Generic[_T]):
-    """What references lead to, by the place that they stand in (a bundle, a file, or anywhere) and their URL."""
+    """What references lead to, by the place that they stand in (a bundle, a file, records of one subject, or anywhere)
+    and their URL.
+    """
 
     def __init__(self) -> None:
         self._targets: dict[tuple[str, str], _T | None] = {}
-        self._followed: dict[tuple[str, str, str], _T | None] = {}
+        self._followed: dict[tuple[str, ...], _T | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._targets)
@@ -108,14 +120,19 @@ class _References(Generic[_T]):
                 self._targets[place, url] = None
         self._followed.clear()
 
-    def follow(self, url: str | None, entry: _Entry) -> _T | None:
-        """What a URL means in an entry, in its own bundle and file first; None where nothing."""
+    def follow(self, url: str | None, entry: _Entry, subject: str = "") -> _T | None:
+        """What a URL means in an entry, of this subject, in its own bundle and file first; None where nothing."""
         if url is None:
             return None
-        key = (entry.bundle, entry.file, url)
+        key = (subject, entry.bundle, entry.file, url)
         if key not in self._followed:
-            self._followed[key] = self._find(url, (entry.bundle, entry.file, ""))
+            places = (subject, entry.bundle, entry.file) if subject else (entry.bundle, entry.file)
+            self._followed[key] = self._find(url, (*filter(None, places), ""))
         return self._followed[key]
+
+    def within(self, url: str | None, place: str) -> _T | None:
+        """What a URL means in one place."""
+        return None if url is None else self._find(url, (place,))
 
     def _find(self, url: str, places: tuple[str, ...]) -> _T | None:
         short = "/".join(url.rsplit("/", 2)[-2:])
@@ -171,7 +188,7 @@ class FhirReader:
             entry.subject, entry.why = subject_of(resource), modifier(resource)
             if kind == "AdverseEvent":
                 for url in (full_url, record):
-                    self._adverse_events.note((bundle, file, ""), url, entry)
+                    self._adverse_events.note((bundle, file, "", *_of(entry)), url, entry)
             elif kind == "Observation":
                 entry.converted = self._observation(resource, record)
                 entry.resource = {name: resource[name] for name in _REFERRING if name in resource}
@@ -242,6 +259,8 @@ class FhirReader:
     def _patient_of(self, entry: _Entry) -> str | None:
         """The patient that a resource is about; of an observation about an adverse event, the patient of that."""
         found = self._patient_urls.follow(entry.subject, entry)
+        if self._people.get(entry.bundle) and not names_somebody(entry.subject):
+            found = self._patient_urls.within(entry.subject, entry.bundle)
         if found is None and entry.resource.get("resourceType") == "Observation":
             event = self._adverse_events.follow(entry.subject, entry)
             return self._patient_of(event) if event is not None else None
@@ -266,7 +285,8 @@ class FhirReader:
     def _events_of(self, entry: _Entry, patient: str) -> list[str]:
         """The adverse events of the patient that an observation refers to, as records."""
         references = (reference for name in _ABOUT for reference in sequence(entry.resource.get(name)))
-        found = (self._adverse_events.follow(url_of(reference), entry) for reference in references)
+        mine = "".join(_of(entry))
+        found = (self._adverse_events.follow(url_of(reference), entry, mine) for reference in references)
         return [event.record for event in found if event is not None and self._patient_of(event) == patient]
 
     # ── Observations ─────────────────────────────────────────────────────────────────────────────────────
@@ -412,13 +432,14 @@ def resources_in(value: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 def contained_in(resource: dict[str, Any], record: str) -> Iterator[dict[str, Any]]:
     """The records that a resource of this name contains, as resources by themselves: `DiagnosticReport/r#alt`.
 
-    They are of its patient where they name none, and changed by what changes it.
+    They are of its patient where they name none and its records are the patient's, and changed by what changes it.
     """
     if "contained" not in resource or is_in_error(resource):
         return
     every = [inside for inside in sequence(resource["contained"]) if isinstance(inside, dict)]
-    outer = {name: resource[name] for name in _MODIFIERS if name in resource}
-    about = {"subject": resource.get("subject") or resource.get("patient")}
+    outer = {name: resource[name] for name in (*_MODIFIERS, "focus") if name in resource}
+    is_patients = text_of(resource.get("resourceType")) in _READ | _ITS_PATIENT
+    about = {"subject": resource.get("subject") or resource.get("patient")} if is_patients else {}
     beside = {"contained": looked_up(resource)}
     for number, inside in enumerate(every, 1):
         if text_of(inside.get("resourceType")) in _READ:
@@ -445,12 +466,13 @@ def record_name(kind: Any, identifier: str) -> str:
 
 def is_in_error(resource: dict[str, Any]) -> bool:
     """Whether a resource was entered in error: a Medication that was is as good as none."""
-    return resource.get("status") == "entered-in-error"
+    statuses = resource.get("status"), status_of(resource.get("verificationStatus"))
+    return "entered-in-error" in statuses
 
 
 def medication_said(resource: dict[str, Any]) -> dict[str, Any]:
     """What of a Medication is read: two of one URL that differ in it are two."""
-    return {name: resource[name] for name in ("code", "ingredient", *_MODIFIERS) if name in resource}
+    return {name: resource[name] for name in ("code", "ingredient", *_MODIFIERS) if resource.get(name)}
 
 
 def born_and_sex(resource: dict[str, Any]) -> tuple[Scalar | None, Scalar | None]:

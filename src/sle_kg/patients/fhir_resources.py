@@ -53,7 +53,7 @@ _NOT_ASSESSED = "|not assessed"
 def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[RawRecord]:
     raw = RawRecord("ConditionRecord", patient, record)
     add_concept(raw, resource.get("code"))
-    certainty, clinical = _certainty(resource), _status_of(resource.get("clinicalStatus"))
+    certainty, clinical = _certainty(resource), status_of(resource.get("clinicalStatus"))
     raw.add("verificationStatus", _verification(resource, certainty))
     raw.add("clinicalStatus", None if certainty == "Z" and clinical not in _OVER else clinical)
     add_dates(raw, resource, "onset", "onset", "onsetEnd")
@@ -73,7 +73,7 @@ def _condition(resource: dict[str, Any], patient: str, record: str) -> Iterator[
 
 def _verification(resource: dict[str, Any], certainty: str | None) -> str | None:
     """How certain a diagnosis is: by its status, where that does not deny it by its code, and who has it."""
-    status = _status_of(resource.get("verificationStatus"))
+    status = status_of(resource.get("verificationStatus"))
     if status in ("refuted", "entered-in-error"):
         return status
     if certainty in ("A", "V"):
@@ -116,8 +116,8 @@ def _allergy(resource: dict[str, Any], patient: str, record: str) -> Iterator[Ra
     add_concept(raw, resource.get("code"))
     for reaction in sequence(resource.get("reaction")):
         add_concept(raw, mapping(reaction).get("substance"))
-    raw.add("verificationStatus", _status_of(resource.get("verificationStatus")))
-    raw.add("clinicalStatus", _status_of(resource.get("clinicalStatus")))
+    raw.add("verificationStatus", status_of(resource.get("verificationStatus")))
+    raw.add("clinicalStatus", status_of(resource.get("clinicalStatus")))
     raw.add("allergyType", scalar(resource.get("type")))
     raw.add("criticality", scalar(resource.get("criticality")))
     raw.add("recorded", scalar(resource.get("recordedDate")) or scalar(resource.get("onsetDateTime")))
@@ -259,7 +259,7 @@ def first_code(value: Any) -> str | None:
     return codings[0][1] if codings else text or text_of(value)
 
 
-def _status_of(value: Any) -> str | None:
+def status_of(value: Any) -> str | None:
     """The status that a coded element says: in a code system of HL7, else in any; in words where it has no code."""
     codings, _ = concept(value)
     own_first = sorted(codings, key=lambda coding: not coding[0].startswith(_OWN_STATUSES))
