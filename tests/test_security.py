@@ -173,11 +173,15 @@ HOSTILE = [
 
 
 FORMS = ["table", "csv", "html", "turtle", "json", "n-triples", "json-ld", "rdf-xml"]
+SHOWN = ("table", "html", "turtle")
+"""Forms that many patients are asked for at once; the slow tests ask for all."""
 ALONE = {(FORMS[number % len(FORMS)], text) for number, text in enumerate(HOSTILE)}
 """Every text and every form is asked alone once; the slow tests ask all pairs alone."""
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", [pytest.param(form, marks=() if form in SHOWN else pytest.mark.slow) for form in FORMS]
+)
 def test_texts_of_many_patients_stay_in_their_place(tmp_path, capfd, form):
     stays_in_its_place(tmp_path, capfd, HOSTILE, form)
 
@@ -348,6 +352,7 @@ def test_a_unit_that_nests_or_grows_without_end_is_no_unit(unit):
     assert time.process_time() - start < 10
 
 
+@pytest.mark.slow
 def test_many_parts_and_attestations_of_one_record_cost_no_time(tmp_path, capfd):
     part = {"code": {"coding": [{"system": "http://loinc.org", "code": "1742-6"}]}}
     parts = [{**part, "valueQuantity": {"value": value, "code": "U/L"}} for value in range(20_000)]

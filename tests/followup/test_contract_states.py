@@ -492,8 +492,11 @@ def test_pga_comparator_cannot_meet_a_state_that_it_leaves_open(folder):
     assert (answer["result"], bool(answer["missing"])) == ("unknown", True)
 
 
+OTHERS = ("clinicalSledai", "lldas-NCT06653556", "doris2021", "sri4", "pga")
+
+
 @pytest.mark.parametrize(
-    "name", ["sledai2k", "clinicalSledai", "lldas", "lldas-NCT06653556", "doris2021", "sri4", "pga", EULAR]
+    "name", ["sledai2k", "lldas", EULAR, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
 )
 def test_one_day_is_judged_as_in_the_list_of_all_days(folder, name):
     """A statement that medicines are complete up to a later day speaks of the earlier day too."""
