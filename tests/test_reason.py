@@ -103,16 +103,19 @@ def _tyk2_outside_the_family(triples: list[ox.Triple]) -> list[ox.Triple]:
             _without_disjoint_targets,
             "sle:belimumab is not proven to be no sle:BCellTargetedNarrow",
             id="disjoint targets",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             _without_target("rituximab", "cd20"),
             "sle:rituximab does not follow to be a sle:BCellTargetedNarrow",
             id="target",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             _tyk2_outside_the_family,
             "sle:deucravacitinib does not follow to be a sle:JAKInhibitor",
             id="family",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -105,8 +105,15 @@ def test_a_death_of_no_readable_day_may_have_been_on_any(tmp_path):
     assert verdict_of(file).verdict == "undetermined"
 
 
-@pytest.mark.parametrize("said", [{"deceasedBoolean": True}, {"deceasedDateTime": "2026-11-21"}])
-@pytest.mark.parametrize("events", [{}, {"consent": date(2026, 11, 1)}])
+@pytest.mark.parametrize(
+    ("said", "events"),
+    [
+        ({"deceasedBoolean": True}, {"consent": date(2026, 11, 1)}),
+        ({"deceasedDateTime": "2026-11-21"}, {}),
+        pytest.param({"deceasedBoolean": True}, {}, marks=pytest.mark.slow),
+        pytest.param({"deceasedDateTime": "2026-11-21"}, {"consent": date(2026, 11, 1)}, marks=pytest.mark.slow),
+    ],
+)
 def test_the_deceased_are_never_eligible_nor_to_be_called(tmp_path, said, events):
     file, resources = eligible(tmp_path)
     assert verdict_of(file).verdict == "eligible"
