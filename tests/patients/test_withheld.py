@@ -77,10 +77,13 @@ def test_statements_and_consents_with_a_modifier_settle_nothing(tmp_path):
     data = read(
         tmp_path,
         observation(local("agreesContraception"), valueBoolean=True, modifierExtension=MODIFIER),
-        resource("Consent", **consent, modifierExtension=MODIFIER),
+        resource("Consent", id="c", **consent, modifierExtension=MODIFIER),
+        resource("Consent", id="d", **consent | {"status": "draft"}, modifierExtension=MODIFIER),
+        resource("Consent", id="e", **consent | {"status": "rejected"}, modifierExtension=MODIFIER),
     )
     assert [row["value"] for row in rows(data, "statement")] == [None]
-    assert rows(data, "consent") == []
+    assert [row["status"] for row in rows(data, "consent")] == ["unclear", "rejected"]
+    assert any("whether the consent holds" in why for why in reasons(data))
 
 
 def test_a_medication_entered_in_error_is_none(tmp_path):

@@ -31,6 +31,7 @@ from sle_kg.patients.fhir_resources import (
 )
 from sle_kg.patients.noted import DECEASED, death_of, noted
 from sle_kg.patients.raw import FHIR_TYPE, RawRecord, Scalar
+from sle_kg.patients.said import UNCLEAR
 from sle_kg.terminology import UNMAPPED, Terminology
 
 _T = TypeVar("_T")
@@ -96,9 +97,9 @@ class _Entry:
         return record_name(self.resource.get("resourceType"), identifier)
 
 
-def _of(entry: _Entry) -> tuple[str, ...]:
-    """The place of the records of one subject, where it is named."""
-    return (f"of {entry.subject}",) if entry.subject else ()
+def _of(entry: _Entry) -> str:
+    """The place of the records of the subject that an entry names."""
+    return f"of {entry.subject}" if entry.subject else ""
 
 
 class _References(Generic[_T]):
@@ -120,14 +121,13 @@ class _References(Generic[_T]):
                 self._targets[place, url] = None
         self._followed.clear()
 
-    def follow(self, url: str | None, entry: _Entry, subject: str = "") -> _T | None:
-        """What a URL means in an entry, of this subject, in its own bundle and file first; None where nothing."""
+    def follow(self, url: str | None, entry: _Entry, near: str = "") -> _T | None:
+        """What a URL means in an entry: in the nearest place, in its bundle, its file, anywhere; None where nothing."""
         if url is None:
             return None
-        key = (subject, entry.bundle, entry.file, url)
+        key = (near, entry.bundle, entry.file, url)
         if key not in self._followed:
-            places = (subject, entry.bundle, entry.file) if subject else (entry.bundle, entry.file)
-            self._followed[key] = self._find(url, (*filter(None, places), ""))
+            self._followed[key] = self._find(url, (*filter(None, key[:-1]), ""))
         return self._followed[key]
 
     def within(self, url: str | None, place: str) -> _T | None:
@@ -188,7 +188,7 @@ class FhirReader:
             entry.subject, entry.why = subject_of(resource), modifier(resource)
             if kind == "AdverseEvent":
                 for url in (full_url, record):
-                    self._adverse_events.note((bundle, file, "", *_of(entry)), url, entry)
+                    self._adverse_events.note((bundle, file, "", _of(entry)), url, entry)
             elif kind == "Observation":
                 entry.converted = self._observation(resource, record)
                 entry.resource = {name: resource[name] for name in _REFERRING if name in resource}
@@ -258,9 +258,9 @@ class FhirReader:
 
     def _patient_of(self, entry: _Entry) -> str | None:
         """The patient that a resource is about; of an observation about an adverse event, the patient of that."""
-        found = self._patient_urls.follow(entry.subject, entry)
         if self._people.get(entry.bundle) and not names_somebody(entry.subject):
-            found = self._patient_urls.within(entry.subject, entry.bundle)
+            return self._patient_urls.within(entry.subject, entry.bundle)
+        found = self._patient_urls.follow(entry.subject, entry)
         if found is None and entry.resource.get("resourceType") == "Observation":
             event = self._adverse_events.follow(entry.subject, entry)
             return self._patient_of(event) if event is not None else None
@@ -285,8 +285,7 @@ class FhirReader:
     def _events_of(self, entry: _Entry, patient: str) -> list[str]:
         """The adverse events of the patient that an observation refers to, as records."""
         references = (reference for name in _ABOUT for reference in sequence(entry.resource.get(name)))
-        mine = "".join(_of(entry))
-        found = (self._adverse_events.follow(url_of(reference), entry, mine) for reference in references)
+        found = (self._adverse_events.follow(url_of(reference), entry, _of(entry)) for reference in references)
         return [event.record for event in found if event is not None and self._patient_of(event) == patient]
 
     # ── Observations ─────────────────────────────────────────────────────────────────────────────────────
@@ -573,7 +572,8 @@ def _withhold(raw: RawRecord, why: str) -> None:
             del raw.values[name]
         raw.add("textValue", f"({why})")
     elif raw.kind == "Consent":
-        raw.values["recordStatus"] = (why,)
+        if raw.text("recordStatus") == "active":
+            raw.values["recordStatus"] = (UNCLEAR,)
     elif raw.kind != "AdverseEvent":
         raw.values.pop("coding", None)
         raw.values["display"] = (f"{raw.text('display') or ''} ({why})".strip(),)
