@@ -29,16 +29,18 @@ from sle_kg.patients import adverse_event
 from sle_kg.patients.dosage import LIMITS
 from sle_kg.patients.elements import concept, mapping, sequence, text_of
 from sle_kg.patients.fhir import (
-    BY_IDENTIFIER,
     FhirReader,
     born_and_sex,
     contained_in,
     is_in_error,
-    looked_up,
     medication_said,
-    names_somebody,
     record_name,
     resources_in,
+)
+from sle_kg.patients.fhir_references import (
+    BY_IDENTIFIER,
+    looked_up,
+    names_somebody,
     subject_of,
     url_of,
     urls_by_identifier,

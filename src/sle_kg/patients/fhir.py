@@ -11,13 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import unquote
 
 from sle_kg.codes import CodeMap
 from sle_kg.errors import InputError
 from sle_kg.namespaces import LOCAL_CODES
 from sle_kg.patients.dosage import dosage_lines
 from sle_kg.patients.elements import concept, mapping, scalar, sequence, text_of
+from sle_kg.patients.fhir_modifiers import MODIFIERS, modifier, own_modifier, withhold
+from sle_kg.patients.fhir_references import (
+    contained,
+    looked_up,
+    names_somebody,
+    subject_of,
+    url_of,
+    urls_by_identifier,
+)
 from sle_kg.patients.fhir_resources import (
     CONVERT,
     add_codings,
@@ -30,8 +38,7 @@ from sle_kg.patients.fhir_resources import (
     tail,
 )
 from sle_kg.patients.noted import DECEASED, death_of, noted
-from sle_kg.patients.raw import FHIR_TYPE, RawRecord, Scalar
-from sle_kg.patients.said import UNCLEAR
+from sle_kg.patients.raw import RawRecord, Scalar
 from sle_kg.terminology import UNMAPPED, Terminology
 
 _T = TypeVar("_T")
@@ -46,19 +53,6 @@ _ABOUT = ("subject", "focus", "derivedFrom", "partOf", "hasMember")
 """Elements by which an observation may refer to the adverse event that it grades."""
 _REFERRING = ("resourceType", "id", *_ABOUT)
 """What of an observation is needed once it is converted."""
-_SAYING = frozenset(
-    """measuredValue statedValue textValue valueCoding comparator interpretation dataAbsentReason plannedDate
-    recordSection""".split()  # noqa: SIM905
-)
-"""Properties by which raw records of observations say something."""
-_MODIFIERS = ("modifierExtension", "implicitRules")
-"""Elements that change what others mean; none is understood."""
-_APART = frozenset(
-    "component contained encounter identifier meta patient performer subject text".split()  # noqa: SIM905
-)
-"""Elements in which a modifier changes nothing that is read of the resource, or changes only a part by itself."""
-_LOOKED_UP = ("Medication", "Patient")
-"""Types of contained resources that others refer to, and that say nothing by themselves."""
 _READ = frozenset({*CONVERT, *_MEDICINES, "Observation"})
 """Types of resources that are records of a patient."""
 _ITS_PATIENT = frozenset(
@@ -67,9 +61,6 @@ _ITS_PATIENT = frozenset(
 """Further types of resources whose patient is that of the records that they contain; a relative's is not."""
 _INSIDE = re.compile(r"[A-Za-z]+/[^/]*#[^/]*")
 """The id of a contained resource, which is its name at once."""
-_CONDITIONAL = re.compile(r"(?:.*/)?Patient\?(?:identifier=([^&]+))?.*", re.DOTALL)
-BY_IDENTIFIER = "Patient?identifier="
-"""Begins the URL of a patient who is named by an identifier: its system, `|` and its value follow."""
 _NOT_NAMED = "its patient is not named by a reference"
 
 
@@ -253,7 +244,7 @@ class FhirReader:
         why = why or self._other_focus(entry, patient)
         for raw in found:
             if why is not None:
-                _withhold(raw, why)
+                withhold(raw, why)
             yield raw
 
     def _patient_of(self, entry: _Entry) -> str | None:
@@ -323,7 +314,7 @@ class FhirReader:
                 add_codings(part, part_codings, part_display)
                 add_result(part, component, resource)
                 if (why := modifier(component)) is not None:
-                    _withhold(part, why)
+                    withhold(part, why)
                 found.append(part)
         if wanted and (has_value(resource) or not (components or resource.get("hasMember"))):
             add_codings(whole, codings, display)
@@ -436,7 +427,7 @@ def contained_in(resource: dict[str, Any], record: str) -> Iterator[dict[str, An
     if "contained" not in resource or is_in_error(resource):
         return
     every = [inside for inside in sequence(resource["contained"]) if isinstance(inside, dict)]
-    outer = {name: resource[name] for name in (*_MODIFIERS, "focus") if name in resource}
+    outer = {name: resource[name] for name in (*MODIFIERS, "focus") if name in resource}
     is_patients = text_of(resource.get("resourceType")) in _READ | _ITS_PATIENT
     about = {"subject": resource.get("subject") or resource.get("patient")} if is_patients else {}
     beside = {"contained": looked_up(resource)}
@@ -444,18 +435,6 @@ def contained_in(resource: dict[str, Any], record: str) -> Iterator[dict[str, An
         if text_of(inside.get("resourceType")) in _READ:
             name = {"id": f"{record}#{text_of(inside.get('id')) or number}"}
             yield outer | inside | ({} if inside.get("subject") or inside.get("patient") else about) | name | beside
-
-
-def looked_up(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a resource contains that others refer to."""
-    every = map(mapping, sequence(resource.get("contained")))
-    return [inside for inside in every if inside.get("resourceType") in _LOOKED_UP]
-
-
-def contained(resource: dict[str, Any], url: str) -> dict[str, Any]:
-    """The contained resource that `#id` means; an empty one where there is none."""
-    every = map(mapping, sequence(resource.get("contained")))
-    return next((inside for inside in every if inside.get("id") == url[1:]), {})
 
 
 def record_name(kind: Any, identifier: str) -> str:
@@ -471,12 +450,12 @@ def is_in_error(resource: dict[str, Any]) -> bool:
 
 def medication_said(resource: dict[str, Any]) -> dict[str, Any]:
     """What of a Medication is read: two of one URL that differ in it are two."""
-    return {name: resource[name] for name in ("code", "ingredient", *_MODIFIERS) if resource.get(name)}
+    return {name: resource[name] for name in ("code", "ingredient", *MODIFIERS) if resource.get(name)}
 
 
 def born_and_sex(resource: dict[str, Any]) -> tuple[Scalar | None, Scalar | None]:
     """Birth date and sex of a Patient resource; of one replaced, or changed by rules, why they are not known."""
-    why = _own_modifier(resource) or _replaced(resource)
+    why = own_modifier(resource) or _replaced(resource)
     if why is not None:
         return f"({why})", f"({why})"
     return scalar(resource.get("birthDate")), scalar(resource.get("gender"))
@@ -488,92 +467,3 @@ def _replaced(patient: dict[str, Any]) -> str | None:
     return next(
         (f"replaced by {url_of(link.get('other'))}" for link in links if link.get("type") == "replaced-by"), None
     )
-
-
-# ── References ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def url_of(reference: Any) -> str | None:
-    """The URL of a reference, whatever the version; None where it has none."""
-    url = text_of(mapping(reference).get("reference"))
-    return url.split("/_history/", 1)[0] if url else None
-
-
-def subject_of(resource: dict[str, Any]) -> str | None:
-    """The URL of whom a record is about; of one named by an identifier, always in the same form; None where none is.
-
-    The identifier may stand in the reference, in its URL (conditional), or in a contained Patient.
-    """
-    named = mapping(resource.get("subject") or resource.get("patient"))
-    url = url_of(named)
-    if url is None:
-        return _by_identifier(named.get("identifier")) if named.get("type") in (None, "Patient") else None
-    if url.startswith("#"):
-        inside = contained(resource, url)
-        return next(urls_by_identifier(inside), None) if inside.get("resourceType") == "Patient" else url
-    if "?" in url and (match := _CONDITIONAL.fullmatch(url)) is not None:
-        system, _, value = unquote(match[1] or "").partition("|")
-        return _by_identifier({"system": system, "value": value})
-    return url
-
-
-def names_somebody(subject: str | None) -> bool:
-    """Whether the subject of a record is a URL that means one resource, known or not; an identifier is none."""
-    return subject is not None and not subject.startswith(BY_IDENTIFIER)
-
-
-def urls_by_identifier(patient: dict[str, Any]) -> Iterator[str]:
-    """The URLs by which the identifiers of a Patient name it."""
-    return filter(None, map(_by_identifier, sequence(patient.get("identifier"))))
-
-
-def _by_identifier(identifier: Any) -> str | None:
-    """The URL that an identifier with its system makes."""
-    system, value = (text_of(mapping(identifier).get(name)) for name in ("system", "value"))
-    return f"{BY_IDENTIFIER}{system}|{value}" if system and value else None
-
-
-# ── What may not be read as it stands ────────────────────────────────────────────────────────────────────
-
-
-def modifier(resource: dict[str, Any]) -> str | None:
-    """What changes the meaning of a resource, or of an element that is read of it, if there is anything."""
-    if (why := _own_modifier(resource)) is not None:
-        return why
-    waiting = [value for name, value in resource.items() if value.__class__ in _NESTS and name not in _APART]
-    for value in waiting:
-        if value.__class__ is list:
-            waiting += value
-        elif value.__class__ is dict:
-            if "modifierExtension" in value and (why := _own_modifier(value)) is not None:
-                return why
-            for item in value.values():
-                if item.__class__ in _NESTS:
-                    waiting.append(item)
-    return None
-
-
-_NESTS = frozenset({dict, list})
-
-
-def _own_modifier(part: dict[str, Any]) -> str | None:
-    """The extension, or the rules, that change what a part of a resource means: none is understood."""
-    if "modifierExtension" not in part and "implicitRules" not in part:
-        return None
-    for extension in sequence(part.get("modifierExtension")):
-        return f"modifierExtension {text_of(mapping(extension).get('url')) or ''}".strip()
-    return f"implicitRules {part['implicitRules']}" if part.get("implicitRules") else None
-
-
-def _withhold(raw: RawRecord, why: str) -> None:
-    """Take from a raw record what it says, so that it is reported and leaves its criterion or its section open."""
-    if FHIR_TYPE[raw.kind] == "Observation":
-        for name in _SAYING & raw.values.keys():
-            del raw.values[name]
-        raw.add("textValue", f"({why})")
-    elif raw.kind == "Consent":
-        if raw.text("recordStatus") == "active":
-            raw.values["recordStatus"] = (UNCLEAR,)
-    elif raw.kind != "AdverseEvent":
-        raw.values.pop("coding", None)
-        raw.values["display"] = (f"{raw.text('display') or ''} ({why})".strip(),)
