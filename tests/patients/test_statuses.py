@@ -24,7 +24,7 @@ from sle_kg.patients.facts import COLUMNS
 from sle_kg.patients.read import read_patients
 
 SIGNED = date(2026, 11, 20)
-UNCLEAR = "its status or its provisions do not tell whether the consent holds"
+UNCLEAR = "does not tell whether the consent holds"
 
 
 def consent(**elements):

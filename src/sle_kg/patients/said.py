@@ -33,7 +33,7 @@ def read_consent(recorder: Recorder, raw: RawRecord) -> None:
     if not sound and status == "active":
         return
     if status == UNCLEAR:
-        recorder.unread(raw, "its status or its provisions do not tell whether the consent holds", dates)
+        recorder.unread(raw, "does not tell whether the consent holds", dates)
     until, known = recorder.checked_dates(raw, "effectiveEnd")
     trials = [str(trial) for trial in raw.values.get("trialIdentifier", ())]
     row = {"status": status, "date_from": dates[0], "date_to": dates[1]}
